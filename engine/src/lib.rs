@@ -1,1 +1,27 @@
-//! placeholder
+//! Continuous execution: the only crate that sees both the log and the planner.
+//!
+//! Front ends use three names: [`Engine`] (the open data directory), [`Session`] (who is asking, with
+//! which settings) and [`Response`] (rows, finite or endless, or a finished command). The Kafka door
+//! uses [`topics::Topics`] beside them: existence and limits are checked there, record bytes pass
+//! untouched.
+
+pub mod batch;
+pub mod engine;
+pub mod error;
+pub mod formats;
+pub mod group_offsets;
+pub mod operators;
+pub mod response;
+pub mod session;
+pub mod state_keys;
+pub mod topics;
+
+pub use engine::Engine;
+pub use error::{Error, ErrorKind, Position, Result};
+pub use response::{Response, Rows};
+pub use session::{Dialect, Prepared, Session, SessionOptions};
+/// The terms of the log that doors need, so that they need not know the storage crate.
+pub use tidemill_storage::{
+    ErrorKind as StorageErrorKind, Offset, PartitionId, ProducerEpoch, ProducerId, StorageError, TopicId,
+    TopicName, TopicPartition, log,
+};

@@ -1,0 +1,157 @@
+//! The engine's one error: a kind that every protocol maps, a message for people, and where it is.
+
+use std::fmt;
+
+use tidemill_storage::StorageError;
+
+/// Result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What an error is about. Each protocol has one exhaustive mapping; a new kind does not compile
+/// until all of them decide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// The text is not a statement.
+    Syntax,
+    /// A stream, table, topic, query or cursor that does not exist.
+    NotFound,
+    /// A column that does not exist.
+    UnknownColumn,
+    /// A function that does not exist, or not with these arguments.
+    UnknownFunction,
+    /// A type that does not exist or does not fit.
+    Type,
+    /// Something of that name exists already.
+    AlreadyExists,
+    /// The statement is understood and wrong: a clause, a property or a value that cannot be.
+    Invalid,
+    /// The statement is understood and this server does not do it.
+    Unsupported,
+    /// Over the limits on size or depth of a statement.
+    TooComplex,
+    /// The object is in use: what uses it is named.
+    InUse,
+    /// A value could not be computed in a query over what is there now (division by zero, bad cast).
+    Evaluation,
+    /// The client asked for the end, or went away.
+    Cancelled,
+    /// A memory, connection or size limit of the server.
+    LimitExceeded,
+    /// The server stops or is not ready: try again.
+    Unavailable,
+    /// The disk is full.
+    DiskFull,
+    /// Damaged data; the message names the file.
+    Corrupt,
+    /// The operating system or the disk failed.
+    Io,
+    /// A bug of this server.
+    Internal,
+}
+
+/// A place in a statement's text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// From 1.
+    pub line: u64,
+    /// In characters from 1.
+    pub column: u64,
+    /// In characters from 1, over the whole text (Postgres' `P` field).
+    pub offset: u64,
+}
+
+/// An error of the engine.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// What it is about.
+    pub kind: ErrorKind,
+    /// What is wrong: one sentence, lower case, values quoted.
+    pub message: String,
+    /// More about it, where there is more.
+    pub detail: Option<String>,
+    /// What to do instead.
+    pub hint: Option<String>,
+    /// Where in the statement.
+    pub position: Option<Position>,
+}
+
+impl Error {
+    /// Makes an error of a kind.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), detail: None, hint: None, position: None }
+    }
+
+    /// A bug of this server.
+    #[must_use]
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Internal, message)
+    }
+
+    /// Adds what to do instead.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds more about it.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Error {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Error {
+        use tidemill_storage::ErrorKind as Storage;
+        let kind = match error.kind() {
+            Storage::Invalid
+            | Storage::CorruptBatch
+            | Storage::OffsetOutOfRange
+            | Storage::OutOfOrderSequence => ErrorKind::Invalid,
+            Storage::ProducerFenced | Storage::UnknownProducer | Storage::InvalidTransactionState => {
+                ErrorKind::Invalid
+            }
+            Storage::TooLarge => ErrorKind::LimitExceeded,
+            Storage::NotFound => ErrorKind::NotFound,
+            Storage::AlreadyExists => ErrorKind::AlreadyExists,
+            Storage::DiskFull => ErrorKind::DiskFull,
+            Storage::Unusable => ErrorKind::Unavailable,
+            Storage::Corrupt => ErrorKind::Corrupt,
+            Storage::Poisoned | Storage::Io => ErrorKind::Io,
+        };
+        Error::new(kind, error.to_string())
+    }
+}
+
+impl From<datafusion::error::DataFusionError> for Error {
+    fn from(error: datafusion::error::DataFusionError) -> Error {
+        use datafusion::error::DataFusionError as Df;
+        let kind = match error.find_root() {
+            Df::SQL(..) => ErrorKind::Syntax,
+            Df::Plan(_) | Df::SchemaError(..) => ErrorKind::Invalid,
+            Df::NotImplemented(_) => ErrorKind::Unsupported,
+            Df::Execution(_) | Df::ArrowError(..) => ErrorKind::Evaluation,
+            Df::ResourcesExhausted(_) => ErrorKind::LimitExceeded,
+            Df::IoError(_) => ErrorKind::Io,
+            _ => ErrorKind::Internal,
+        };
+        Error::new(kind, error.strip_backtrace())
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Error {
+        Error::new(ErrorKind::Evaluation, error.to_string())
+    }
+}

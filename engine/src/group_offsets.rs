@@ -1,0 +1,130 @@
+//! Committed offsets of consumer groups: durable before they are acknowledged, and never going back
+//! by themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tidemill_storage::state::{Durability, StateStore, WriteBatch};
+use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::state_keys;
+
+/// One committed position.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupOffset {
+    /// Offset of the next record to consume.
+    pub offset: Offset,
+    /// Leader epoch the client gave; -1 where it gave none.
+    pub leader_epoch: i32,
+    /// The client's own note; comes back as it was given.
+    pub metadata: String,
+    /// When it was committed, in milliseconds since the epoch.
+    pub committed_ms: i64,
+}
+
+/// Stored form of [`GroupOffset`].
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    offset: i64,
+    leader_epoch: i32,
+    metadata: String,
+    committed_ms: i64,
+}
+
+/// The offsets of all groups. Cheap to clone.
+#[derive(Clone)]
+pub struct GroupOffsets {
+    store: Arc<dyn StateStore>,
+}
+
+impl GroupOffsets {
+    /// Over the server's keyed state.
+    #[must_use]
+    pub fn new(store: Arc<dyn StateStore>) -> GroupOffsets {
+        GroupOffsets { store }
+    }
+
+    /// Commits offsets of a group together; durable when it returns (blocking).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn commit(&self, group: &str, offsets: &[(TopicPartition, GroupOffset)]) -> Result<()> {
+        let mut changes = WriteBatch::default();
+        for (target, offset) in offsets {
+            let stored = Stored {
+                offset: offset.offset.0,
+                leader_epoch: offset.leader_epoch,
+                metadata: offset.metadata.clone(),
+                committed_ms: offset.committed_ms,
+            };
+            let bytes = serde_json::to_vec(&stored).map_err(|error| Error::internal(error.to_string()))?;
+            changes.put(state_keys::group_offset(group, target), bytes);
+        }
+        Ok(self.store.write(changes, Durability::Synced)?)
+    }
+
+    /// All committed offsets of a group.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn fetch(&self, group: &str) -> Result<BTreeMap<TopicPartition, GroupOffset>> {
+        let mut found = BTreeMap::new();
+        let snapshot = self.store.snapshot();
+        for entry in snapshot.scan(state_keys::group_offsets(Some(group))) {
+            let (key, value) = entry?;
+            let (_, topic, partition) = state_keys::parse_group_offset(&key).ok_or_else(|| damaged(group))?;
+            let stored: Stored = serde_json::from_slice(&value).map_err(|_| damaged(group))?;
+            found.insert(
+                TopicPartition::new(TopicName::new(&topic)?, PartitionId(partition)),
+                GroupOffset {
+                    offset: Offset(stored.offset),
+                    leader_epoch: stored.leader_epoch,
+                    metadata: stored.metadata,
+                    committed_ms: stored.committed_ms,
+                },
+            );
+        }
+        Ok(found)
+    }
+
+    /// Names of all groups that have committed offsets.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn groups(&self) -> Result<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        let snapshot = self.store.snapshot();
+        for entry in snapshot.scan(state_keys::group_offsets(None)) {
+            let (key, _) = entry?;
+            if let Some((group, _, _)) = state_keys::parse_group_offset(&key)
+                && names.last() != Some(&group)
+            {
+                names.push(group);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Forgets a group's offsets; all of them where `targets` is `None`.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn delete(&self, group: &str, targets: Option<&[TopicPartition]>) -> Result<()> {
+        let mut changes = WriteBatch::default();
+        match targets {
+            None => changes.delete_range(state_keys::group_offsets(Some(group))),
+            Some(targets) => {
+                for target in targets {
+                    changes.delete(state_keys::group_offset(group, target));
+                }
+            }
+        }
+        Ok(self.store.write(changes, Durability::Synced)?)
+    }
+}
+
+fn damaged(group: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("a stored offset of group '{group}' is damaged"))
+}

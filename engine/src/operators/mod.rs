@@ -1,0 +1,133 @@
+//! Continuous operators: one file each, one small synchronous interface.
+//!
+//! An operator sees batches of changes and its own part of the keyed state; it knows no threads, no
+//! topics and no clock. The runtime drives it in rounds: some batches in, then [`Operator::flush`],
+//! and from time to time [`Operator::commit`], after which everything before it is durable together
+//! with the input offsets and the output of those rounds.
+//!
+//! What must hold of every operator:
+//! - the same input gives the same output, whatever the size of the batches: per-record semantics
+//!   (stream time, lateness, order of updates) are kept inside a batch;
+//! - nothing vanishes: a row that is neither passed on nor aggregated is counted as filtered, late or
+//!   rejected in [`Ledger`], and a rejected or late one is reported with its reason;
+//! - an expression that fails for a row is that row's affair and never ends the query.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidemill_storage::state::{StateStore, WriteBatch};
+
+use crate::batch::ChangeBatch;
+use crate::error::Result;
+
+/// Where the rows of an operator come from, for operators with two inputs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// The only input, or the left one of a join.
+    Left,
+    /// The right input of a join.
+    Right,
+}
+
+/// What happened to the rows of a query: `in = out + filtered + late + rejected`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ledger {
+    /// Rows that a predicate, an inner join or a null key took out.
+    pub filtered: u64,
+    /// Rows behind their window's end and grace.
+    pub late: u64,
+    /// Rows that could not be decoded or evaluated.
+    pub rejected: u64,
+}
+
+/// Why a row was dropped, for the processing log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Dropped {
+    /// Its window was closed.
+    Late,
+    /// An expression failed; the text says which and why.
+    Rejected,
+}
+
+/// One report for the processing log.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What happened.
+    pub dropped: Dropped,
+    /// Event time of the row.
+    pub time_ms: i64,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// What the runtime lends an operator while it runs.
+pub struct Context<'a> {
+    /// The server's keyed state as of the last commit.
+    pub store: &'a Arc<dyn StateStore>,
+    /// Every update is passed on one by one, as ksqlDB without its cache does. Otherwise the updates
+    /// of a key within a round may be combined into the last one.
+    pub every_update: bool,
+    /// Counts of dropped rows.
+    pub ledger: &'a mut Ledger,
+    /// Reports for the processing log; the runtime bounds how many it keeps.
+    pub reports: &'a mut Vec<Report>,
+}
+
+/// The part of the keyed state that belongs to one operator instance: all its keys begin with
+/// `prefix`, which is unique to query, operator and shard.
+#[derive(Clone, Debug)]
+pub struct StateRoom {
+    /// First bytes of every key.
+    pub prefix: Bytes,
+    /// Whether the room was empty when the query started: then a key that is not in memory is known
+    /// not to exist, and no look-up is needed.
+    pub fresh: bool,
+}
+
+/// A continuous operator.
+pub trait Operator: Send {
+    /// For EXPLAIN and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Takes one batch and appends what follows from it to `out`, in order.
+    ///
+    /// # Errors
+    /// Only what ends the query: state that cannot be read, a limit, a bug.
+    fn process(
+        &mut self,
+        input: Input,
+        batch: ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()>;
+
+    /// The round's input is complete: passes on what was held back to be combined.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn flush(&mut self, context: &mut Context<'_>, out: &mut Vec<ChangeBatch>) -> Result<()> {
+        let _ = (context, out);
+        Ok(())
+    }
+
+    /// Appends every state change since the last commit to `changes`. If the write then fails the
+    /// query ends, so there is no undoing.
+    ///
+    /// # Errors
+    /// A bug only.
+    fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
+        let _ = changes;
+        Ok(())
+    }
+
+    /// Bytes of state held in memory, roughly.
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+
+    /// Called right after a commit when memory is short: forgets clean state, coldest first, until
+    /// at most `bytes_max` are held, as far as that is possible.
+    fn evict(&mut self, bytes_max: usize) {
+        let _ = bytes_max;
+    }
+}

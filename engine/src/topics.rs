@@ -1,0 +1,308 @@
+//! Topics for front ends: existence and limits are checked here, record bytes go straight to the log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tidemill_storage::log::{
+    Appended, Isolation, Log, Origin, PartitionOffsets, Slice, TopicDescription, TopicSettings,
+    TransactionEnd, Watermark,
+};
+use tidemill_storage::state::{Durability, StateStore, WriteBatch};
+use tidemill_storage::{Offset, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
+use tokio::sync::watch;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::group_offsets::{GroupOffset, GroupOffsets};
+
+/// Limits and defaults of topics.
+#[derive(Clone, Debug)]
+pub struct TopicLimits {
+    /// Partitions of a topic that is created without saying how many.
+    pub partitions_default: u32,
+    /// Most partitions of one topic.
+    pub partitions_max: u32,
+    /// Most partitions of all topics together: each costs two open files and some memory.
+    pub partitions_total_max: u32,
+    /// Whether asking for a topic's metadata creates it.
+    pub auto_create: bool,
+}
+
+impl Default for TopicLimits {
+    fn default() -> Self {
+        TopicLimits {
+            partitions_default: 4,
+            partitions_max: 1_000,
+            partitions_total_max: 20_000,
+            auto_create: true,
+        }
+    }
+}
+
+/// What `InitProducerId` hands out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProducerIdentity {
+    /// The id.
+    pub id: ProducerId,
+    /// Its incarnation.
+    pub epoch: ProducerEpoch,
+}
+
+/// The topics of one data directory. Cheap to clone.
+#[derive(Clone)]
+pub struct Topics {
+    log: Arc<dyn Log>,
+    store: Arc<dyn StateStore>,
+    groups: GroupOffsets,
+    limits: TopicLimits,
+    transactional: Arc<Mutex<()>>,
+}
+
+/// Stored form of a transactional id.
+#[derive(Serialize, Deserialize)]
+struct TransactionalId {
+    producer_id: i64,
+    epoch: i16,
+}
+
+impl Topics {
+    /// Joins the log and the store.
+    #[must_use]
+    pub fn new(log: Arc<dyn Log>, store: Arc<dyn StateStore>, limits: TopicLimits) -> Topics {
+        let groups = GroupOffsets::new(store.clone());
+        Topics { log, store, groups, limits, transactional: Arc::default() }
+    }
+
+    /// The limits and defaults in force.
+    #[must_use]
+    pub fn limits(&self) -> &TopicLimits {
+        &self.limits
+    }
+
+    /// Committed offsets of consumer groups.
+    #[must_use]
+    pub fn groups(&self) -> &GroupOffsets {
+        &self.groups
+    }
+
+    /// All topics, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<TopicDescription> {
+        self.log.topics()
+    }
+
+    /// One topic.
+    #[must_use]
+    pub fn get(&self, name: &TopicName) -> Option<TopicDescription> {
+        self.log.topic(name)
+    }
+
+    /// One topic by its identity.
+    #[must_use]
+    pub fn get_by_id(&self, id: TopicId) -> Option<TopicDescription> {
+        self.log.topics().into_iter().find(|topic| topic.id == id)
+    }
+
+    /// Creates a topic; `settings.partitions` of 0 takes the default number.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `Invalid`, `LimitExceeded`, and those of the disk.
+    pub fn create(&self, name: &TopicName, mut settings: TopicSettings) -> Result<TopicDescription> {
+        if settings.partitions == 0 {
+            settings.partitions = self.limits.partitions_default;
+        }
+        self.check_partitions(name, settings.partitions, 0)?;
+        Ok(self.log.create_topic(name, settings)?)
+    }
+
+    /// Changes a topic's settings; the number of partitions may only grow.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid`, `LimitExceeded`, and those of the disk.
+    pub fn alter(&self, name: &TopicName, settings: TopicSettings) -> Result<TopicDescription> {
+        let current = self.log.topic(name).map_or(0, |topic| topic.settings.partitions);
+        self.check_partitions(name, settings.partitions, current)?;
+        Ok(self.log.alter_topic(name, settings)?)
+    }
+
+    fn check_partitions(&self, name: &TopicName, wanted: u32, current: u32) -> Result<()> {
+        if wanted > self.limits.partitions_max {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "topic '{name}': {wanted} partitions are over the limit of {}",
+                    self.limits.partitions_max
+                ),
+            ));
+        }
+        let total: u64 = self.log.topics().iter().map(|topic| u64::from(topic.settings.partitions)).sum();
+        if total + u64::from(wanted.saturating_sub(current)) > u64::from(self.limits.partitions_total_max) {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("the server's limit of {} partitions is reached", self.limits.partitions_total_max),
+            )
+            .with_hint("delete topics that are no longer used"));
+        }
+        Ok(())
+    }
+
+    /// Deletes a topic with its records.
+    ///
+    /// # Errors
+    /// `NotFound`, and those of the disk.
+    pub fn delete(&self, name: &TopicName) -> Result<()> {
+        Ok(self.log.delete_topic(name)?)
+    }
+
+    /// Appends a client's record batch as it came; acknowledged after [`Appended::durable`].
+    ///
+    /// # Errors
+    /// The log's own, so that a door can tell the kinds of its protocol apart.
+    pub fn append(
+        &self,
+        target: &TopicPartition,
+        batch: Bytes,
+    ) -> std::result::Result<Appended, tidemill_storage::StorageError> {
+        self.log.append(target, batch, Origin::Client)
+    }
+
+    /// Reads whole batches; see [`Log::read`].
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn read(
+        &self,
+        target: &TopicPartition,
+        from: Offset,
+        bytes_max: usize,
+        isolation: Isolation,
+    ) -> std::result::Result<Slice, tidemill_storage::StorageError> {
+        self.log.read(target, from, bytes_max, isolation)
+    }
+
+    /// A partition's offsets.
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn offsets(
+        &self,
+        target: &TopicPartition,
+    ) -> std::result::Result<PartitionOffsets, tidemill_storage::StorageError> {
+        self.log.offsets(target)
+    }
+
+    /// The first record at or after a time; see [`Log::offset_for_timestamp`].
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn offset_for_timestamp(
+        &self,
+        target: &TopicPartition,
+        timestamp_ms: i64,
+    ) -> std::result::Result<Option<(Offset, i64)>, tidemill_storage::StorageError> {
+        self.log.offset_for_timestamp(target, timestamp_ms)
+    }
+
+    /// The record with the largest timestamp.
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn offset_of_max_timestamp(
+        &self,
+        target: &TopicPartition,
+    ) -> std::result::Result<Option<(Offset, i64)>, tidemill_storage::StorageError> {
+        self.log.offset_of_max_timestamp(target)
+    }
+
+    /// Announces a partition's high watermark, for long polls.
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn watch(
+        &self,
+        target: &TopicPartition,
+    ) -> std::result::Result<watch::Receiver<Watermark>, tidemill_storage::StorageError> {
+        self.log.watch(target)
+    }
+
+    /// Drops everything below an offset.
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn trim(
+        &self,
+        target: &TopicPartition,
+        offset: Offset,
+    ) -> std::result::Result<(), tidemill_storage::StorageError> {
+        self.log.trim(target, offset)
+    }
+
+    /// Bytes of a partition on disk.
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn size_bytes(
+        &self,
+        target: &TopicPartition,
+    ) -> std::result::Result<u64, tidemill_storage::StorageError> {
+        self.log.size_bytes(target)
+    }
+
+    /// Ends a client's transaction on one partition.
+    ///
+    /// # Errors
+    /// The log's own.
+    pub fn end_transaction(
+        &self,
+        target: &TopicPartition,
+        producer: ProducerIdentity,
+        end: TransactionEnd,
+    ) -> std::result::Result<Appended, tidemill_storage::StorageError> {
+        self.log.end_transaction(target, producer.id, producer.epoch, end)
+    }
+
+    /// Hands out an identity for an idempotent producer. With a transactional id the same id comes
+    /// back with the next epoch, which fences the incarnation before it (KIP-98).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn init_producer(&self, transactional_id: Option<&str>) -> Result<ProducerIdentity> {
+        let Some(name) = transactional_id else {
+            return Ok(ProducerIdentity { id: self.log.allocate_producer_id()?, epoch: ProducerEpoch(0) });
+        };
+        let _one_at_a_time = self.transactional.lock();
+        let key = crate::state_keys::transactional_id(name);
+        let stored: Option<TransactionalId> = match self.store.get(&key)? {
+            Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| {
+                Error::new(
+                    ErrorKind::Corrupt,
+                    format!("stored transactional id '{name}' is damaged: {error}"),
+                )
+            })?),
+            None => None,
+        };
+        let identity = match stored {
+            // The last epoch is kept unused, so that fencing always has a higher one to give.
+            Some(last) if last.epoch < i16::MAX - 1 => {
+                ProducerIdentity { id: ProducerId(last.producer_id), epoch: ProducerEpoch(last.epoch + 1) }
+            }
+            _ => ProducerIdentity { id: self.log.allocate_producer_id()?, epoch: ProducerEpoch(0) },
+        };
+        let record = TransactionalId { producer_id: identity.id.0, epoch: identity.epoch.0 };
+        let bytes = serde_json::to_vec(&record).map_err(|error| Error::internal(error.to_string()))?;
+        let mut changes = WriteBatch::default();
+        changes.put(key, bytes);
+        self.store.write(changes, Durability::Synced)?;
+        Ok(identity)
+    }
+
+    /// Committed offsets of one group, as the door answers them.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn group(&self, group: &str) -> Result<BTreeMap<TopicPartition, GroupOffset>> {
+        self.groups.fetch(group)
+    }
+}

@@ -1,0 +1,181 @@
+//! What the planner may ask about the world: sources, functions, types, settings. The engine answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+use datafusion_common::ScalarValue;
+use datafusion_expr::ScalarUDF;
+
+/// A stream says what happened, a table what is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Debug)]
+pub enum SourceKind {
+    /// An unbounded sequence of facts.
+    Stream,
+    /// The latest row of each key.
+    Table,
+}
+
+/// What a column of a source is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ColumnRole {
+    /// Part of the record's key.
+    Key,
+    /// Part of the record's value.
+    Value,
+    /// All headers of the record: `ARRAY<STRUCT<KEY STRING, VALUE BYTES>>`.
+    Headers,
+    /// The last header of a name: `BYTES`.
+    Header(String),
+}
+
+/// A column of a source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceColumn {
+    /// Its stored name (upper-case unless it was quoted).
+    pub name: String,
+    /// Its type, as Arrow has it.
+    pub data_type: DataType,
+    /// What it is.
+    pub role: ColumnRole,
+}
+
+/// How keys or values of a topic are written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FormatSpec {
+    /// `JSON`, `DELIMITED`, `KAFKA`, `NONE`, …, upper-case.
+    pub name: String,
+    /// The format's own properties, by upper-case name (`VALUE_DELIMITER` …).
+    pub properties: BTreeMap<String, String>,
+    /// Whether a single column is wrapped in an object; `None` leaves it to the format.
+    pub wrap_single: Option<bool>,
+}
+
+/// Windows of a windowed source or result.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Debug)]
+pub enum WindowKind {
+    /// Fixed size, side by side.
+    Tumbling {
+        /// Length of a window in milliseconds.
+        size_ms: i64,
+    },
+    /// Fixed size, overlapping.
+    Hopping {
+        /// Length of a window in milliseconds.
+        size_ms: i64,
+        /// Distance between the starts of windows in milliseconds.
+        advance_ms: i64,
+    },
+    /// As long as records of a key come without a longer pause.
+    Session {
+        /// The pause that ends a session, in milliseconds; 0 where a declared source does not say.
+        gap_ms: i64,
+    },
+}
+
+/// A WINDOW clause.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Debug)]
+pub struct WindowSpec {
+    /// Which windows.
+    pub kind: WindowKind,
+    /// How long after its end a window takes late records, in milliseconds.
+    pub grace_ms: i64,
+    /// How long windows are kept for look-ups, in milliseconds; `None` for the default.
+    pub retention_ms: Option<i64>,
+}
+
+/// Which column holds the event time, and how it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimestampColumn {
+    /// Stored name of the column.
+    pub column: String,
+    /// Pattern of Java's `DateTimeFormatter`, for a STRING column.
+    pub format: Option<String>,
+}
+
+/// A stream or table, as the planner sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// Stored name.
+    pub name: String,
+    /// Stream or table.
+    pub kind: SourceKind,
+    /// Columns in declared order.
+    pub columns: Vec<SourceColumn>,
+    /// The topic behind it.
+    pub topic: String,
+    /// Number of the topic's partitions.
+    pub partitions: u32,
+    /// How keys are written.
+    pub key_format: FormatSpec,
+    /// How values are written.
+    pub value_format: FormatSpec,
+    /// Windows of the key, where it is windowed.
+    pub window: Option<WindowKind>,
+    /// The event time, where it is not the record's timestamp.
+    pub timestamp: Option<TimestampColumn>,
+    /// Declared by CREATE SOURCE …: read-only.
+    pub read_only: bool,
+}
+
+impl Source {
+    /// Columns of the record's key, in order.
+    pub fn key_columns(&self) -> impl Iterator<Item = &SourceColumn> {
+        self.columns.iter().filter(|column| column.role == ColumnRole::Key)
+    }
+
+    /// Columns of the record's value, in order.
+    pub fn value_columns(&self) -> impl Iterator<Item = &SourceColumn> {
+        self.columns.iter().filter(|column| column.role == ColumnRole::Value)
+    }
+}
+
+/// An aggregate function as the planner sees it; the engine has the accumulator of the same name.
+pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
+    /// Upper-case name.
+    fn name(&self) -> &str;
+
+    /// Type of the result for the given arguments. `constants` holds the value of each argument that
+    /// is a literal (`TOPK(x, 3)`).
+    ///
+    /// # Errors
+    /// A sentence for the user: wrong number or type of arguments.
+    fn return_type(
+        &self,
+        arguments: &[DataType],
+        constants: &[Option<ScalarValue>],
+    ) -> std::result::Result<DataType, String>;
+
+    /// Whether it can take back a row, as an aggregation over a table must.
+    fn retractable(&self) -> bool;
+
+    /// One line for people.
+    fn description(&self) -> &str;
+}
+
+/// What the planner may ask.
+pub trait Lookup {
+    /// A stream or table by its stored name.
+    fn source(&self, name: &str) -> Option<Arc<Source>>;
+
+    /// All stored names, for did-you-mean.
+    fn source_names(&self) -> Vec<String>;
+
+    /// A scalar function by name, in any case.
+    fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>>;
+
+    /// An aggregate function by name, in any case.
+    fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>>;
+
+    /// Names of all functions, for did-you-mean.
+    fn function_names(&self) -> Vec<String>;
+
+    /// A type made by CREATE TYPE.
+    fn custom_type(&self, name: &str) -> Option<DataType>;
+
+    /// A setting of the session, by ksqlDB's name (`auto.offset.reset`).
+    fn property(&self, name: &str) -> Option<String>;
+
+    /// Number of partitions of a topic that exists.
+    fn topic_partitions(&self, topic: &str) -> Option<u32>;
+}
