@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod engine;
 pub mod error;
+pub mod expressions;
 pub mod formats;
 pub mod group_offsets;
 pub mod operators;

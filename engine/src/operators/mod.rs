@@ -12,6 +12,9 @@
 //!   rejected in [`Ledger`], and a rejected or late one is reported with its reason;
 //! - an expression that fails for a row is that row's affair and never ends the query.
 
+pub mod filter;
+pub mod project;
+
 use std::sync::Arc;
 
 use bytes::Bytes;

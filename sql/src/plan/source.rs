@@ -1,6 +1,5 @@
 //! Scans of streams and tables.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -57,10 +56,6 @@ impl SourceScan {
 }
 
 impl TableSource for SourceScan {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }

@@ -1,0 +1,117 @@
+//! Expressions of continuous queries: compiled once per query, evaluated over whole batches.
+//!
+//! Arrow's kernels fail a batch as a whole. Here a failure is one row's affair: a batch that fails is
+//! halved until the rows that fail stand alone; they become NULL and are reported, the others keep
+//! their values. Batches without failures, nearly all, pay nothing for it.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_null_array};
+use arrow::compute;
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::physical_expr::planner::PhysicalPlanningContext;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+
+use crate::error::{Error, Result};
+
+/// A row for which an expression had no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// Index of the row in the batch.
+    pub row: usize,
+    /// The expression and what went wrong.
+    pub reason: String,
+}
+
+/// An expression, ready to be evaluated over batches of one schema.
+#[derive(Clone, Debug)]
+pub struct CompiledExpression {
+    physical: Arc<dyn PhysicalExpr>,
+    data_type: DataType,
+    text: String,
+}
+
+impl CompiledExpression {
+    /// Compiles an expression over a schema.
+    ///
+    /// # Errors
+    /// `Invalid` for a column or type the planner should have refused.
+    pub fn new(expression: &Expr, schema: &DFSchema) -> Result<CompiledExpression> {
+        let properties = ExecutionProps::new();
+        let physical =
+            create_physical_expr(expression, schema, &properties, &PhysicalPlanningContext::default())?;
+        let data_type = physical.data_type(schema.as_arrow())?;
+        Ok(CompiledExpression { physical, data_type, text: expression.to_string() })
+    }
+
+    /// Type of the values.
+    #[must_use]
+    pub fn data_type(&self) -> &DataType {
+        &self.data_type
+    }
+
+    /// One value a row. Rows without a value are NULL and listed in `failures`, in order.
+    ///
+    /// # Errors
+    /// `Internal` where a kernel gives another number of values than rows.
+    pub fn evaluate(&self, batch: &RecordBatch, failures: &mut Vec<Failure>) -> Result<ArrayRef> {
+        let mut parts = Vec::new();
+        self.evaluate_range(batch, 0, &mut parts, failures)?;
+        match parts.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => Ok(arrow::array::new_empty_array(&self.data_type)),
+            several => {
+                let several: Vec<&dyn Array> = several.iter().map(AsRef::as_ref).collect();
+                Ok(compute::concat(&several)?)
+            }
+        }
+    }
+
+    fn evaluate_range(
+        &self,
+        batch: &RecordBatch,
+        first_row: usize,
+        parts: &mut Vec<ArrayRef>,
+        failures: &mut Vec<Failure>,
+    ) -> Result<()> {
+        let rows = batch.num_rows();
+        match self.physical.evaluate(batch).and_then(|value| value.into_array(rows)) {
+            Ok(array) if array.len() == rows => parts.push(array),
+            Ok(array) => {
+                return Err(Error::internal(format!("'{}' gave {} values for {rows} rows", self.text, array.len())));
+            }
+            Err(error) if rows == 1 => {
+                failures.push(Failure { row: first_row, reason: format!("{}: {}", self.text, error.strip_backtrace()) });
+                parts.push(new_null_array(&self.data_type, 1));
+            }
+            Err(_) => {
+                let half = rows / 2;
+                self.evaluate_range(&batch.slice(0, half), first_row, parts, failures)?;
+                self.evaluate_range(&batch.slice(half, rows - half), first_row + half, parts, failures)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The expression as a predicate; NULL and failures are false.
+    ///
+    /// # Errors
+    /// As [`CompiledExpression::evaluate`].
+    pub fn evaluate_predicate(&self, batch: &RecordBatch, failures: &mut Vec<Failure>) -> Result<BooleanArray> {
+        let values = self.evaluate(batch, failures)?;
+        let values = values
+            .as_any()
+            .downcast_ref::<BooleanArray>()
+            .ok_or_else(|| Error::internal(format!("'{}' is no predicate", self.text)))?;
+        Ok(if values.null_count() > 0 { compute::prep_null_mask_filter(values) } else { values.clone() })
+    }
+}
+
+impl std::fmt::Display for CompiledExpression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}

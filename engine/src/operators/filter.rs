@@ -1,0 +1,105 @@
+//! WHERE and HAVING.
+//!
+//! Streams: a row passes or not; a record without a value has nothing to test and does not pass.
+//! Tables: what counts is whether the row a key had and the row it has pass. A row that stops passing
+//! becomes a delete, one that begins to pass an insert, and a key whose rows never passed is not
+//! heard of.
+
+use arrow::array::{BooleanArray, UInt32Array};
+
+use crate::batch::{ChangeBatch, Kinds, RowKind};
+use crate::error::Result;
+use crate::expressions::CompiledExpression;
+use crate::operators::{Context, Dropped, Input, Operator, Report};
+
+/// Passes the rows for which a predicate is true.
+pub struct Filter {
+    predicate: CompiledExpression,
+}
+
+impl Filter {
+    /// Of a predicate over the input's columns.
+    #[must_use]
+    pub fn new(predicate: CompiledExpression) -> Filter {
+        Filter { predicate }
+    }
+}
+
+impl Operator for Filter {
+    fn name(&self) -> &'static str {
+        "Filter"
+    }
+
+    fn process(
+        &mut self,
+        _input: Input,
+        batch: ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let mut failures = Vec::new();
+        let passes = self.predicate.evaluate_predicate(&batch.columns, &mut failures)?;
+        for failure in failures {
+            // The row counts as rejected, not as filtered.
+            context.ledger.rejected += 1;
+            context.ledger.filtered = context.ledger.filtered.wrapping_sub(1);
+            context.reports.push(Report {
+                dropped: Dropped::Rejected,
+                time_ms: batch.times_ms[failure.row],
+                reason: failure.reason,
+            });
+        }
+        let kept = match &batch.kinds {
+            Kinds::AllInsert => batch.filter(&passes)?,
+            Kinds::Each(_) => filter_changes(&batch, &passes)?,
+        };
+        context.ledger.filtered = context.ledger.filtered.wrapping_add((batch.rows() - kept.rows()) as u64);
+        if kept.rows() > 0 {
+            out.push(kept);
+        }
+        Ok(())
+    }
+}
+
+/// Filters rows of which some replace or remove others. The time of a delete that a replacement
+/// caused is the replacement's: it is what happened.
+fn filter_changes(batch: &ChangeBatch, passes: &BooleanArray) -> Result<ChangeBatch> {
+    let mut rows: Vec<u32> = Vec::with_capacity(batch.rows());
+    let mut kinds = Vec::with_capacity(batch.rows());
+    let mut times = Vec::with_capacity(batch.rows());
+    let mut keep = |row: usize, kind: RowKind, time: i64| {
+        rows.push(row as u32);
+        kinds.push(kind);
+        times.push(time);
+    };
+    let mut row = 0;
+    while row < batch.rows() {
+        let kind = batch.kinds.get(row);
+        let after = row + 1;
+        let pair = kind == RowKind::UpdateBefore
+            && after < batch.rows()
+            && batch.kinds.get(after) == RowKind::UpdateAfter;
+        if pair {
+            let time = batch.times_ms[after];
+            match (passes.value(row), passes.value(after)) {
+                (true, true) => {
+                    keep(row, RowKind::UpdateBefore, time);
+                    keep(after, RowKind::UpdateAfter, time);
+                }
+                (true, false) => keep(row, RowKind::Delete, time),
+                (false, true) => keep(after, RowKind::Insert, time),
+                (false, false) => {}
+            }
+            row += 2;
+        } else {
+            if kind != RowKind::NullValue && passes.value(row) {
+                keep(row, kind, batch.times_ms[row]);
+            }
+            row += 1;
+        }
+    }
+    let mut kept = batch.take(&UInt32Array::from(rows))?;
+    kept.times_ms = times.into();
+    kept.kinds = Kinds::from_rows(&kinds);
+    Ok(kept)
+}
