@@ -43,11 +43,8 @@ impl Operator for Filter {
             // The row counts as rejected, not as filtered.
             context.ledger.rejected += 1;
             context.ledger.filtered = context.ledger.filtered.wrapping_sub(1);
-            context.reports.push(Report {
-                dropped: Dropped::Rejected,
-                time_ms: batch.times_ms[failure.row],
-                reason: failure.reason,
-            });
+            let time_ms = batch.times_ms[failure.row];
+            context.reports.push(Report::of_row(Dropped::Rejected, time_ms, failure.reason));
         }
         let kept = match &batch.kinds {
             Kinds::AllInsert => batch.filter(&passes)?,

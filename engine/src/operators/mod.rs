@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tidemill_storage::state::{StateStore, WriteBatch};
+use tidemill_storage::{Offset, TopicPartition};
 
 use crate::batch::ChangeBatch;
 use crate::error::Result;
@@ -61,6 +62,16 @@ pub struct Report {
     pub time_ms: i64,
     /// Why, for people.
     pub reason: String,
+    /// The record, where the row still is one.
+    pub origin: Option<(TopicPartition, Offset)>,
+}
+
+impl Report {
+    /// Of a row that is no longer a record of a topic.
+    #[must_use]
+    pub fn of_row(dropped: Dropped, time_ms: i64, reason: impl Into<String>) -> Report {
+        Report { dropped, time_ms, reason: reason.into(), origin: None }
+    }
 }
 
 /// What the runtime lends an operator while it runs.

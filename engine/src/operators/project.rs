@@ -71,11 +71,9 @@ impl Operator for Project {
             })
             .collect::<Result<_>>()?;
         for failure in failures {
-            context.reports.push(Report {
-                dropped: Dropped::Rejected,
-                time_ms: batch.times_ms[failure.row],
-                reason: format!("{} (the column is NULL)", failure.reason),
-            });
+            let time_ms = batch.times_ms[failure.row];
+            let reason = format!("{} (the column is NULL)", failure.reason);
+            context.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.rows()));
         let columns = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;

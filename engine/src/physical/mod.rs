@@ -1,0 +1,136 @@
+//! The physical plan: a logical plan cut into stages.
+//!
+//! A stage is a chain of operators that needs no exchange of rows between workers. The first stages
+//! read partitions of topics, later ones read what an exchange routed to their shards by key. Every
+//! stage runs as one worker a partition or shard, each with operators and state of its own.
+
+pub mod planner;
+
+use arrow::datatypes::SchemaRef;
+use tidemill_sql::lookup::{SourceKind, WindowKind};
+
+use crate::aggregates::AggregateSpec;
+use crate::error::Result;
+use crate::expressions::CompiledExpression;
+use crate::operators::join::JoinSpec;
+use crate::operators::{Input, Operator, StateRoom};
+use crate::runtime::source::ScanSpec;
+
+/// A continuous query, ready to be run.
+#[derive(Clone)]
+pub struct PhysicalPlan {
+    /// Stages in an order in which every exchange goes to a later stage. The last one gives the
+    /// result.
+    pub stages: Vec<StagePlan>,
+    /// Columns of the result.
+    pub schema: SchemaRef,
+    /// Indices of the result's key columns, in key order.
+    pub key: Vec<usize>,
+    /// Stream or table.
+    pub kind: SourceKind,
+    /// Windows of the result's key.
+    pub window: Option<WindowKind>,
+    /// Most rows to give, over the life of the query.
+    pub limit: Option<u64>,
+}
+
+/// One stage.
+#[derive(Clone)]
+pub struct StagePlan {
+    /// Where its rows come from.
+    pub input: StageInput,
+    /// What happens to them, in order.
+    pub operators: Vec<OperatorPlan>,
+    /// Where they go; `None` is the result.
+    pub exchange: Option<Exchange>,
+}
+
+/// Where the rows of a stage come from.
+#[derive(Clone)]
+pub enum StageInput {
+    /// From a topic: one worker a partition.
+    Scan(ScanSpec),
+    /// From exchanges: one worker a shard. One schema for each input.
+    Exchanged(Vec<SchemaRef>),
+}
+
+/// Rows go to the shard of a later stage that their key belongs to.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Index of the stage.
+    pub stage: usize,
+    /// Which of its inputs.
+    pub input: Input,
+    /// Columns whose values choose the shard.
+    pub key: Vec<usize>,
+}
+
+/// How to make an operator; each worker makes its own.
+#[derive(Clone)]
+pub struct OperatorPlan {
+    /// Number within the query: part of its state's keys, so it must not change while the query lives.
+    pub number: u16,
+    /// What it is.
+    pub kind: OperatorKind,
+}
+
+/// The operators.
+#[derive(Clone)]
+pub enum OperatorKind {
+    /// Passes rows.
+    Filter(CompiledExpression),
+    /// New columns: name, expression, and the input column's index where it is just that.
+    Project(Vec<(String, CompiledExpression, Option<usize>)>),
+    /// Another key; see [`crate::operators::partition_by`].
+    PartitionBy(Vec<(String, CompiledExpression, Option<usize>)>),
+    /// Remembers the row of each key, so that updates carry what they replace.
+    TableState {
+        /// Indices of the key columns.
+        key: Vec<usize>,
+        /// The columns.
+        schema: SchemaRef,
+    },
+    /// GROUP BY.
+    Aggregate(AggregateSpec),
+    /// A join; the worker has two inputs.
+    Join(JoinSpec),
+}
+
+impl OperatorPlan {
+    /// Makes the operator of one worker.
+    ///
+    /// # Errors
+    /// `Invalid` or `Internal` for a specification that cannot be run.
+    pub fn build(&self, room: StateRoom) -> Result<Box<dyn Operator>> {
+        use crate::operators::{filter, join, partition_by, project, table_state};
+        Ok(match &self.kind {
+            OperatorKind::Filter(predicate) => Box::new(filter::Filter::new(predicate.clone())),
+            OperatorKind::Project(columns) => Box::new(project::Project::new(columns.clone())),
+            OperatorKind::PartitionBy(columns) => Box::new(partition_by::PartitionBy::new(columns.clone())),
+            OperatorKind::TableState { key, schema } => {
+                Box::new(table_state::TableState::new(key.clone(), schema.clone(), room)?)
+            }
+            OperatorKind::Aggregate(spec) => crate::aggregates::build(spec, room)?,
+            OperatorKind::Join(spec) => join::build(spec, room)?,
+        })
+    }
+
+    /// One line for EXPLAIN.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.kind {
+            OperatorKind::Filter(predicate) => format!("Filter {predicate}"),
+            OperatorKind::Project(columns) => format!("Project {}", describe_columns(columns)),
+            OperatorKind::PartitionBy(columns) => format!("PartitionBy {}", describe_columns(columns)),
+            OperatorKind::TableState { .. } => "TableState".to_owned(),
+            OperatorKind::Aggregate(spec) => format!("Aggregate {spec}"),
+            OperatorKind::Join(spec) => format!("Join {spec}"),
+        }
+    }
+}
+
+fn describe_columns(columns: &[(String, CompiledExpression, Option<usize>)]) -> String {
+    let columns: Vec<String> =
+        columns.iter().map(|(name, expression, _)| format!("{expression} AS {name}")).collect();
+    columns.join(", ")
+}

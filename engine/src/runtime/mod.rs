@@ -1,0 +1,27 @@
+//! Who runs when.
+//!
+//! A query runs in rounds. In a round the workers of its first stages drain what their partitions
+//! have, up to a bound, and pass it down their chain of operators; an exchange routes rows to the
+//! shards of the next stage, and so on to the sink. The workers of a stage run in parallel and meet
+//! at its end, so what a round gives depends on its input alone and not on timing. When the input is
+//! slow a round is one row; when it is behind, tens of thousands.
+//!
+//! From time to time the rounds since the last commit become durable as one *epoch*: see [`commit`].
+//! The commit runs beside the next rounds; a second one waits for it.
+//!
+//! - [`source`]: from a partition's bytes to change batches;
+//! - [`exchange`]: rows to shards, and many runs to one order;
+//! - [`worker`]: one partition's or shard's chain;
+//! - [`sink`]: result rows to record batches and table rows, or to a session;
+//! - [`commit`]: an epoch becomes durable and visible at once;
+//! - [`query`]: the loop of one query, and its handle;
+//! - [`stable_hash`]: which shard, which partition.
+
+pub mod commit;
+pub mod exchange;
+pub mod header_columns;
+pub mod query;
+pub mod sink;
+pub mod source;
+pub mod stable_hash;
+pub mod worker;

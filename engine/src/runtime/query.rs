@@ -1,0 +1,562 @@
+//! The loop of one query, and its handle.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tidemill_storage::log::{Log, StagedOutput, Watermark};
+use tidemill_storage::state::{StateStore, WriteBatch};
+use tidemill_storage::{Offset, PartitionId, ProducerId, TopicName, TopicPartition};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::operators::{Ledger, Report};
+use crate::physical::{PhysicalPlan, StageInput};
+use crate::processing_log::ProcessingLog;
+use crate::runtime::commit::{self, Epoch};
+use crate::runtime::exchange::{self, Run};
+use crate::runtime::sink::{SinkOutput, SinkWriter};
+use crate::runtime::source::PartitionReader;
+use crate::runtime::worker::{Output, Worker};
+use crate::state_keys;
+
+/// Bytes of output that wait for a commit; beyond it the rounds wait for the commit before.
+const OUTPUT_BYTES_MAX: usize = 32 << 20;
+
+/// Rows that wait for a commit, for queries whose output is small and whose state is not.
+const ROWS_MAX: u64 = 2_000_000;
+
+/// What a query is doing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum QueryStatus {
+    /// It takes input as it comes.
+    Running,
+    /// It was told to wait, or could not start for the reason given.
+    Paused(Option<String>),
+    /// It ended with an error; RESUME tries again from the last commit.
+    Failed(String),
+    /// It was told to end, or reached its LIMIT.
+    Stopped,
+}
+
+/// How a query runs.
+#[derive(Clone, Debug)]
+pub struct QueryOptions {
+    /// Shortest time between the starts of two commits.
+    pub commit_interval: Duration,
+    /// Shards of every stage behind an exchange. Fixed for the life of a query's state.
+    pub shards: usize,
+    /// Pass on every update of a key one by one.
+    pub every_update: bool,
+    /// Bytes of state one query holds in memory before it forgets what is clean.
+    pub state_bytes_max: usize,
+}
+
+/// Where a query gets its input and leaves its results.
+#[derive(Clone)]
+pub struct Environment {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// The keyed state: the server's, or one of its own for a query of a session.
+    pub store: Arc<dyn StateStore>,
+    /// Runs workers.
+    pub compute: Handle,
+    /// Takes reports.
+    pub processing_log: ProcessingLog,
+}
+
+/// Who a query is.
+#[derive(Clone, Debug)]
+pub struct QueryIdentity {
+    /// Its id, as people see it: `CSAS_X_1`.
+    pub id: String,
+    /// Its number: part of its state's keys.
+    pub number: u64,
+    /// Its producer id; `None` for a query of a session, whose output is no topic's.
+    pub producer: Option<ProducerId>,
+}
+
+/// Counts of a query since it started.
+#[derive(Default, Debug)]
+pub struct Counters {
+    /// Records read.
+    pub records_in: AtomicU64,
+    /// Rows written.
+    pub rows_out: AtomicU64,
+    /// Dropped rows.
+    pub filtered: AtomicU64,
+    /// Dropped rows.
+    pub late: AtomicU64,
+    /// Dropped rows.
+    pub rejected: AtomicU64,
+    /// Commits.
+    pub commits: AtomicU64,
+    /// Rounds.
+    pub rounds: AtomicU64,
+    /// State in memory, bytes.
+    pub state_bytes: AtomicU64,
+}
+
+/// A running query. Dropping the handle does not end it; see [`QueryHandle::stop`].
+#[derive(Clone)]
+pub struct QueryHandle {
+    identity: QueryIdentity,
+    status: watch::Receiver<QueryStatus>,
+    stop: CancellationToken,
+    counters: Arc<Counters>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl QueryHandle {
+    /// Who it is.
+    #[must_use]
+    pub fn identity(&self) -> &QueryIdentity {
+        &self.identity
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn status(&self) -> QueryStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Its counts.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Ends it after a last commit, and waits for that.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            // A panic of the loop was reported as a failure by the loop's own guard.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Starts a query. Its input positions are those of its last commit, or `start` where it has none.
+///
+/// # Errors
+/// A plan that cannot be run, a topic that is gone, state that cannot be read.
+pub fn start(
+    identity: QueryIdentity,
+    plan: &PhysicalPlan,
+    sink: &dyn Fn(usize) -> Result<SinkWriter>,
+    start: &dyn Fn(&TopicPartition) -> Result<Offset>,
+    environment: Environment,
+    options: QueryOptions,
+) -> Result<QueryHandle> {
+    let stages = build_stages(&identity, plan, sink, start, &environment, &options)?;
+    let (status_sender, status) = watch::channel(QueryStatus::Running);
+    let stop = CancellationToken::new();
+    let counters = Arc::new(Counters::default());
+    let query = Query {
+        identity: identity.clone(),
+        exchanges: plan.stages.iter().map(|stage| stage.exchange.clone()).collect(),
+        limit: plan.limit,
+        stages,
+        environment: environment.clone(),
+        options,
+        counters: counters.clone(),
+        pending: Pending::default(),
+        in_flight: None,
+        last_commit: None,
+        positions: BTreeMap::new(),
+        memory_short: false,
+    };
+    let token = stop.clone();
+    let id = identity.id.clone();
+    let task = environment.compute.spawn(async move {
+        let ended = query.run(token).await;
+        let status = match ended {
+            Ok(()) => QueryStatus::Stopped,
+            Err(error) => {
+                tracing::error!(query = %id, error = %error, "query failed");
+                QueryStatus::Failed(error.to_string())
+            }
+        };
+        let _ = status_sender.send(status);
+    });
+    Ok(QueryHandle { identity, status, stop, counters, task: Arc::new(Mutex::new(Some(task))) })
+}
+
+/// Makes the workers of every stage.
+fn build_stages(
+    identity: &QueryIdentity,
+    plan: &PhysicalPlan,
+    sink: &dyn Fn(usize) -> Result<SinkWriter>,
+    start: &dyn Fn(&TopicPartition) -> Result<Offset>,
+    environment: &Environment,
+    options: &QueryOptions,
+) -> Result<Vec<Vec<Option<Worker>>>> {
+    let mut stages = Vec::with_capacity(plan.stages.len());
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let last = index + 1 == plan.stages.len();
+        let workers = match &stage.input {
+            StageInput::Scan(scan) => {
+                let topic = environment.log.topic(&scan.topic).ok_or_else(|| {
+                    Error::new(ErrorKind::NotFound, format!("topic '{}' does not exist", scan.topic))
+                })?;
+                topic.settings.partitions as usize
+            }
+            StageInput::Exchanged(_) => options.shards,
+        };
+        let mut built = Vec::with_capacity(workers);
+        for shard in 0..workers {
+            let reader = match &stage.input {
+                StageInput::Scan(scan) => {
+                    let target = TopicPartition::new(scan.topic.clone(), PartitionId(shard as u32));
+                    let position = committed_position(environment.store.as_ref(), identity.number, &target)?;
+                    let position = position.map_or_else(|| start(&target), Ok)?;
+                    Some(PartitionReader::new(environment.log.clone(), scan, target, position)?)
+                }
+                StageInput::Exchanged(_) => None,
+            };
+            let operators = stage
+                .operators
+                .iter()
+                .map(|operator| {
+                    let prefix = state_keys::operator_state(identity.number, operator.number, shard as u16);
+                    let snapshot = environment.store.snapshot();
+                    let fresh = snapshot.scan(state_keys::prefix_range(&prefix)).next().is_none();
+                    operator.build(crate::operators::StateRoom { prefix, fresh })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let sink = if last { Some(sink(shard)?) } else { None };
+            built.push(Some(Worker::new(reader, operators, sink, environment.store.clone(), options.every_update)));
+        }
+        stages.push(built);
+    }
+    Ok(stages)
+}
+
+/// Where the last commit left an input partition.
+fn committed_position(store: &dyn StateStore, query: u64, target: &TopicPartition) -> Result<Option<Offset>> {
+    let Some(bytes) = store.get(&state_keys::input_offset(query, target))? else { return Ok(None) };
+    let bytes: [u8; 8] = bytes
+        .as_ref()
+        .try_into()
+        .map_err(|_| Error::new(ErrorKind::Corrupt, format!("the stored position of {target} is damaged")))?;
+    Ok(Some(Offset(i64::from_be_bytes(bytes))))
+}
+
+/// What the rounds since the last commit have produced.
+#[derive(Default)]
+struct Pending {
+    outputs: BTreeMap<TopicPartition, Vec<Bytes>>,
+    output_bytes: usize,
+    changes: WriteBatch,
+    rows: u64,
+    dirty: bool,
+}
+
+/// The state of the loop.
+struct Query {
+    identity: QueryIdentity,
+    stages: Vec<Vec<Option<Worker>>>,
+    exchanges: Vec<Option<crate::physical::Exchange>>,
+    limit: Option<u64>,
+    environment: Environment,
+    options: QueryOptions,
+    counters: Arc<Counters>,
+    pending: Pending,
+    in_flight: Option<JoinHandle<Result<()>>>,
+    last_commit: Option<Instant>,
+    positions: BTreeMap<TopicPartition, Offset>,
+    memory_short: bool,
+}
+
+impl Query {
+    async fn run(mut self, stop: CancellationToken) -> Result<()> {
+        let arrivals = Arc::new(Notify::new());
+        let _watchers = self.watch_inputs(&arrivals)?;
+        loop {
+            let worked = self.round().await?;
+            if self.limit == Some(0) {
+                break;
+            }
+            self.reap_commit().await?;
+            if self.commit_due() {
+                self.begin_commit().await?;
+            }
+            if stop.is_cancelled() {
+                break;
+            }
+            if worked {
+                // Other tasks of the same thread get their turn between two rounds.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let wait = self.commit_wait();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = arrivals.notified() => {}
+                result = finished(&mut self.in_flight), if self.in_flight.is_some() => {
+                    self.in_flight = None;
+                    result?;
+                }
+                () = tokio::time::sleep(wait), if self.pending.dirty && self.in_flight.is_none() => {}
+            }
+        }
+        self.wait_commit().await?;
+        if self.pending.dirty {
+            self.begin_commit().await?;
+            self.wait_commit().await?;
+        }
+        Ok(())
+    }
+
+    /// One task an input partition tells when its high watermark moves.
+    fn watch_inputs(&self, arrivals: &Arc<Notify>) -> Result<Vec<AbortOnDrop>> {
+        let mut watchers = Vec::new();
+        let readers = self.stages.iter().flatten().flatten().filter_map(|worker| worker.reader.as_ref());
+        for reader in readers {
+            let mut watermark = self.environment.log.watch(reader.target())?;
+            let arrivals = arrivals.clone();
+            let task = self.environment.compute.spawn(async move {
+                loop {
+                    if watermark.changed().await.is_err() {
+                        break;
+                    }
+                    let ended = matches!(*watermark.borrow_and_update(), Watermark::Deleted | Watermark::Failed(_));
+                    arrivals.notify_one();
+                    if ended {
+                        break;
+                    }
+                }
+            });
+            watchers.push(AbortOnDrop(task));
+        }
+        Ok(watchers)
+    }
+
+    /// Runs one round; tells whether any record was read or any row given.
+    async fn round(&mut self) -> Result<bool> {
+        let mut mailboxes: Vec<BTreeMap<usize, Vec<Run>>> = self.stages.iter().map(|_| BTreeMap::new()).collect();
+        let mut worked = false;
+        for stage in 0..self.stages.len() {
+            let mut running = Vec::new();
+            for (shard, slot) in self.stages[stage].iter_mut().enumerate() {
+                let runs = mailboxes[stage].remove(&shard).unwrap_or_default();
+                let has_input = match slot.as_ref().and_then(|worker| worker.reader.as_ref()) {
+                    Some(reader) => reader.has_input()?,
+                    None => !runs.is_empty(),
+                };
+                if has_input && let Some(mut worker) = slot.take() {
+                    running.push((shard, worker_task(&self.environment.compute, move || {
+                        let output = worker.round(runs);
+                        (worker, output)
+                    })));
+                }
+            }
+            for (shard, task) in running {
+                let (worker, output) = task.await.map_err(|error| {
+                    Error::internal(format!("a worker of query {} panicked: {error}", self.identity.id))
+                })?;
+                self.stages[stage][shard] = Some(worker);
+                worked = true;
+                self.take_output(stage, shard, output?, &mut mailboxes)?;
+            }
+        }
+        if worked {
+            self.counters.rounds.fetch_add(1, Ordering::Relaxed);
+            self.pending.dirty = true;
+        }
+        Ok(worked)
+    }
+
+    /// Books what a worker gave and sends it on.
+    fn take_output(
+        &mut self,
+        stage: usize,
+        shard: usize,
+        output: Output,
+        mailboxes: &mut [BTreeMap<usize, Vec<Run>>],
+    ) -> Result<()> {
+        self.book(&output.ledger, output.records_in);
+        self.report(&output.reports);
+        if let Some(reader) = self.stages[stage][shard].as_ref().and_then(|worker| worker.reader.as_ref()) {
+            self.positions.insert(reader.target().clone(), reader.position());
+        }
+        if let Some(sink) = output.sink {
+            self.counters.rows_out.fetch_add(output.rows_out, Ordering::Relaxed);
+            self.pending.rows += output.rows_out;
+            if let Some(limit) = &mut self.limit {
+                *limit = limit.saturating_sub(output.rows_out);
+            }
+            self.take_sink_output(sink);
+        }
+        self.pending.rows += output.records_in;
+        if let Some(to) = self.exchanges[stage].clone() {
+            let shards = self.stages[to.stage].len();
+            let mut runs: BTreeMap<usize, Vec<crate::batch::ChangeBatch>> = BTreeMap::new();
+            for batch in &output.batches {
+                for (shard, part) in exchange::split(batch, &to.key, shards)? {
+                    runs.entry(shard).or_default().push(part);
+                }
+            }
+            for (shard, batches) in runs {
+                mailboxes[to.stage].entry(shard).or_default().push(Run { input: to.input, batches });
+            }
+        }
+        Ok(())
+    }
+
+    fn take_sink_output(&mut self, output: SinkOutput) {
+        for (target, batches) in output.records {
+            self.pending.output_bytes += batches.iter().map(Bytes::len).sum::<usize>();
+            self.pending.outputs.entry(target).or_default().extend(batches);
+        }
+        self.pending.changes.changes.extend(output.table_rows.changes);
+    }
+
+    fn book(&self, ledger: &Ledger, records_in: u64) {
+        self.counters.records_in.fetch_add(records_in, Ordering::Relaxed);
+        self.counters.filtered.fetch_add(ledger.filtered, Ordering::Relaxed);
+        self.counters.late.fetch_add(ledger.late, Ordering::Relaxed);
+        self.counters.rejected.fetch_add(ledger.rejected, Ordering::Relaxed);
+    }
+
+    fn report(&self, reports: &[Report]) {
+        if !reports.is_empty() {
+            self.environment.processing_log.report_rows(&self.identity.id, reports);
+        }
+    }
+
+    /// Whether the pending output should be committed now.
+    fn commit_due(&self) -> bool {
+        self.pending.dirty && self.commit_wait().is_zero()
+    }
+
+    /// How long until the next commit may begin.
+    fn commit_wait(&self) -> Duration {
+        let full = self.pending.output_bytes >= OUTPUT_BYTES_MAX || self.pending.rows >= ROWS_MAX;
+        match self.last_commit {
+            Some(last) if !full => self.options.commit_interval.saturating_sub(last.elapsed()),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Takes the result of a commit that has finished, without waiting for one that has not, except
+    /// where too much is waiting behind it.
+    async fn reap_commit(&mut self) -> Result<()> {
+        let full = self.pending.output_bytes >= OUTPUT_BYTES_MAX || self.pending.rows >= ROWS_MAX;
+        if full || self.in_flight.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.wait_commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_commit(&mut self) -> Result<()> {
+        if self.in_flight.is_some() {
+            let result = finished(&mut self.in_flight).await;
+            self.in_flight = None;
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Freezes what is pending and commits it beside the next rounds.
+    async fn begin_commit(&mut self) -> Result<()> {
+        if self.in_flight.is_some() {
+            return Ok(());
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        let mut state_bytes = 0;
+        for worker in self.stages.iter_mut().flatten().flatten() {
+            // Everything before the commit that has just finished is clean: now is the time to forget.
+            if self.memory_short {
+                worker.evict(self.options.state_bytes_max / 2);
+            }
+            worker.commit(&mut pending.changes)?;
+            state_bytes += worker.memory_bytes();
+        }
+        self.counters.state_bytes.store(state_bytes as u64, Ordering::Relaxed);
+        self.memory_short = state_bytes > self.options.state_bytes_max;
+        for (target, position) in std::mem::take(&mut self.positions) {
+            let key = state_keys::input_offset(self.identity.number, &target);
+            pending.changes.put(key, Bytes::copy_from_slice(&position.0.to_be_bytes()));
+        }
+        self.last_commit = Some(Instant::now());
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        let Some(producer) = self.identity.producer else {
+            // A query of a session keeps its state to itself; nothing has to survive.
+            let durability = tidemill_storage::state::Durability::Buffered;
+            return Ok(self.environment.store.write(pending.changes, durability)?);
+        };
+        let outputs =
+            pending.outputs.into_iter().map(|(target, batches)| StagedOutput { target, batches }).collect();
+        let epoch = Epoch { producer, outputs, changes: pending.changes };
+        let (log, store) = (self.environment.log.clone(), self.environment.store.clone());
+        self.in_flight =
+            Some(self.environment.compute.spawn_blocking(move || commit::commit(log.as_ref(), store.as_ref(), epoch)));
+        Ok(())
+    }
+}
+
+/// Runs a worker's round on a compute thread.
+fn worker_task<T: Send + 'static>(compute: &Handle, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    compute.spawn(async move { run() })
+}
+
+/// The result of the commit in flight.
+async fn finished(in_flight: &mut Option<JoinHandle<Result<()>>>) -> Result<()> {
+    match in_flight {
+        Some(task) => match task.await {
+            Ok(result) => result,
+            Err(error) => Err(Error::internal(format!("a commit panicked: {error}"))),
+        },
+        None => Ok(()),
+    }
+}
+
+/// A helper task that ends with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Where a query that has no commit yet begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StartAt {
+    /// At the first record still there.
+    Earliest,
+    /// Behind the last visible record.
+    Latest,
+}
+
+impl StartAt {
+    /// The offset in one partition.
+    ///
+    /// # Errors
+    /// `NotFound` where the partition is gone.
+    pub fn offset(self, log: &dyn Log, target: &TopicPartition) -> Result<Offset> {
+        let offsets = log.offsets(target)?;
+        Ok(match self {
+            StartAt::Earliest => offsets.log_start,
+            StartAt::Latest => offsets.high_watermark,
+        })
+    }
+}
+
+/// The partitions a topic has now.
+///
+/// # Errors
+/// `NotFound`.
+pub fn partition_count(log: &dyn Log, topic: &TopicName) -> Result<u32> {
+    let found = log.topic(topic);
+    let found = found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("topic '{topic}' does not exist")))?;
+    Ok(found.settings.partitions)
+}

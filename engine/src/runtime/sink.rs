@@ -1,0 +1,329 @@
+//! Result rows to record batches and table rows, or to a session.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
+use tidemill_storage::record::{BatchBuilder, Codec};
+use tidemill_storage::state::WriteBatch;
+use tidemill_storage::{PartitionId, TopicName, TopicPartition};
+
+use crate::batch::{ChangeBatch, RowKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
+use crate::runtime::source::{part_schema, push_window};
+use crate::runtime::stable_hash;
+
+/// Bytes at which a record batch is closed. Half of Kafka's default bound on a batch, so that one more
+/// record of ordinary size still fits.
+const BATCH_BYTES: usize = 512 << 10;
+
+/// What a sink made of a round's rows.
+#[derive(Default)]
+pub struct SinkOutput {
+    /// Record batches, a partition at a time.
+    pub records: Vec<(TopicPartition, Vec<Bytes>)>,
+    /// Rows of the result table as it is after the round.
+    pub table_rows: WriteBatch,
+    /// Rows for a session.
+    pub rows: Vec<RecordBatch>,
+}
+
+/// Where a worker of the last stage leaves its rows.
+pub enum SinkWriter {
+    /// A topic, and for a table its stored rows.
+    Topic(Box<TopicSink>),
+    /// A session.
+    Session(SessionSink),
+}
+
+impl SinkWriter {
+    /// Takes a round's rows.
+    ///
+    /// # Errors
+    /// A record over the bounds of the log, or a bug.
+    pub fn write(&mut self, batches: Vec<ChangeBatch>) -> Result<SinkOutput> {
+        match self {
+            SinkWriter::Topic(sink) => sink.write(&batches),
+            SinkWriter::Session(sink) => sink.write(&batches),
+        }
+    }
+}
+
+/// Turns rows into keys and values of a source's topic.
+pub struct RowEncoder {
+    key: Box<dyn Encoder>,
+    value: Box<dyn Encoder>,
+    key_columns: Vec<usize>,
+    value_columns: Vec<usize>,
+    window: Option<WindowKind>,
+    keys: EncodedPayloads,
+    values: EncodedPayloads,
+    windowed_key: Vec<u8>,
+}
+
+impl RowEncoder {
+    /// For a source, from rows of `schema`; columns are found by name.
+    ///
+    /// # Errors
+    /// A format that cannot have the columns, or a column that is not there.
+    pub fn new(source: &Source, schema: &SchemaRef) -> Result<RowEncoder> {
+        let encoder = |part: RecordPart| -> Result<(Box<dyn Encoder>, Vec<usize>)> {
+            let columns = part_schema(source, part);
+            let spec = match part {
+                RecordPart::Key => &source.key_format,
+                RecordPart::Value => &source.value_format,
+            };
+            let format = Format::from_spec(spec, part)?;
+            // Without columns there is nothing to write, whatever the format.
+            let format = if columns.fields().is_empty() { Format::None } else { format };
+            let wrapping = format
+                .wrapping(columns.fields().len(), part, spec.wrap_single)
+                .map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
+            let indices = columns
+                .fields()
+                .iter()
+                .map(|field| {
+                    schema
+                        .index_of(field.name())
+                        .map_err(|_| Error::internal(format!("the result has no column '{}'", field.name())))
+                })
+                .collect::<Result<_>>()?;
+            Ok((format.encoder(&columns, wrapping)?, indices))
+        };
+        let (key, key_columns) = encoder(RecordPart::Key)?;
+        let (value, value_columns) = encoder(RecordPart::Value)?;
+        Ok(RowEncoder {
+            key,
+            value,
+            key_columns,
+            value_columns,
+            window: source.window,
+            keys: EncodedPayloads::new(),
+            values: EncodedPayloads::new(),
+            windowed_key: Vec::new(),
+        })
+    }
+
+    /// Encodes a batch and hands every record to `take`: row, key, value. Rows that are replaced
+    /// (`UpdateBefore`) give no record; rows without a value give a null one.
+    ///
+    /// # Errors
+    /// Columns that do not fit, or those of `take`.
+    pub fn encode(
+        &mut self,
+        batch: &ChangeBatch,
+        mut take: impl FnMut(usize, Option<&[u8]>, Option<&[u8]>) -> Result<()>,
+    ) -> Result<()> {
+        let kind = |row: usize| batch.kinds.get(row);
+        let rows: Vec<u32> =
+            (0..batch.rows()).filter(|row| kind(*row) != RowKind::UpdateBefore).map(|row| row as u32).collect();
+        let with_value: Vec<u32> = rows
+            .iter()
+            .copied()
+            .filter(|row| matches!(kind(*row as usize), RowKind::Insert | RowKind::UpdateAfter))
+            .collect();
+        let pick = |indices: &[usize]| -> Vec<ArrayRef> {
+            indices.iter().map(|index| batch.columns.column(*index).clone()).collect()
+        };
+        self.keys.clear();
+        self.values.clear();
+        let all = |rows: &[u32]| rows.len() == batch.rows();
+        let selection = |rows: &'_ [u32]| -> Option<std::ops::Range<usize>> { all(rows).then_some(0..batch.rows()) };
+        let select = |range: Option<std::ops::Range<usize>>, rows| match range {
+            Some(range) => RowSelection::Range(range),
+            None => RowSelection::Indices(rows),
+        };
+        self.key.encode(&pick(&self.key_columns), select(selection(&rows), &rows), &mut self.keys)?;
+        let value_columns = pick(&self.value_columns);
+        self.value.encode(&value_columns, select(selection(&with_value), &with_value), &mut self.values)?;
+        let mut next_value = 0;
+        for (index, row) in rows.iter().enumerate() {
+            let row = *row as usize;
+            let value = if with_value.get(next_value) == Some(&(row as u32)) {
+                next_value += 1;
+                self.values.get(next_value - 1)
+            } else {
+                None
+            };
+            match (self.window, &batch.windows) {
+                (Some(window), Some(bounds)) => {
+                    self.windowed_key.clear();
+                    self.windowed_key.extend_from_slice(self.keys.get(index).unwrap_or_default());
+                    push_window(&mut self.windowed_key, window, bounds.start_ms[row], bounds.end_ms[row]);
+                    take(row, Some(&self.windowed_key), value)?;
+                }
+                _ => take(row, self.keys.get(index), value)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes rows to a topic, and for a table to its stored rows.
+pub struct TopicSink {
+    topic: TopicName,
+    partitions: u32,
+    /// Where records without a key go: the worker's own number, so that it depends on the input alone.
+    keyless_partition: u32,
+    encoder: RowEncoder,
+    builders: BTreeMap<u32, BatchBuilder>,
+    table: Option<Bytes>,
+    is_table: bool,
+}
+
+impl TopicSink {
+    /// For a source's topic. `table` is the prefix of the stored rows, for a table that is to have them.
+    ///
+    /// # Errors
+    /// As [`RowEncoder::new`].
+    pub fn new(
+        source: &Source,
+        schema: &SchemaRef,
+        partitions: u32,
+        worker: usize,
+        table: Option<Bytes>,
+    ) -> Result<TopicSink> {
+        Ok(TopicSink {
+            topic: TopicName::new(&source.topic)?,
+            partitions,
+            keyless_partition: worker as u32 % partitions.max(1),
+            encoder: RowEncoder::new(source, schema)?,
+            builders: BTreeMap::new(),
+            table,
+            is_table: source.kind == SourceKind::Table,
+        })
+    }
+
+    fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
+        let mut closed: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
+        let mut table_rows = WriteBatch::default();
+        for batch in batches {
+            let (partitions, keyless) = (self.partitions, self.keyless_partition);
+            let (builders, table, is_table) = (&mut self.builders, self.table.as_ref(), self.is_table);
+            self.encoder.encode(batch, |row, key, value| {
+                if is_table && key.is_none() {
+                    // A table has no row without a key.
+                    return Ok(());
+                }
+                let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
+                let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
+                let time = batch.times_ms[row];
+                match &batch.headers {
+                    None => builder.append(time, key, value, &[])?,
+                    Some(headers) => {
+                        let headers: Vec<(&[u8], Option<&[u8]>)> = headers[row]
+                            .iter()
+                            .map(|(name, value)| (name.as_bytes(), value.as_deref()))
+                            .collect();
+                        builder.append(time, key, value, &headers)?;
+                    }
+                }
+                if builder.size_bytes() >= BATCH_BYTES {
+                    closed.entry(partition).or_default().push(builder.build()?);
+                }
+                if let (Some(prefix), Some(key)) = (table, key) {
+                    let stored = table_key(prefix, key);
+                    match value {
+                        Some(value) => table_rows.put(stored, table_value(time, value)),
+                        None => table_rows.delete(stored),
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        for (partition, builder) in &mut self.builders {
+            if !builder.is_empty() {
+                closed.entry(*partition).or_default().push(builder.build()?);
+            }
+        }
+        let records = closed
+            .into_iter()
+            .map(|(partition, batches)| (TopicPartition::new(self.topic.clone(), PartitionId(partition)), batches))
+            .collect();
+        Ok(SinkOutput { records, table_rows, rows: Vec::new() })
+    }
+}
+
+/// Key of a table's stored row: the table's prefix and the record's key.
+#[must_use]
+pub fn table_key(prefix: &[u8], key: &[u8]) -> Bytes {
+    let mut stored = Vec::with_capacity(prefix.len() + key.len());
+    stored.extend_from_slice(prefix);
+    stored.extend_from_slice(key);
+    stored.into()
+}
+
+/// A table's stored row: event time (8 bytes, big-endian), then the record's value.
+fn table_value(time_ms: i64, value: &[u8]) -> Bytes {
+    let mut stored = Vec::with_capacity(8 + value.len());
+    stored.extend_from_slice(&time_ms.to_be_bytes());
+    stored.extend_from_slice(value);
+    stored.into()
+}
+
+/// Event time and value of a stored row.
+#[must_use]
+pub fn parse_table_value(stored: &[u8]) -> Option<(i64, &[u8])> {
+    let (time, value) = stored.split_at_checked(8)?;
+    Some((i64::from_be_bytes(time.try_into().ok()?), value))
+}
+
+/// Gives rows to a session: what is now, and of a deleted row its key alone.
+pub struct SessionSink {
+    schema: SchemaRef,
+    key: Vec<usize>,
+}
+
+impl SessionSink {
+    /// Of a result with the given schema and key columns.
+    #[must_use]
+    pub fn new(schema: SchemaRef, key: Vec<usize>) -> SessionSink {
+        SessionSink { schema, key }
+    }
+
+    fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
+        let mut rows = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let kept: Vec<u32> = (0..batch.rows())
+                .filter(|row| batch.kinds.get(*row) != RowKind::UpdateBefore)
+                .map(|row| row as u32)
+                .collect();
+            let batch = if kept.len() == batch.rows() { batch.clone() } else { batch.take(&UInt32Array::from(kept))? };
+            let gone: BooleanArray = (0..batch.rows())
+                .map(|row| Some(matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue)))
+                .collect();
+            let columns = if gone.true_count() == 0 {
+                batch.columns.columns().to_vec()
+            } else {
+                self.without_values(&batch, &gone)?
+            };
+            if batch.rows() > 0 {
+                let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.rows()));
+                rows.push(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?);
+            }
+        }
+        Ok(SinkOutput { rows, ..SinkOutput::default() })
+    }
+
+    fn without_values(&self, batch: &ChangeBatch, gone: &BooleanArray) -> Result<Vec<ArrayRef>> {
+        batch
+            .columns
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                if self.key.contains(&index) {
+                    return Ok(column.clone());
+                }
+                let nulls = new_null_array(column.data_type(), 1);
+                let nulls = arrow::array::Scalar::new(nulls);
+                Ok(compute::kernels::zip::zip(gone, &nulls, &column.as_ref() as &dyn arrow::array::Datum)?)
+            })
+            .collect()
+    }
+}
+

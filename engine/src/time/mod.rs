@@ -1,0 +1,3 @@
+//! Event time: where it comes from.
+
+pub mod timestamp_column;
