@@ -10,6 +10,7 @@
 //! Disk, clock and randomness pass only through [`io`], so that faults can be injected and a run can
 //! be replayed from a seed.
 
+pub mod data_dir;
 pub mod error;
 pub mod ids;
 pub mod io;

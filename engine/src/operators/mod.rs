@@ -13,6 +13,8 @@
 //! - an expression that fails for a row is that row's affair and never ends the query.
 
 pub mod filter;
+pub mod join;
+pub mod partition_by;
 pub mod project;
 
 use std::sync::Arc;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tidemill_storage::log::{Log, StagedOutput, Watermark};
 use tidemill_storage::state::{StateStore, WriteBatch};
 use tidemill_storage::{Offset, PartitionId, ProducerId, TopicName, TopicPartition};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -132,6 +134,22 @@ impl QueryHandle {
         &self.counters
     }
 
+    /// Tells it to end, without waiting.
+    pub fn request_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for its end; gives the error it ended with, if it did.
+    pub async fn failure(&self) -> Option<Error> {
+        let mut status = self.status.clone();
+        let ended = status.wait_for(|status| !matches!(status, QueryStatus::Running)).await;
+        match ended.as_deref() {
+            Ok(QueryStatus::Failed(reason)) => Some(Error::internal(reason.clone())),
+            Ok(_) => None,
+            Err(_) => Some(Error::internal("the query ended without saying why")),
+        }
+    }
+
     /// Ends it after a last commit, and waits for that.
     pub async fn stop(&self) {
         self.stop.cancel();
@@ -144,6 +162,7 @@ impl QueryHandle {
 }
 
 /// Starts a query. Its input positions are those of its last commit, or `start` where it has none.
+/// `session` takes the rows of a query of a session.
 ///
 /// # Errors
 /// A plan that cannot be run, a topic that is gone, state that cannot be read.
@@ -154,6 +173,7 @@ pub fn start(
     start: &dyn Fn(&TopicPartition) -> Result<Offset>,
     environment: Environment,
     options: QueryOptions,
+    session: Option<mpsc::Sender<RecordBatch>>,
 ) -> Result<QueryHandle> {
     let stages = build_stages(&identity, plan, sink, start, &environment, &options)?;
     let (status_sender, status) = watch::channel(QueryStatus::Running);
@@ -163,6 +183,7 @@ pub fn start(
         identity: identity.clone(),
         exchanges: plan.stages.iter().map(|stage| stage.exchange.clone()).collect(),
         limit: plan.limit,
+        session,
         stages,
         environment: environment.clone(),
         options,
@@ -176,7 +197,8 @@ pub fn start(
     let token = stop.clone();
     let id = identity.id.clone();
     let task = environment.compute.spawn(async move {
-        let ended = query.run(token).await;
+        let ended = std::panic::AssertUnwindSafe(query.run(token)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|_| Err(Error::internal("the query's loop panicked")));
         let status = match ended {
             Ok(()) => QueryStatus::Stopped,
             Err(error) => {
@@ -265,6 +287,8 @@ struct Query {
     stages: Vec<Vec<Option<Worker>>>,
     exchanges: Vec<Option<crate::physical::Exchange>>,
     limit: Option<u64>,
+    /// Where rows go, of a query of a session.
+    session: Option<mpsc::Sender<RecordBatch>>,
     environment: Environment,
     options: QueryOptions,
     counters: Arc<Counters>,
@@ -288,7 +312,7 @@ impl Query {
             if self.commit_due() {
                 self.begin_commit().await?;
             }
-            if stop.is_cancelled() {
+            if stop.is_cancelled() || self.session.as_ref().is_some_and(mpsc::Sender::is_closed) {
                 break;
             }
             if worked {
@@ -299,6 +323,7 @@ impl Query {
             let wait = self.commit_wait();
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = session_gone(self.session.as_ref()) => break,
                 () = arrivals.notified() => {}
                 result = finished(&mut self.in_flight), if self.in_flight.is_some() => {
                     self.in_flight = None;
@@ -364,7 +389,7 @@ impl Query {
                 })?;
                 self.stages[stage][shard] = Some(worker);
                 worked = true;
-                self.take_output(stage, shard, output?, &mut mailboxes)?;
+                self.take_output(stage, shard, output?, &mut mailboxes).await?;
             }
         }
         if worked {
@@ -375,7 +400,7 @@ impl Query {
     }
 
     /// Books what a worker gave and sends it on.
-    fn take_output(
+    async fn take_output(
         &mut self,
         stage: usize,
         shard: usize,
@@ -390,10 +415,7 @@ impl Query {
         if let Some(sink) = output.sink {
             self.counters.rows_out.fetch_add(output.rows_out, Ordering::Relaxed);
             self.pending.rows += output.rows_out;
-            if let Some(limit) = &mut self.limit {
-                *limit = limit.saturating_sub(output.rows_out);
-            }
-            self.take_sink_output(sink);
+            self.take_sink_output(sink).await?;
         }
         self.pending.rows += output.records_in;
         if let Some(to) = self.exchanges[stage].clone() {
@@ -411,12 +433,29 @@ impl Query {
         Ok(())
     }
 
-    fn take_sink_output(&mut self, output: SinkOutput) {
+    async fn take_sink_output(&mut self, output: SinkOutput) -> Result<()> {
+        if let Some(session) = &self.session {
+            for batch in output.rows {
+                let rows = match &mut self.limit {
+                    Some(left) => {
+                        let taken = batch.num_rows().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                        *left -= taken as u64;
+                        taken
+                    }
+                    None => batch.num_rows(),
+                };
+                // A session that has gone is noticed by the loop; its rows have nowhere to go.
+                if rows > 0 && session.send(batch.slice(0, rows)).await.is_err() {
+                    break;
+                }
+            }
+        }
         for (target, batches) in output.records {
             self.pending.output_bytes += batches.iter().map(Bytes::len).sum::<usize>();
             self.pending.outputs.entry(target).or_default().extend(batches);
         }
         self.pending.changes.changes.extend(output.table_rows.changes);
+        Ok(())
     }
 
     fn book(&self, ledger: &Ledger, records_in: u64) {
@@ -500,6 +539,14 @@ impl Query {
         self.in_flight =
             Some(self.environment.compute.spawn_blocking(move || commit::commit(log.as_ref(), store.as_ref(), epoch)));
         Ok(())
+    }
+}
+
+/// Ends when the session no longer takes rows; never for a query without one.
+async fn session_gone(session: Option<&mpsc::Sender<RecordBatch>>) {
+    match session {
+        Some(session) => session.closed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,60 @@
+//! What the planner may ask, answered from one state of the catalog and one session's settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::ScalarUDF;
+use tidemill_sql::lookup::{AggregateFunction, Lookup, Source};
+use tidemill_storage::TopicName;
+use tidemill_storage::log::Log;
+
+use crate::catalog::CatalogState;
+use crate::{aggregates, functions};
+
+/// The planner's view of the world.
+pub struct EngineLookup {
+    /// What exists.
+    pub catalog: Arc<CatalogState>,
+    /// The session's settings, by lower-case name.
+    pub settings: BTreeMap<String, String>,
+    /// The topics.
+    pub log: Arc<dyn Log>,
+}
+
+impl Lookup for EngineLookup {
+    fn source(&self, name: &str) -> Option<Arc<Source>> {
+        self.catalog.sources.get(name).map(|found| found.source.clone())
+    }
+
+    fn source_names(&self) -> Vec<String> {
+        self.catalog.sources.keys().cloned().collect()
+    }
+
+    fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        functions::lookup(name)
+    }
+
+    fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>> {
+        aggregates::lookup(name).map(|function| Arc::new(function) as Arc<dyn AggregateFunction>)
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        let scalars = functions::names();
+        let aggregates = aggregates::all().iter().map(|function| function.name.to_owned());
+        scalars.into_iter().chain(aggregates).collect()
+    }
+
+    fn custom_type(&self, name: &str) -> Option<DataType> {
+        self.catalog.types.get(name).cloned()
+    }
+
+    fn property(&self, name: &str) -> Option<String> {
+        self.settings.get(&name.to_lowercase()).cloned()
+    }
+
+    fn topic_partitions(&self, topic: &str) -> Option<u32> {
+        let topic = self.log.topic(&TopicName::new(topic).ok()?)?;
+        Some(topic.settings.partitions)
+    }
+}

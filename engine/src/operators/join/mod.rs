@@ -1,0 +1,52 @@
+//! Joins: one file each, one specification.
+//!
+//! Both inputs arrive sharded by the join's key, merged by event time; each row comes with the columns
+//! of its side, the key's columns among them. Output columns are the first `left_columns` of the left
+//! side, then the first `right_columns` of the right side.
+
+use std::fmt;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::JoinType;
+use tidemill_sql::plan::join::JoinKind;
+
+/// What a join does.
+#[derive(Clone, Debug)]
+pub struct JoinSpec {
+    /// Which rows meet.
+    pub kind: JoinKind,
+    /// Inner, Left, Right or Full.
+    pub join_type: JoinType,
+    /// The left side.
+    pub left: JoinSide,
+    /// The right side.
+    pub right: JoinSide,
+    /// Columns of the result: the output columns of the left side, then those of the right side.
+    pub output: SchemaRef,
+    /// Whether updates of the result carry the row they replace (table results only).
+    pub with_before: bool,
+}
+
+/// One side of a join.
+#[derive(Clone, Debug)]
+pub struct JoinSide {
+    /// All columns that arrive.
+    pub schema: SchemaRef,
+    /// How many of them, from the first, are part of the result.
+    pub output_columns: usize,
+    /// The columns that must equal the other side's, in order.
+    pub key: Vec<usize>,
+    /// For a table: the columns of its own primary key, which tell its rows apart. They equal `key`
+    /// except on the left side of a foreign-key join.
+    pub primary_key: Vec<usize>,
+}
+
+impl fmt::Display for JoinSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |side: &JoinSide| -> String {
+            let names: Vec<&str> = side.key.iter().map(|index| side.schema.field(*index).name().as_str()).collect();
+            names.join(", ")
+        };
+        write!(f, "{} {:?} on ({}) = ({})", self.join_type, self.kind, names(&self.left), names(&self.right))
+    }
+}

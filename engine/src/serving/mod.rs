@@ -1,0 +1,5 @@
+//! Reading results: what is there now ([`pull`]), and changes as they come ([`push`]).
+
+pub mod pull;
+pub mod push;
+pub mod source_table;
