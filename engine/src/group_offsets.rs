@@ -107,6 +107,24 @@ impl GroupOffsets {
         Ok(names)
     }
 
+    /// Forgets what all groups have committed for a topic.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn forget_topic(&self, topic: &TopicName) -> Result<()> {
+        let mut changes = WriteBatch::default();
+        let snapshot = self.store.snapshot();
+        for entry in snapshot.scan(state_keys::group_offsets(None)) {
+            let (key, _) = entry?;
+            let of_topic =
+                state_keys::parse_group_offset(&key).is_some_and(|(_, name, _)| name == topic.as_str());
+            if of_topic {
+                changes.delete(key);
+            }
+        }
+        if changes.is_empty() { Ok(()) } else { Ok(self.store.write(changes, Durability::Synced)?) }
+    }
+
     /// Forgets a group's offsets; all of them where `targets` is `None`.
     ///
     /// # Errors

@@ -148,12 +148,14 @@ impl Topics {
         Ok(())
     }
 
-    /// Deletes a topic with its records.
+    /// Deletes a topic with its records, and with what consumer groups have committed for it: a topic
+    /// of the same name later would otherwise be read from the middle.
     ///
     /// # Errors
     /// `NotFound`, and those of the disk.
     pub fn delete(&self, name: &TopicName) -> Result<()> {
-        Ok(self.log.delete_topic(name)?)
+        self.log.delete_topic(name)?;
+        self.groups.forget_topic(name)
     }
 
     /// Appends a client's record batch as it came; acknowledged after [`Appended::durable`].

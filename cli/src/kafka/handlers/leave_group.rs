@@ -1,0 +1,30 @@
+//! LeaveGroup: members go; since version 3 several at once, by an operator's hand.
+
+use kafka_protocol::messages::leave_group_response::MemberResponse;
+use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
+
+use crate::kafka::connection::Client;
+use crate::kafka::error_code::code_of;
+use crate::kafka::groups::Identity;
+
+/// Lets them go.
+pub(crate) fn answer(client: &Client, request: LeaveGroupRequest, version: i16) -> LeaveGroupResponse {
+    let groups = &client.server.groups;
+    if version < 3 {
+        let identity = Identity { member: request.member_id.to_string(), instance: None };
+        let outcome = groups.leave(&request.group_id, &identity);
+        return LeaveGroupResponse::default().with_error_code(code_of(&outcome));
+    }
+    let members = request.members.into_iter().map(|leaving| {
+        let identity = Identity {
+            member: leaving.member_id.to_string(),
+            instance: leaving.group_instance_id.as_ref().map(ToString::to_string),
+        };
+        let outcome = groups.leave(&request.group_id, &identity);
+        MemberResponse::default()
+            .with_member_id(leaving.member_id)
+            .with_group_instance_id(leaving.group_instance_id)
+            .with_error_code(code_of(&outcome))
+    });
+    LeaveGroupResponse::default().with_members(members.collect())
+}

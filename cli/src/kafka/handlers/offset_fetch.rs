@@ -1,0 +1,155 @@
+//! OffsetFetch: what groups have committed. Since version 8 for several groups at once; the older form
+//! is answered from the same look-up.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
+    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{
+    GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName as WireTopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use tidemill_engine::TopicPartition;
+use tidemill_engine::group_offsets::GroupOffset;
+use tracing::warn;
+
+use crate::kafka::blocking::blocking;
+use crate::kafka::connection::Client;
+use crate::kafka::error_code::of_coordination;
+use crate::kafka::partition::{index, target, topic};
+
+/// A topic and the partitions asked for.
+type Wanted = (WireTopicName, Vec<i32>);
+
+/// A topic and its committed offsets.
+type Found = (WireTopicName, Vec<(i32, Option<GroupOffset>)>);
+
+/// Looks up each group.
+pub(crate) async fn answer(
+    client: &Client,
+    request: OffsetFetchRequest,
+    version: i16,
+) -> OffsetFetchResponse {
+    if version < 8 {
+        let wanted = request
+            .topics
+            .map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
+        return match look_up(client, &request.group_id, wanted.clone()).await {
+            Ok(found) => OffsetFetchResponse::default().with_topics(found.into_iter().map(single).collect()),
+            Err(error) => failed(error, wanted.unwrap_or_default(), version),
+        };
+    }
+    let mut groups: Vec<OffsetFetchResponseGroup> = Vec::with_capacity(request.groups.len());
+    for group in request.groups {
+        // Naming a group many times does not make the answer longer.
+        if groups.iter().any(|answered| answered.group_id == group.group_id) {
+            continue;
+        }
+        let wanted = group
+            .topics
+            .map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
+        let response = match look_up(client, &group.group_id, wanted).await {
+            Ok(found) => {
+                OffsetFetchResponseGroup::default().with_topics(found.into_iter().map(grouped).collect())
+            }
+            Err(error) => OffsetFetchResponseGroup::default().with_error_code(error.code()),
+        };
+        groups.push(response.with_group_id(group.group_id));
+    }
+    OffsetFetchResponse::default().with_groups(groups)
+}
+
+/// A partition without a committed offset is there with `None`.
+async fn look_up(
+    client: &Client,
+    group: &GroupId,
+    wanted: Option<Vec<Wanted>>,
+) -> Result<Vec<Found>, ResponseError> {
+    if group.is_empty() {
+        return Err(ResponseError::InvalidGroupId);
+    }
+    let topics = client.server.topics.clone();
+    let name = group.to_string();
+    let committed = blocking(move || topics.group(&name)).await.map_err(|error| {
+        warn!(peer = %client.peer, group = %**group, %error, "committed offsets could not be read");
+        of_coordination(&error)
+    })?;
+    Ok(match wanted {
+        None => all(committed),
+        Some(wanted) => wanted.into_iter().map(|wanted| some(&committed, wanted)).collect(),
+    })
+}
+
+fn all(committed: BTreeMap<TopicPartition, GroupOffset>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for (target, offset) in committed {
+        let partition = (index(target.partition), Some(offset));
+        match found.last_mut() {
+            Some((topic, partitions)) if ***topic == *target.topic.as_str() => partitions.push(partition),
+            _ => {
+                let name = StrBytes::from_string(target.topic.as_str().to_owned());
+                found.push((WireTopicName(name), vec![partition]));
+            }
+        }
+    }
+    found
+}
+
+fn some(committed: &BTreeMap<TopicPartition, GroupOffset>, (name, partitions): Wanted) -> Found {
+    let known = topic(&name);
+    let offset = |partition: i32| {
+        let target = target(known.as_ref().ok()?, partition).ok()?;
+        committed.get(&target).cloned()
+    };
+    let offsets = partitions.into_iter().map(|partition| (partition, offset(partition))).collect();
+    (name, offsets)
+}
+
+fn single((name, partitions): Found) -> OffsetFetchResponseTopic {
+    let partitions = partitions.into_iter().map(|(index, offset)| {
+        let response = OffsetFetchResponsePartition::default().with_partition_index(index);
+        match offset {
+            Some(offset) => response
+                .with_committed_offset(offset.offset.0)
+                .with_committed_leader_epoch(offset.leader_epoch)
+                .with_metadata(Some(StrBytes::from_string(offset.metadata))),
+            None => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
+        }
+    });
+    OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
+}
+
+fn grouped((name, partitions): Found) -> OffsetFetchResponseTopics {
+    let partitions = partitions.into_iter().map(|(index, offset)| {
+        let response = OffsetFetchResponsePartitions::default().with_partition_index(index);
+        match offset {
+            Some(offset) => response
+                .with_committed_offset(offset.offset.0)
+                .with_committed_leader_epoch(offset.leader_epoch)
+                .with_metadata(Some(StrBytes::from_string(offset.metadata))),
+            None => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
+        }
+    });
+    OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())
+}
+
+/// Version 1 has no place for an error but at each partition.
+fn failed(error: ResponseError, wanted: Vec<Wanted>, version: i16) -> OffsetFetchResponse {
+    if version >= 2 {
+        return OffsetFetchResponse::default().with_error_code(error.code());
+    }
+    let topics = wanted.into_iter().map(|(name, partitions)| {
+        let partitions = partitions.into_iter().map(|index| {
+            OffsetFetchResponsePartition::default()
+                .with_partition_index(index)
+                .with_committed_offset(-1)
+                .with_metadata(Some(StrBytes::new()))
+                .with_error_code(error.code())
+        });
+        OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
+    });
+    OffsetFetchResponse::default().with_topics(topics.collect())
+}
