@@ -19,6 +19,8 @@ use tokio::sync::watch;
 
 use crate::error::{Result, StorageError};
 use crate::ids::{Offset, PartitionId, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
+pub use crate::record::AbortedTransaction;
+use crate::record::RecordReader;
 
 /// How long and how much a topic keeps, and what it accepts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,15 +88,6 @@ pub enum Isolation {
     ReadCommitted,
 }
 
-/// A transaction whose records a read_committed reader skips.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AbortedTransaction {
-    /// Who wrote it.
-    pub producer_id: ProducerId,
-    /// Offset of its first record.
-    pub first_offset: Offset,
-}
-
 /// What a read found.
 #[derive(Clone, Debug)]
 pub struct Slice {
@@ -105,6 +98,14 @@ pub struct Slice {
     pub offsets: PartitionOffsets,
     /// With [`Isolation::ReadCommitted`]: aborted transactions that overlap the batches.
     pub aborted: Vec<AbortedTransaction>,
+}
+
+impl Slice {
+    /// Reads the records from `from` on, without control batches and the aborted transactions.
+    #[must_use]
+    pub fn reader(&self, from: Offset) -> RecordReader {
+        RecordReader::new(self.batches.clone(), from, &self.aborted)
+    }
 }
 
 /// Who appends, and so which checks apply.
