@@ -1,7 +1,25 @@
 //! Keyed state: the seam [`StateStore`] and its implementations.
 //!
 //! Keys are ordered bytes; what the bytes mean is decided by the engine, except for the first byte,
-//! which is a [``KeyKind``] so that no two owners can meet.
+//! which is a [`KeyKind`] so that no two owners can meet. [`KeyBuilder`] and [`KeyReader`] make and
+//! take apart keys whose order as bytes is the order of their parts.
+//!
+//! - [`memory`]: gone with the process; can be made to fail and to lose power where a test says so.
+//! - [`rocksdb`]: on disk.
+//!
+//! Both pass one suite, `conformance`. This folder knows no other part of the crate but its errors.
+
+pub mod key_encoding;
+pub mod key_kind;
+pub mod memory;
+mod poison;
+pub mod rocksdb;
+
+#[cfg(test)]
+mod conformance;
+
+pub use key_encoding::{KeyBuilder, KeyReader};
+pub use key_kind::KeyKind;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +35,12 @@ pub enum Change {
     Put(Bytes, Bytes),
     /// Removes a key; a missing one is no error.
     Delete(Bytes),
-    /// Removes every key of a half-open range.
+    /// Removes every key of a half-open range, as it is when the batch is applied. A range whose end
+    /// is not above its start holds nothing.
+    ///
+    /// It costs one entry however much it removes, but every later read near it pays a little until
+    /// compaction has dropped it: meant for whole stores, partitions and windows, not for a handful
+    /// of keys the caller could name.
     DeleteRange(Range<Bytes>),
 }
 
@@ -61,6 +84,8 @@ pub enum Durability {
 }
 
 /// Key and value pairs in key order. An error ends the iteration.
+///
+/// Entries near each other may share one buffer: copy what is kept much longer than the iteration.
 pub type Entries<'a> = Box<dyn Iterator<Item = Result<(Bytes, Bytes)>> + Send + 'a>;
 
 /// A consistent, unchanging view.
@@ -71,14 +96,21 @@ pub trait StateSnapshot: Send + Sync {
     /// `Corrupt`, `Io`.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
 
-    /// The entries of a half-open range, in key order.
+    /// The entries of a half-open range, in key order. A range whose end is not above its start is
+    /// empty.
     fn scan(&self, range: Range<Bytes>) -> Entries<'_>;
 }
 
 /// Ordered keyed state. Every method may be called from many threads at once.
 ///
-/// Implementations MUST apply a write batch wholly or not at all, also across a power cut, and MUST
-/// keep synced batches in the order they were written.
+/// Implementations MUST apply a write batch wholly or not at all, also across a power cut. What a
+/// power cut leaves MUST be a prefix of the batches in the order they became visible, and MUST hold
+/// every batch whose synced write has returned, with all buffered ones before it.
+///
+/// After a failed write nothing of its batch is visible. `DiskFull` says the write can be tried again
+/// when there is space. After any other failure the store MUST refuse every later write with
+/// `Poisoned`: whether the failed batch reached the disk is known only when the store is opened
+/// again, and then it is there wholly or not at all. Reads go on.
 pub trait StateStore: Send + Sync + 'static {
     /// The value of a key.
     ///
@@ -86,7 +118,8 @@ pub trait StateStore: Send + Sync + 'static {
     /// `Corrupt`, `Io`.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
 
-    /// The values of many keys, in the order asked.
+    /// The values of many keys, in the order asked. They may share one buffer: copy what is kept for
+    /// long.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
@@ -95,10 +128,11 @@ pub trait StateStore: Send + Sync + 'static {
     /// Applies a batch.
     ///
     /// # Errors
-    /// `DiskFull`, `Io`, `Poisoned`; then nothing of the batch is there.
+    /// `DiskFull`, `Io`, `Corrupt`, `Poisoned`; then nothing of the batch is visible.
     fn write(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
 
-    /// A view of now.
+    /// A view of now. It may outlive the store, and holds back the space of what it still sees: drop
+    /// it when done.
     fn snapshot(&self) -> Arc<dyn StateSnapshot>;
 
     /// Bytes of memory the store holds (caches and write buffers).

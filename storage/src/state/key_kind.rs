@@ -1,0 +1,115 @@
+//! [`KeyKind`]: the first byte of every state key, which says whose key it is.
+//!
+//! The bytes are on disk. A kind that is no longer written stays in the list, marked as retired in
+//! its meaning, so that its byte is never given to another.
+
+use std::fmt;
+
+macro_rules! key_kinds {
+    ($($variant:ident = $byte:literal, $name:literal, $meaning:literal;)+) => {
+        /// Whose key it is.
+        ///
+        /// Invariant: the byte is never 0xFF, so every key prefix has a successor.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum KeyKind {
+            $(#[doc = $meaning] $variant = $byte,)+
+        }
+
+        impl KeyKind {
+            /// All kinds, in the order of their bytes.
+            pub const ALL: &'static [KeyKind] = &[$(KeyKind::$variant),+];
+
+            /// The kind of a first byte, where there is one.
+            #[must_use]
+            pub fn from_byte(byte: u8) -> Option<KeyKind> {
+                match byte {
+                    $($byte => Some(KeyKind::$variant),)+
+                    _ => None,
+                }
+            }
+
+            /// The name, for messages and metrics.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(KeyKind::$variant => $name,)+
+                }
+            }
+
+            /// What the key holds, in one line.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(KeyKind::$variant => $meaning,)+
+                }
+            }
+        }
+    };
+}
+
+key_kinds! {
+    Meta = 0x01, "meta", "Format version and identity of the store itself.";
+    Catalog = 0x02, "catalog", "One object of the catalog: a stream, table, query, type or setting.";
+    EpochDecision = 0x10, "epoch decision", "Which epoch of a query is committed, and how its output transaction ends.";
+    InputOffset = 0x11, "input offset", "The next offset a query reads from one partition of an input.";
+    QueryState = 0x12, "query state", "State of an operator: groups, windows, sessions, join buffers.";
+    TableRow = 0x20, "table row", "The current row of a table under its primary key.";
+    GroupOffset = 0x30, "group offset", "The offset a consumer group has committed for one partition.";
+    TransactionalId = 0x31, "transactional id", "Producer id, epoch and open transaction of a client's transactional id.";
+    ProcessingLogCounter = 0x40, "processing log counter", "How many records a query took in, put out, filtered, rejected or found late.";
+}
+
+impl KeyKind {
+    /// The first byte of the kind's keys.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes are on disk: this list is changed only by adding to it.
+    #[test]
+    fn bytes_stay_what_they_were() {
+        let bytes: Vec<(u8, &str)> = KeyKind::ALL.iter().map(|kind| (kind.byte(), kind.name())).collect();
+        assert_eq!(
+            bytes,
+            [
+                (0x01, "meta"),
+                (0x02, "catalog"),
+                (0x10, "epoch decision"),
+                (0x11, "input offset"),
+                (0x12, "query state"),
+                (0x20, "table row"),
+                (0x30, "group offset"),
+                (0x31, "transactional id"),
+                (0x40, "processing log counter"),
+            ]
+        );
+    }
+
+    #[test]
+    fn every_byte_names_one_kind_or_none() {
+        let named = (0..=u8::MAX).filter_map(|byte| {
+            let kind = KeyKind::from_byte(byte)?;
+            assert_eq!(kind.byte(), byte);
+            Some(kind)
+        });
+        assert_eq!(named.collect::<Vec<_>>(), KeyKind::ALL);
+    }
+
+    #[test]
+    fn every_kind_leaves_room_for_a_successor() {
+        assert!(KeyKind::ALL.iter().all(|kind| kind.byte() < 0xFF));
+    }
+}
