@@ -1,4 +1,16 @@
-//! Text to typed logical plan. Pure: text and a lookup in, a plan out; no I/O, no async.
+//! Text to typed logical plan: the language half of Tidemill.
+//!
+//! This crate is pure. It turns SQL text into statements ([`parser`]) and statements into plans
+//! ([`plan`]), knows SQL's types ([`type_system`]) and errors ([`error`]), and asks a [`lookup`] about
+//! the world; it does no I/O, keeps no state and knows nothing of storage, execution or any wire
+//! protocol. Whoever executes a statement asks this crate what the statement means and does the rest
+//! itself.
 
+pub mod error;
 pub mod lookup;
+pub mod parser;
 pub mod plan;
+pub mod print;
+pub mod type_system;
+
+pub use error::{Position, SqlError, SqlErrorKind};

@@ -1,0 +1,186 @@
+//! Limits on what is parsed and planned, because a stack overflow cannot be caught.
+//!
+//! Parsing, analysing, planning and even dropping an expression are recursive. So a statement is
+//! measured twice: its lexemes before anything else sees it (nesting, length of operator chains,
+//! number of tokens), and its syntax tree afterwards (nodes, depth), which is exact. The first
+//! measure bounds the stack that the second one needs.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, Query, Visit, Visitor};
+
+use super::scanner::{Lexeme, LexemeKind};
+use crate::error::SqlError;
+
+/// Largest text that is parsed at once. A script of statements this long is a mistake; data belongs
+/// into topics.
+pub const MAX_TEXT_BYTES: usize = 10 * 1024 * 1024;
+
+/// Most expressions and queries in one statement.
+pub const MAX_NODES: usize = 10_000;
+
+/// Deepest nesting of expressions and queries in one statement.
+pub const MAX_DEPTH: usize = 200;
+
+/// Most tokens, spaces and comments included, of one statement: about a hundred bytes of memory
+/// each while the statement is parsed.
+const MAX_LEXEMES: usize = 400_000;
+
+/// Most operators between two commas, parentheses or clauses, and most `UNION`s and `JOIN`s. Each
+/// can be one level of a tree that leans to one side; the tree of this depth is still safely
+/// visited and dropped, and then refused if it is really deeper than [`MAX_DEPTH`].
+const MAX_CHAIN: usize = 1_000;
+
+/// Refuses text that is too long to be looked at.
+pub(crate) fn check_text(text: &str) -> Result<(), SqlError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(SqlError::too_complex(format!(
+            "the text is too long: {} bytes, at most {MAX_TEXT_BYTES} are parsed at once",
+            text.len()
+        ))
+        .with_hint("send the statements one by one"));
+    }
+    Ok(())
+}
+
+/// Measures the lexemes of one statement while they are scanned.
+#[derive(Debug, Default)]
+pub(crate) struct LexemeGauge {
+    lexemes: usize,
+    /// Operators so far at this level of parentheses, and at each level outside of it.
+    chain: usize,
+    outer_chains: Vec<usize>,
+    set_operations: usize,
+    joins: usize,
+}
+
+impl LexemeGauge {
+    /// Counts one lexeme of `text`; fails at the lexeme that goes beyond a limit.
+    pub(crate) fn add(&mut self, text: &str, lexeme: &Lexeme) -> Result<(), SqlError> {
+        // A tokenizer makes a token of every single space.
+        self.lexemes += match lexeme.kind {
+            LexemeKind::Whitespace => lexeme.range.len(),
+            _ => 1,
+        };
+        if self.lexemes > MAX_LEXEMES {
+            return Err(SqlError::too_complex(format!(
+                "the statement is too long: more than {MAX_LEXEMES} tokens"
+            )));
+        }
+        match lexeme.kind {
+            LexemeKind::Open => {
+                if text[lexeme.range.clone()].starts_with('[') {
+                    self.chain += 1;
+                }
+                self.outer_chains.push(self.chain);
+                self.chain = 0;
+                if self.outer_chains.len() > MAX_DEPTH {
+                    return Err(too_deep());
+                }
+            }
+            LexemeKind::Close => self.chain = self.outer_chains.pop().unwrap_or_default(),
+            LexemeKind::Comma => self.chain = 0,
+            LexemeKind::Operator => self.chain += 1,
+            LexemeKind::Word => self.add_word(&text[lexeme.range.clone()]),
+            _ => {}
+        }
+        if self.chain.max(self.set_operations).max(self.joins) > MAX_CHAIN {
+            return Err(too_long_chain());
+        }
+        Ok(())
+    }
+
+    fn add_word(&mut self, word: &str) {
+        /// Words that apply to the expression before or after them.
+        const OPERATORS: [&str; 20] = [
+            "AND", "AT", "BETWEEN", "CASE", "COLLATE", "DIV", "ILIKE", "IN", "INTERVAL", "IS",
+            "ISNULL", "LIKE", "NOT", "NOTNULL", "OPERATOR", "OR", "OVERLAPS", "REGEXP", "SIMILAR",
+            "XOR",
+        ];
+        /// Words with which another expression begins.
+        const CLAUSES: [&str; 6] = ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ON"];
+        let is_one_of = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+        if is_one_of(&OPERATORS) {
+            self.chain += 1;
+        } else if is_one_of(&CLAUSES) {
+            self.chain = 0;
+        } else if is_one_of(&["UNION", "INTERSECT", "EXCEPT"]) {
+            self.set_operations += 1;
+        } else if word.eq_ignore_ascii_case("JOIN") {
+            self.joins += 1;
+        }
+    }
+}
+
+/// Counts the nodes and the depth of syntax trees, and refuses what goes beyond the limits.
+#[derive(Debug, Default)]
+pub(crate) struct TreeGauge {
+    nodes: usize,
+    depth: usize,
+}
+
+impl TreeGauge {
+    /// Counts the expressions and queries of `tree`.
+    pub(crate) fn add<T: Visit>(&mut self, tree: &T) -> Result<(), SqlError> {
+        match tree.visit(self) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(error) => Err(error),
+        }
+    }
+
+    fn enter(&mut self) -> ControlFlow<SqlError> {
+        self.nodes += 1;
+        self.depth += 1;
+        if self.nodes > MAX_NODES {
+            return ControlFlow::Break(
+                SqlError::too_complex(format!(
+                    "the statement has too many parts: more than {MAX_NODES} expressions"
+                ))
+                .with_hint("break it into several statements"),
+            );
+        }
+        if self.depth > MAX_DEPTH {
+            return ControlFlow::Break(too_deep());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn leave(&mut self) -> ControlFlow<SqlError> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for TreeGauge {
+    type Break = SqlError;
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<SqlError> {
+        self.enter()
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<SqlError> {
+        self.leave()
+    }
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<SqlError> {
+        self.enter()
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<SqlError> {
+        self.leave()
+    }
+}
+
+fn too_deep() -> SqlError {
+    SqlError::too_complex(format!(
+        "the statement is nested too deeply: more than {MAX_DEPTH} levels"
+    ))
+    .with_hint("break it into several statements, or replace long chains of AND and OR by IN (…)")
+}
+
+fn too_long_chain() -> SqlError {
+    SqlError::too_complex(format!(
+        "the statement is too long: more than {MAX_CHAIN} operators in one expression"
+    ))
+    .with_hint("break it into several statements, or replace long chains of AND and OR by IN (…)")
+}

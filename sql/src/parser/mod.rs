@@ -1,0 +1,175 @@
+//! Text to statements.
+//!
+//! Text is split at its semicolons ([`split`]), each statement is measured before anything recursive
+//! sees it ([`complexity`]), made into tokens by sqlparser's tokenizer in our [`dialect`], and read
+//! by the grammar of the modules beside this one. Expressions and Postgres's general `SELECT` are
+//! sqlparser's grammar with the additions of [`expression`]. What comes out is [`ast`].
+//!
+//! The parser knows no catalog: whether a name exists or types fit is decided later.
+
+pub mod ast;
+pub mod complexity;
+mod copy;
+mod create;
+mod cursor;
+mod data_type;
+mod dialect;
+pub mod expression;
+pub mod highlight;
+pub mod identifier;
+mod insert;
+pub mod keywords;
+mod literal;
+pub mod scanner;
+mod select;
+mod session;
+mod show;
+mod split;
+mod statement;
+mod syntax_error;
+mod tokens;
+mod transaction;
+mod window_clause;
+mod with_properties;
+
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Span;
+
+pub use split::{Split, StatementText, split};
+
+use crate::error::SqlError;
+use crate::type_system::SqlType;
+use ast::{Expr, Statement};
+use complexity::LexemeGauge;
+use cursor::TokenCursor;
+use dialect::TidemillDialect;
+use scanner::LexemeKind;
+use syntax_error::explain;
+use tokens::tokenize;
+
+/// Levels of sqlparser's own recursion a statement may take. A level of our measure is at most a few
+/// of sqlparser's; beyond this it gives up with [`ParserError::RecursionLimitExceeded`].
+const RECURSION_LIMIT: usize = 4 * complexity::MAX_DEPTH;
+
+/// A statement with the text it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The statement.
+    pub statement: Statement,
+    /// Its own text, without the semicolon and without what stands around it.
+    pub text: String,
+    /// Where in the whole text it stands. Every position and span in the statement counts from the
+    /// beginning of the whole text too.
+    pub span: Span,
+}
+
+/// Reads all statements of `text`. One that is wrong makes the whole text wrong: nothing is to be
+/// executed of a script that does not parse.
+pub fn parse(text: &str) -> Result<Vec<Parsed>, SqlError> {
+    complexity::check_text(text)?;
+    let Split {
+        statements,
+        remainder,
+    } = split(text);
+    statements
+        .into_iter()
+        .chain(remainder)
+        .map(|piece| {
+            let (statement, span) = parse_piece(&piece, statement::parse_statement)?;
+            Ok(Parsed {
+                statement,
+                text: piece.text.to_owned(),
+                span,
+            })
+        })
+        .collect()
+}
+
+/// Reads the one statement of `text`.
+pub fn parse_one(text: &str) -> Result<Parsed, SqlError> {
+    let mut statements = parse(text)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(statement), true) => Ok(statement),
+        (Some(statement), false) => {
+            Err(SqlError::syntax("more than one statement").at(statement.span))
+        }
+        (None, _) => Err(SqlError::syntax("no statement")),
+    }
+}
+
+/// Reads one expression, as a computed column or a function's body has it.
+pub fn parse_expression(text: &str) -> Result<Expr, SqlError> {
+    let expr = parse_whole(text, |parser| parser.parse_expr())?;
+    complexity::TreeGauge::default().add(&expr)?;
+    Ok(expr)
+}
+
+/// Reads one type.
+pub fn parse_type(text: &str) -> Result<SqlType, SqlError> {
+    parse_whole(text, data_type::parse_sql_type)
+}
+
+/// Reads the column list of a declaration, without the parentheses around it: `ID INT KEY, NAME
+/// STRING`.
+pub fn parse_columns(text: &str) -> Result<Vec<ast::ColumnDef>, SqlError> {
+    parse_whole(text, |parser| {
+        parser.parse_comma_separated(create::parse_column)
+    })
+}
+
+fn parse_whole<T>(
+    text: &str,
+    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SqlError> {
+    complexity::check_text(text)?;
+    let piece = StatementText::whole(text);
+    parse_piece(&piece, grammar).map(|(result, _)| result)
+}
+
+/// Reads what `grammar` says from one piece of text, to its end.
+fn parse_piece<T>(
+    piece: &StatementText<'_>,
+    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<(T, Span), SqlError> {
+    measure(piece)?;
+    let tokens = tokenize(piece)?;
+    let end = tokens.last().map_or(piece.start, |token| token.span.end);
+    let span = Span::new(piece.start, end);
+    let dialect = TidemillDialect::for_tokens(tokens.len());
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(RECURSION_LIMIT)
+        .with_tokens_with_locations(tokens);
+    let result = grammar(&mut parser).and_then(|result| match parser.at_end() {
+        true => Ok(result),
+        false => parser.unexpected("the end of the statement"),
+    });
+    match result {
+        Ok(result) => Ok((result, span)),
+        Err(error) => Err(explain(error, &parser.into_tokens(), end)),
+    }
+}
+
+/// Refuses a piece of text that is too long or too deeply nested to be tokenized and parsed, or has a
+/// quote that is never closed.
+fn measure(piece: &StatementText<'_>) -> Result<(), SqlError> {
+    let mut gauge = LexemeGauge::default();
+    for lexeme in scanner::lexemes(piece.text) {
+        let place = || piece.location_of(lexeme.range.start);
+        gauge
+            .add(piece.text, &lexeme)
+            .map_err(|error| error.at_location(place()))?;
+        if !lexeme.terminated {
+            let what = match lexeme.kind {
+                LexemeKind::QuotedName => "quoted name",
+                LexemeKind::Comment => "comment",
+                LexemeKind::Variable => "variable",
+                _ => "string",
+            };
+            return Err(
+                SqlError::syntax(format!("the {what} that begins here has no end"))
+                    .at_location(place()),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! sqlparser's errors turned into ours: what was found, where, what was expected, what to try.
+//!
+//! sqlparser reports with one text, `Expected: …, found: … at Line: 1, Column: 8`; everything a
+//! user needs is taken out of it again here, and nowhere else. The grammar that sqlparser calls
+//! back into has errors of its own with kind and hint: they travel through sqlparser's error type
+//! in an envelope ([`carry`]) and are unpacked here.
+
+use sqlparser::parser::ParserError;
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+
+use super::keywords;
+use crate::error::{Position, SqlError, SqlErrorKind};
+
+/// Begins the text of a [`ParserError`] that is an envelope; no message of sqlparser begins so.
+const ENVELOPE: char = '\u{1f}';
+
+/// Kinds that can travel in an envelope, by their place in this list.
+const CARRIED: [SqlErrorKind; 7] = [
+    SqlErrorKind::Syntax,
+    SqlErrorKind::Duplicate,
+    SqlErrorKind::Type,
+    SqlErrorKind::InvalidLiteral,
+    SqlErrorKind::Invalid,
+    SqlErrorKind::Unsupported,
+    SqlErrorKind::TooComplex,
+];
+
+/// Longest stretch of the user's own text that a message repeats, in characters.
+const EXCERPT_CHARACTERS: usize = 60;
+
+/// Packs an error of ours for its way through sqlparser.
+pub(crate) fn carry(error: SqlError) -> ParserError {
+    let kind = CARRIED
+        .iter()
+        .position(|kind| *kind == error.kind)
+        .unwrap_or_default();
+    let (line, column) = error
+        .position
+        .map_or((0, 0), |position| (position.line, position.column));
+    let fields = [
+        kind.to_string(),
+        line.to_string(),
+        column.to_string(),
+        error.message,
+        error.detail.unwrap_or_default(),
+        error.hint.unwrap_or_default(),
+    ];
+    let mut text = String::new();
+    for field in fields {
+        text.push(ENVELOPE);
+        text.push_str(&field.replace(ENVELOPE, " "));
+    }
+    ParserError::ParserError(text)
+}
+
+/// What sqlparser says about the statement made of `tokens`, which ends at `end`.
+pub(crate) fn explain(error: ParserError, tokens: &[TokenWithSpan], end: Location) -> SqlError {
+    let text = match error {
+        ParserError::RecursionLimitExceeded => {
+            return SqlError::too_complex("the statement is nested too deeply")
+                .with_hint("break it into several statements, or replace long chains by lists");
+        }
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+    };
+    if let Some(error) = unpack(&text) {
+        return error;
+    }
+    let (text, location) = split_location(&text);
+    let expectation = text.strip_prefix("Expected: ").map(|rest| {
+        rest.rsplit_once(", found: ")
+            .map_or(rest, |(expected, _)| expected)
+    });
+    match expectation {
+        Some(expected) => unexpected(location, expected, tokens, end),
+        None => {
+            let error = SqlError::syntax(lower_first(text));
+            match location {
+                Some(location) => error.at_location(location),
+                None => error.at_location(end),
+            }
+        }
+    }
+}
+
+/// The error for finding something else than `expected` at `location`; without a location the
+/// statement ended there.
+pub(crate) fn unexpected(
+    location: Option<Location>,
+    expected: &str,
+    tokens: &[TokenWithSpan],
+    end: Location,
+) -> SqlError {
+    let found = location.and_then(|location| {
+        let index = tokens
+            .binary_search_by(|token| token.span.start.cmp(&location))
+            .ok()?;
+        tokens.get(index)
+    });
+    let Location { line, column } = location.unwrap_or(end);
+    let what = match found {
+        Some(token) => format!("'{}'", excerpt(&token.token.to_string())),
+        None => "the end of the statement".to_owned(),
+    };
+    let error = SqlError::syntax(format!(
+        "Syntax error at or near {what} at line {line}:{column}"
+    ))
+    .at_location(Location { line, column })
+    .with_detail(format!("expected {}", lower_first(expected)));
+    match found {
+        Some(token) => match hint(token) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        },
+        None => error,
+    }
+}
+
+/// `text` shortened to what a message can repeat.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARACTERS) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}
+
+fn hint(found: &TokenWithSpan) -> Option<String> {
+    let Token::Word(word) = &found.token else {
+        return None;
+    };
+    (word.quote_style.is_none() && keywords::is_reserved(&word.value)).then(|| {
+        format!(
+            "'{0}' is a reserved keyword; to use it as a name, put it in backquotes: `{0}`",
+            word.value
+        )
+    })
+}
+
+fn unpack(text: &str) -> Option<SqlError> {
+    let mut fields = text.strip_prefix(ENVELOPE)?.split(ENVELOPE);
+    let mut next = || fields.next().unwrap_or_default();
+    let kind = next()
+        .parse()
+        .ok()
+        .and_then(|kind: usize| CARRIED.get(kind).copied())?;
+    let line = next().parse().ok()?;
+    let column = next().parse().ok()?;
+    let mut error = SqlError::new(kind, next());
+    error.position = (line > 0).then_some(Position { line, column });
+    let (detail, hint) = (next(), next());
+    error.detail = (!detail.is_empty()).then(|| detail.to_owned());
+    error.hint = (!hint.is_empty()).then(|| hint.to_owned());
+    Some(error)
+}
+
+/// Takes ` at Line: 1, Column: 8` off the end of sqlparser's text.
+fn split_location(text: &str) -> (&str, Option<Location>) {
+    let parsed = text.rsplit_once(" at Line: ").and_then(|(rest, place)| {
+        let (line, column) = place.split_once(", Column: ")?;
+        let location = Location::new(line.parse().ok()?, column.parse().ok()?);
+        Some((rest, location))
+    });
+    match parsed {
+        Some((rest, location)) => (rest, Some(location)),
+        None => (text, None),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        // A word written in capitals is a keyword and stays as it is.
+        Some(first) if !characters.as_str().starts_with(char::is_uppercase) => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_ours_travels_unharmed() {
+        let error = SqlError::new(SqlErrorKind::Duplicate, "x")
+            .at_location(Location::new(3, 4))
+            .with_hint("y");
+        assert_eq!(explain(carry(error.clone()), &[], Location::empty()), error);
+    }
+
+    #[test]
+    fn the_place_and_the_expectation_are_taken_from_the_text() {
+        let error = ParserError::ParserError(
+            "Expected: joined table, found: x at Line: 2, Column: 7".to_owned(),
+        );
+        let error = explain(error, &[], Location::new(2, 9));
+        assert_eq!(error.position, Some(Position { line: 2, column: 7 }));
+        assert_eq!(error.detail.as_deref(), Some("expected joined table"));
+    }
+}
