@@ -146,6 +146,12 @@ pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
         constants: &[Option<ScalarValue>],
     ) -> std::result::Result<DataType, String>;
 
+    /// Whether the argument at `index` of `count` arguments must be a literal (the 3 of `TOPK(x, 3)`).
+    fn is_literal(&self, index: usize, count: usize) -> bool {
+        let _ = (index, count);
+        false
+    }
+
     /// Whether it can take back a row, as an aggregation over a table must.
     fn retractable(&self) -> bool;
 
@@ -175,6 +181,11 @@ pub trait Lookup {
 
     /// A setting of the session, by ksqlDB's name (`auto.offset.reset`).
     fn property(&self, name: &str) -> Option<String>;
+
+    /// Whether a quoted name that does not exist is tried in upper case, as Postgres' clients need it.
+    fn lenient_names(&self) -> bool {
+        false
+    }
 
     /// Number of partitions of a topic that exists.
     fn topic_partitions(&self, topic: &str) -> Option<u32>;

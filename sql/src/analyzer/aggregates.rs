@@ -1,0 +1,161 @@
+//! Aggregate functions in the expressions of a query.
+
+use arrow_schema::DataType;
+use datafusion_common::ScalarValue;
+use datafusion_expr::Expr;
+
+use crate::analyzer::expression::{Expression, Literal, Node};
+use crate::analyzer::lower::Lowering;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::lookup::{AggregateFunction, Lookup};
+use crate::plan::aggregate::AggregateCall;
+use crate::plan::source::ROWTIME;
+use crate::type_system::SqlType;
+
+use std::sync::Arc;
+
+/// The aggregate function that the expression itself is a call of, with its arguments.
+#[must_use]
+pub fn as_aggregate<'e>(
+    expression: &'e Expression,
+    lookup: &dyn Lookup,
+) -> Option<(Arc<dyn AggregateFunction>, &'e [Expression])> {
+    match &expression.node {
+        Node::Call { name, arguments } => {
+            lookup.aggregate_function(name).map(|function| (function, arguments.as_slice()))
+        }
+        _ => None,
+    }
+}
+
+/// Adds the calls of aggregate functions in an expression to `calls`, each once.
+///
+/// # Errors
+/// An aggregate stands in the arguments of another.
+pub fn collect_calls(
+    expression: &Expression,
+    lookup: &dyn Lookup,
+    calls: &mut Vec<Expression>,
+) -> Result<(), SqlError> {
+    if let Some((function, arguments)) = as_aggregate(expression, lookup) {
+        for argument in arguments {
+            if let Some(inner) = first_call(argument, lookup) {
+                return Err(SqlError::invalid(format!(
+                    "Aggregate functions can not be nested: {}({})",
+                    function.name(),
+                    inner
+                ))
+                .at(inner.span));
+            }
+        }
+        if !calls.contains(expression) {
+            calls.push(expression.clone());
+        }
+        return Ok(());
+    }
+    expression.children().into_iter().try_for_each(|child| collect_calls(child, lookup, calls))
+}
+
+/// The first call of an aggregate function in an expression.
+#[must_use]
+pub fn first_call<'e>(expression: &'e Expression, lookup: &dyn Lookup) -> Option<&'e Expression> {
+    let mut first = None;
+    expression.walk(&mut |part| {
+        if first.is_none() && as_aggregate(part, lookup).is_some() {
+            first = Some(part);
+        }
+        first.is_none()
+    });
+    first
+}
+
+/// Columns of an expression that stand neither in a group's expression nor in an aggregate.
+#[must_use]
+pub fn ungrouped_columns<'e>(
+    expression: &'e Expression,
+    groups: &[Expression],
+    lookup: &dyn Lookup,
+) -> Vec<&'e Expression> {
+    let mut ungrouped = Vec::new();
+    expression.walk(&mut |part| {
+        if groups.contains(part) || as_aggregate(part, lookup).is_some() {
+            return false;
+        }
+        if matches!(part.node, Node::Column(_) | Node::JoinKey(_)) {
+            ungrouped.push(part);
+        }
+        true
+    });
+    ungrouped
+}
+
+/// The call as a plan has it, with the name of its column.
+///
+/// # Errors
+/// The function does not take such arguments.
+pub fn lower_call(
+    expression: &Expression,
+    name: String,
+    lowering: &Lowering<'_>,
+) -> Result<AggregateCall, SqlError> {
+    let Some((function, arguments)) = as_aggregate(expression, lowering.lookup) else {
+        return Err(SqlError::internal(format!("'{expression}' is no aggregate")));
+    };
+    let mut exprs = Vec::with_capacity(arguments.len());
+    let mut types = Vec::with_capacity(arguments.len());
+    let mut constants = Vec::with_capacity(arguments.len());
+    for (index, argument) in arguments.iter().enumerate() {
+        let typed = lowering.lower(argument)?;
+        types.push(match &typed.data_type {
+            Some(data_type) => data_type.to_arrow()?,
+            None => DataType::Null,
+        });
+        let constant = constant(&typed.expr);
+        if function.is_literal(index, arguments.len()) && constant.is_none() {
+            return Err(SqlError::invalid(format!(
+                "Parameter {} passed to function {} must be a literal constant, but was expression: \
+                 '{argument}'",
+                index + 1,
+                function.name()
+            ))
+            .at(argument.span));
+        }
+        constants.push(constant);
+        exprs.push(typed.expr);
+    }
+    let return_type = function
+        .return_type(&types, &constants)
+        .map_err(|text| SqlError::new(SqlErrorKind::UnknownFunction, text).at(expression.span))?;
+    // A type that SQL does not know would surface much later.
+    let return_type = SqlType::from_arrow(&return_type)?.to_arrow()?;
+    Ok(AggregateCall { function: function.name().to_uppercase(), arguments: exprs, name, return_type })
+}
+
+/// The call as messages show it: COUNT counts the rows' times.
+#[must_use]
+pub fn call_text(expression: &Expression) -> String {
+    match &expression.node {
+        Node::Call { name, arguments } if name == "COUNT" && arguments.is_empty() => {
+            format!("COUNT({ROWTIME})")
+        }
+        _ => expression.to_string(),
+    }
+}
+
+/// The value of an argument that is written out; `NULL` is none.
+fn constant(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) if !value.is_null() => Some(value.clone()),
+        Expr::Negative(inner) => match inner.as_ref() {
+            Expr::Literal(value, _) => value.arithmetic_negate().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether an expression is written out as `NULL`.
+#[must_use]
+pub fn is_null_literal(expression: &Expression) -> bool {
+    matches!(expression.node, Node::Literal(Literal::Null))
+}

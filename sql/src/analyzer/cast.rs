@@ -1,0 +1,127 @@
+//! Which conversions there are, and the DataFusion expression that converts.
+
+use std::sync::Arc;
+
+use datafusion_common::ScalarValue;
+use datafusion_expr::expr::{Cast, ScalarFunction};
+use datafusion_expr::{Expr, ScalarUDF};
+
+use crate::analyzer::decimal::Digits;
+use crate::analyzer::expression::decimal_text;
+use crate::analyzer::reserved;
+use crate::error::SqlError;
+use crate::lookup::Lookup;
+use crate::type_system::SqlType;
+
+/// Whether CAST can convert values of `from` to `to`; some values may still fail.
+#[must_use]
+pub fn is_supported(from: &SqlType, to: &SqlType) -> bool {
+    if from == to {
+        return true;
+    }
+    match (from, to) {
+        (SqlType::Array(from), SqlType::Array(to)) => is_supported(from, to),
+        (SqlType::Map { key, value }, SqlType::Map { key: to_key, value: to_value }) => {
+            is_supported(key, to_key) && is_supported(value, to_value)
+        }
+        (SqlType::Struct(from), SqlType::Struct(to)) => to.iter().all(|field| {
+            let source = from.iter().find(|source| source.name == field.name);
+            source.is_none_or(|source| is_supported(&source.data_type, &field.data_type))
+        }),
+        (SqlType::Bytes, _) | (_, SqlType::Bytes) => false,
+        (_, SqlType::String) => true,
+        (from, to) if from.is_numeric() && to.is_numeric() => true,
+        (SqlType::String, to) => {
+            to.is_numeric()
+                || matches!(to, SqlType::Boolean | SqlType::Date | SqlType::Time | SqlType::Timestamp)
+        }
+        (SqlType::Timestamp, SqlType::Date | SqlType::Time) | (SqlType::Date, SqlType::Timestamp) => true,
+        _ => false,
+    }
+}
+
+/// Whether every value of `from` has its exact counterpart in `to`, or for DOUBLE the nearest one, so
+/// that Arrow's cast means the same as ksqlDB's.
+#[must_use]
+pub fn is_lossless(from: &SqlType, to: &SqlType) -> bool {
+    match (from, to) {
+        (SqlType::Integer, SqlType::Bigint)
+        | (SqlType::Integer | SqlType::Bigint, SqlType::Double)
+        | (SqlType::Date, SqlType::Timestamp) => true,
+        (from, SqlType::Decimal { precision, scale }) => {
+            let to = Digits { precision: *precision, scale: *scale };
+            Digits::of(from).is_some_and(|from| to.holds(from))
+        }
+        _ => false,
+    }
+}
+
+/// The expression that converts `expr` of type `from` (`None` for NULL) to `to`. Literals are
+/// converted at once.
+///
+/// # Errors
+/// The engine lacks a reserved function: a bug.
+pub fn convert(
+    expr: Expr,
+    from: Option<&SqlType>,
+    to: &SqlType,
+    lookup: &dyn Lookup,
+) -> Result<Expr, SqlError> {
+    let Some(from) = from else {
+        return null(to);
+    };
+    if from == to {
+        return Ok(expr);
+    }
+    if let (Expr::Literal(value, _), SqlType::Double) = (&expr, to)
+        && let Some(value) = decimal_as_double(value)
+    {
+        return Ok(Expr::Literal(ScalarValue::Float64(Some(value)), None));
+    }
+    let target = to.to_arrow()?;
+    if is_lossless(from, to) {
+        if let Expr::Literal(value, _) = &expr
+            && let Ok(value) = value.cast_to(&target)
+        {
+            return Ok(Expr::Literal(value, None));
+        }
+        return Ok(Expr::Cast(Cast::new(Box::new(expr), target)));
+    }
+    Ok(call(reserved_function(reserved::CAST, lookup)?, vec![expr, null(to)?]))
+}
+
+/// NULL of a type.
+///
+/// # Errors
+/// The type has no NULL in Arrow: a bug.
+pub fn null(data_type: &SqlType) -> Result<Expr, SqlError> {
+    let value = ScalarValue::try_new_null(&data_type.to_arrow()?)
+        .map_err(|error| SqlError::internal(format!("no NULL of type {data_type}: {error}")))?;
+    Ok(Expr::Literal(value, None))
+}
+
+/// A call of a scalar function.
+#[must_use]
+pub fn call(function: Arc<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(function, arguments))
+}
+
+/// A function that plans call by its reserved name.
+///
+/// # Errors
+/// The engine lacks it: a bug.
+pub fn reserved_function(name: &str, lookup: &dyn Lookup) -> Result<Arc<ScalarUDF>, SqlError> {
+    lookup
+        .scalar_function(name)
+        .ok_or_else(|| SqlError::internal(format!("the engine has no function '{name}'")))
+}
+
+/// The text of a DECIMAL is what finds the nearest DOUBLE.
+fn decimal_as_double(value: &ScalarValue) -> Option<f64> {
+    match value {
+        ScalarValue::Decimal128(Some(unscaled), _, scale) => {
+            decimal_text(*unscaled, u8::try_from(*scale).ok()?).parse().ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,58 @@
+//! The clauses an expression can stand in, as error texts name them.
+
+use std::fmt;
+
+/// Where an expression stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clause {
+    /// The projection.
+    Select,
+    /// WHERE.
+    Where,
+    /// GROUP BY.
+    GroupBy,
+    /// PARTITION BY.
+    PartitionBy,
+    /// HAVING.
+    Having,
+    /// The criterion of a join.
+    JoinOn,
+    /// A row of INSERT … VALUES.
+    Values,
+}
+
+impl Clause {
+    /// What stands before an error about the types of operands.
+    #[must_use]
+    pub fn type_error_prefix(self) -> &'static str {
+        match self {
+            Clause::Where => "Error in WHERE expression: ",
+            Clause::Having => "Error in HAVING expression: ",
+            _ => "",
+        }
+    }
+
+    /// What stands before an error about a conversion that cannot be.
+    #[must_use]
+    pub fn conversion_error_prefix(self) -> &'static str {
+        match self {
+            Clause::Where | Clause::Having => "Invalid Predicate: ",
+            Clause::Select => "Invalid Select: ",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Clause::Select => "SELECT",
+            Clause::Where => "WHERE",
+            Clause::GroupBy => "GROUP BY",
+            Clause::PartitionBy => "PARTITION BY",
+            Clause::Having => "HAVING",
+            Clause::JoinOn => "JOIN ON",
+            Clause::Values => "VALUES",
+        })
+    }
+}

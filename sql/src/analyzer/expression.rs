@@ -1,0 +1,536 @@
+//! Expressions whose names are resolved, in one form for every spelling.
+//!
+//! Two expressions are equal when they compute the same thing in the same way, wherever and however
+//! they were written. They print as ksqlDB prints them in its messages: operators in parentheses,
+//! columns by the name they have in the row (`ALIAS_NAME` where several sources are joined).
+
+use std::fmt;
+
+use sqlparser::tokenizer::Span;
+
+use crate::parser::identifier::written_name;
+use crate::type_system::SqlType;
+
+/// An expression and where it was written.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    /// What it is.
+    pub node: Node,
+    /// Where it was written; empty if that is not known.
+    pub span: Span,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
+}
+
+impl Expression {
+    /// An expression that was written at `span`.
+    #[must_use]
+    pub fn new(node: Node, span: Span) -> Expression {
+        Expression { node, span }
+    }
+
+    /// The column, if the expression is nothing else.
+    #[must_use]
+    pub fn as_column(&self) -> Option<&ColumnReference> {
+        match &self.node {
+            Node::Column(column) => Some(column),
+            _ => None,
+        }
+    }
+
+    /// The expressions it is made of.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Expression> {
+        match &self.node {
+            Node::Literal(_)
+            | Node::IntervalUnit(_)
+            | Node::Column(_)
+            | Node::JoinKey(_)
+            | Node::WindowBound(_) => Vec::new(),
+            Node::Negate(value)
+            | Node::Not(value)
+            | Node::IsNull { value, .. }
+            | Node::Cast { value, .. }
+            | Node::Field { value, .. } => vec![value],
+            Node::Arithmetic { left, right, .. }
+            | Node::Comparison { left, right, .. }
+            | Node::Logical { left, right, .. } => vec![left, right],
+            Node::Between { value, low, high, .. } => vec![value, low, high],
+            Node::In { value, list, .. } => std::iter::once(value.as_ref()).chain(list).collect(),
+            Node::Like { value, pattern, .. } => vec![value, pattern],
+            Node::Case { branches, otherwise } => branches
+                .iter()
+                .flat_map(|(condition, result)| [condition, result])
+                .chain(otherwise.as_deref())
+                .collect(),
+            Node::Call { arguments, .. } | Node::Array(arguments) => arguments.iter().collect(),
+            Node::Subscript { value, index } => vec![value, index],
+            Node::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
+            Node::Struct(fields) => fields.iter().map(|(_, value)| value).collect(),
+        }
+    }
+
+    /// Visits the expression and everything in it, outside first; `visit` says whether to go inside.
+    pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Expression) -> bool) {
+        if visit(self) {
+            for child in self.children() {
+                child.walk(visit);
+            }
+        }
+    }
+
+    /// Every column in the expression.
+    #[must_use]
+    pub fn columns(&self) -> Vec<&ColumnReference> {
+        let mut columns = Vec::new();
+        self.walk(&mut |expression| {
+            columns.extend(expression.as_column());
+            true
+        });
+        columns
+    }
+
+    /// The expression as it prints with the sources before its columns: `L.ID`.
+    #[must_use]
+    pub fn qualified(&self) -> Qualified<'_> {
+        Qualified(self)
+    }
+}
+
+/// What an expression is.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Node {
+    /// A value.
+    Literal(Literal),
+    /// A unit of time as an argument of a function, in upper case: `DAYS`.
+    IntervalUnit(String),
+    /// A column of a source.
+    Column(ColumnReference),
+    /// The key of a join that is no column of a source, by its name.
+    JoinKey(String),
+    /// A bound of the window that a query aggregates in.
+    WindowBound(WindowBound),
+    /// `-a`.
+    Negate(Box<Expression>),
+    /// `NOT a`.
+    Not(Box<Expression>),
+    /// `a + b` and the like.
+    Arithmetic { operator: Arithmetic, left: Box<Expression>, right: Box<Expression> },
+    /// `a < b` and the like.
+    Comparison { operator: Comparison, left: Box<Expression>, right: Box<Expression> },
+    /// `a AND b`, `a OR b`.
+    Logical { operator: Logical, left: Box<Expression>, right: Box<Expression> },
+    /// `a IS [NOT] NULL`.
+    IsNull { value: Box<Expression>, negated: bool },
+    /// `a [NOT] BETWEEN b AND c`.
+    Between { value: Box<Expression>, low: Box<Expression>, high: Box<Expression>, negated: bool },
+    /// `a [NOT] IN (b, c)`.
+    In { value: Box<Expression>, list: Vec<Expression>, negated: bool },
+    /// `a [NOT] LIKE b [ESCAPE 'c']`.
+    Like { value: Box<Expression>, pattern: Box<Expression>, escape: Option<char>, negated: bool },
+    /// `CASE WHEN a THEN b … ELSE c END`.
+    Case { branches: Vec<(Expression, Expression)>, otherwise: Option<Box<Expression>> },
+    /// `CAST(a AS type)`.
+    Cast { value: Box<Expression>, target: SqlType },
+    /// A function's call, by its upper-case name.
+    Call { name: String, arguments: Vec<Expression> },
+    /// `a->b`.
+    Field { value: Box<Expression>, name: String },
+    /// `a[b]`.
+    Subscript { value: Box<Expression>, index: Box<Expression> },
+    /// `ARRAY[a, b]`.
+    Array(Vec<Expression>),
+    /// `MAP(a := b)`.
+    Map(Vec<(Expression, Expression)>),
+    /// `STRUCT(A := b)`.
+    Struct(Vec<(String, Expression)>),
+}
+
+/// A column of one of the sources a query reads.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ColumnReference {
+    /// The name by which the query knows the source.
+    pub source: String,
+    /// Stored name of the column.
+    pub name: String,
+    /// Whether the query reads several sources.
+    pub joined: bool,
+}
+
+impl ColumnReference {
+    /// The column's name in a row that may be joined of several sources' rows.
+    #[must_use]
+    pub fn row_name(&self) -> String {
+        if self.joined { format!("{}_{}", self.source, self.name) } else { self.name.clone() }
+    }
+}
+
+/// One of the two ends of a window.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum WindowBound {
+    /// `WINDOWSTART`.
+    Start,
+    /// `WINDOWEND`.
+    End,
+}
+
+impl WindowBound {
+    /// The pseudo column's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            WindowBound::Start => crate::plan::source::WINDOWSTART,
+            WindowBound::End => crate::plan::source::WINDOWEND,
+        }
+    }
+}
+
+/// A value in the text.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Literal {
+    /// `NULL`.
+    Null,
+    /// `TRUE`, `FALSE`.
+    Boolean(bool),
+    /// A whole number of 32 bits.
+    Integer(i32),
+    /// A whole number of 64 bits.
+    Bigint(i64),
+    /// A number with a point: the number without it, digits in all, digits behind it.
+    Decimal { unscaled: i128, precision: u8, scale: u8 },
+    /// A number with an exponent.
+    Double(f64),
+    /// Text.
+    String(String),
+}
+
+impl Literal {
+    /// Its type; `NULL` has none.
+    #[must_use]
+    pub fn sql_type(&self) -> Option<SqlType> {
+        Some(match self {
+            Literal::Null => return None,
+            Literal::Boolean(_) => SqlType::Boolean,
+            Literal::Integer(_) => SqlType::Integer,
+            Literal::Bigint(_) => SqlType::Bigint,
+            Literal::Decimal { precision, scale, .. } => {
+                SqlType::Decimal { precision: *precision, scale: *scale }
+            }
+            Literal::Double(_) => SqlType::Double,
+            Literal::String(_) => SqlType::String,
+        })
+    }
+}
+
+/// Operators on numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Arithmetic {
+    /// `+`, also of text.
+    Add,
+    /// `-`.
+    Subtract,
+    /// `*`.
+    Multiply,
+    /// `/`.
+    Divide,
+    /// `%`.
+    Modulo,
+    /// `||`, of text only.
+    Concat,
+}
+
+impl Arithmetic {
+    /// As it is written.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Arithmetic::Add => "+",
+            Arithmetic::Subtract => "-",
+            Arithmetic::Multiply => "*",
+            Arithmetic::Divide => "/",
+            Arithmetic::Modulo => "%",
+            Arithmetic::Concat => "||",
+        }
+    }
+}
+
+/// Operators that compare.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Comparison {
+    /// `=`.
+    Equal,
+    /// `<>`.
+    NotEqual,
+    /// `<`.
+    LessThan,
+    /// `<=`.
+    LessThanOrEqual,
+    /// `>`.
+    GreaterThan,
+    /// `>=`.
+    GreaterThanOrEqual,
+    /// `IS DISTINCT FROM`.
+    IsDistinctFrom,
+    /// `IS NOT DISTINCT FROM`.
+    IsNotDistinctFrom,
+}
+
+impl Comparison {
+    /// As it is written.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "<>",
+            Comparison::LessThan => "<",
+            Comparison::LessThanOrEqual => "<=",
+            Comparison::GreaterThan => ">",
+            Comparison::GreaterThanOrEqual => ">=",
+            Comparison::IsDistinctFrom => "IS DISTINCT FROM",
+            Comparison::IsNotDistinctFrom => "IS NOT DISTINCT FROM",
+        }
+    }
+
+    /// As messages call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Comparison::Equal => "EQUAL",
+            Comparison::NotEqual => "NOT_EQUAL",
+            Comparison::LessThan => "LESS_THAN",
+            Comparison::LessThanOrEqual => "LESS_THAN_OR_EQUAL",
+            Comparison::GreaterThan => "GREATER_THAN",
+            Comparison::GreaterThanOrEqual => "GREATER_THAN_OR_EQUAL",
+            Comparison::IsDistinctFrom => "IS_DISTINCT_FROM",
+            Comparison::IsNotDistinctFrom => "IS_NOT_DISTINCT_FROM",
+        }
+    }
+
+    /// Whether it asks only for equality, not for order.
+    #[must_use]
+    pub fn is_equality(self) -> bool {
+        matches!(
+            self,
+            Comparison::Equal
+                | Comparison::NotEqual
+                | Comparison::IsDistinctFrom
+                | Comparison::IsNotDistinctFrom
+        )
+    }
+}
+
+/// Operators on truth values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Logical {
+    /// `AND`.
+    And,
+    /// `OR`.
+    Or,
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text { names: Names::OfRow }.write(self, f)
+    }
+}
+
+/// Prints an expression with its columns' sources.
+#[derive(Debug)]
+pub struct Qualified<'a>(&'a Expression);
+
+impl fmt::Display for Qualified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text { names: Names::OfSource }.write(self.0, f)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Names {
+    OfRow,
+    OfSource,
+}
+
+struct Text {
+    names: Names,
+}
+
+impl Text {
+    fn write(&self, expression: &Expression, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &expression.node {
+            Node::Literal(literal) => write!(f, "{literal}"),
+            Node::IntervalUnit(unit) => f.write_str(unit),
+            Node::Column(column) => match self.names {
+                Names::OfRow => f.write_str(&written_name(&column.row_name())),
+                Names::OfSource => {
+                    write!(f, "{}.{}", written_name(&column.source), written_name(&column.name))
+                }
+            },
+            Node::JoinKey(name) => f.write_str(&written_name(name)),
+            Node::WindowBound(bound) => f.write_str(bound.name()),
+            Node::Negate(value) => {
+                f.write_str("-")?;
+                self.write(value, f)
+            }
+            Node::Not(value) => {
+                f.write_str("(NOT ")?;
+                self.write(value, f)?;
+                f.write_str(")")
+            }
+            Node::Arithmetic { operator, left, right } => {
+                self.write_binary(left, operator.symbol(), right, f)
+            }
+            Node::Comparison { operator, left, right } => {
+                self.write_binary(left, operator.symbol(), right, f)
+            }
+            Node::Logical { operator, left, right } => {
+                let word = match operator {
+                    Logical::And => "AND",
+                    Logical::Or => "OR",
+                };
+                self.write_binary(left, word, right, f)
+            }
+            Node::IsNull { value, negated } => {
+                f.write_str("(")?;
+                self.write(value, f)?;
+                write!(f, " IS {}NULL)", if *negated { "NOT " } else { "" })
+            }
+            Node::Between { value, low, high, negated } => {
+                f.write_str("(")?;
+                self.write(value, f)?;
+                write!(f, " {}BETWEEN ", if *negated { "NOT " } else { "" })?;
+                self.write(low, f)?;
+                f.write_str(" AND ")?;
+                self.write(high, f)?;
+                f.write_str(")")
+            }
+            Node::In { value, list, negated } => {
+                f.write_str("(")?;
+                self.write(value, f)?;
+                write!(f, " {}IN (", if *negated { "NOT " } else { "" })?;
+                self.write_list(list, f)?;
+                f.write_str("))")
+            }
+            Node::Like { value, pattern, escape, negated } => {
+                f.write_str("(")?;
+                self.write(value, f)?;
+                write!(f, " {}LIKE ", if *negated { "NOT " } else { "" })?;
+                self.write(pattern, f)?;
+                if let Some(escape) = escape {
+                    write!(f, " ESCAPE '{escape}'")?;
+                }
+                f.write_str(")")
+            }
+            Node::Case { branches, otherwise } => {
+                f.write_str("(CASE")?;
+                for (condition, result) in branches {
+                    f.write_str(" WHEN ")?;
+                    self.write(condition, f)?;
+                    f.write_str(" THEN ")?;
+                    self.write(result, f)?;
+                }
+                if let Some(otherwise) = otherwise {
+                    f.write_str(" ELSE ")?;
+                    self.write(otherwise, f)?;
+                }
+                f.write_str(" END)")
+            }
+            Node::Cast { value, target } => {
+                f.write_str("CAST(")?;
+                self.write(value, f)?;
+                write!(f, " AS {target})")
+            }
+            Node::Call { name, arguments } => {
+                write!(f, "{name}(")?;
+                self.write_list(arguments, f)?;
+                f.write_str(")")
+            }
+            Node::Field { value, name } => {
+                self.write(value, f)?;
+                write!(f, "->{}", written_name(name))
+            }
+            Node::Subscript { value, index } => {
+                self.write(value, f)?;
+                f.write_str("[")?;
+                self.write(index, f)?;
+                f.write_str("]")
+            }
+            Node::Array(elements) => {
+                f.write_str("ARRAY[")?;
+                self.write_list(elements, f)?;
+                f.write_str("]")
+            }
+            Node::Map(entries) => {
+                f.write_str("MAP(")?;
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    f.write_str(if index > 0 { ", " } else { "" })?;
+                    self.write(key, f)?;
+                    f.write_str(":=")?;
+                    self.write(value, f)?;
+                }
+                f.write_str(")")
+            }
+            Node::Struct(fields) => {
+                f.write_str("STRUCT(")?;
+                for (index, (name, value)) in fields.iter().enumerate() {
+                    write!(f, "{}{}:=", if index > 0 { ", " } else { "" }, written_name(name))?;
+                    self.write(value, f)?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+
+    fn write_binary(
+        &self,
+        left: &Expression,
+        operator: &str,
+        right: &Expression,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        f.write_str("(")?;
+        self.write(left, f)?;
+        write!(f, " {operator} ")?;
+        self.write(right, f)?;
+        f.write_str(")")
+    }
+
+    fn write_list(&self, list: &[Expression], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, expression) in list.iter().enumerate() {
+            f.write_str(if index > 0 { ", " } else { "" })?;
+            self.write(expression, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::Null => f.write_str("null"),
+            Literal::Boolean(value) => write!(f, "{value}"),
+            Literal::Integer(value) => write!(f, "{value}"),
+            Literal::Bigint(value) => write!(f, "{value}"),
+            Literal::Decimal { unscaled, scale, .. } => f.write_str(&decimal_text(*unscaled, *scale)),
+            Literal::Double(value) => write!(f, "{value:E}"),
+            Literal::String(text) => write!(f, "'{}'", text.replace('\'', "''")),
+        }
+    }
+}
+
+/// A decimal number in plain notation.
+#[must_use]
+pub fn decimal_text(unscaled: i128, scale: u8) -> String {
+    let sign = if unscaled < 0 { "-" } else { "" };
+    let digits = unscaled.unsigned_abs().to_string();
+    let scale = usize::from(scale);
+    if scale == 0 {
+        return format!("{sign}{digits}");
+    }
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    format!("{sign}{whole}.{fraction}")
+}

@@ -1,0 +1,125 @@
+//! Calls of scalar functions.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, FieldRef};
+use datafusion_common::{DataFusionError, ScalarValue};
+use datafusion_expr::expr::Cast;
+use datafusion_expr::type_coercion::functions::fields_with_udf;
+use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF};
+
+use super::{Lowering, Typed, type_text};
+use crate::analyzer::cast::{self, call, convert, null};
+use crate::analyzer::expression::Expression;
+use crate::analyzer::resolve::unknown_function;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::type_system::SqlType;
+
+/// The function that gives its argument back, as a column of the value rather than of the key.
+pub const AS_VALUE: &str = "AS_VALUE";
+
+impl Lowering<'_> {
+    pub(super) fn call(
+        &self,
+        expression: &Expression,
+        name: &str,
+        arguments: &[Expression],
+    ) -> Result<Typed, SqlError> {
+        if name == AS_VALUE && arguments.len() == 1 {
+            return self.lower(&arguments[0]);
+        }
+        let Some(function) = self.lookup.scalar_function(name) else {
+            if self.lookup.aggregate_function(name).is_some() {
+                return Err(SqlError::invalid(format!(
+                    "Aggregate function {name} cannot be used in {}.",
+                    self.clause
+                )));
+            }
+            return Err(unknown_function(name, self.lookup).at(expression.span));
+        };
+        let typed = arguments.iter().map(|argument| self.lower(argument)).collect::<Result<Vec<_>, _>>()?;
+        let fields = typed
+            .iter()
+            .enumerate()
+            .map(|(index, typed)| argument_field(index, typed))
+            .collect::<Result<Vec<_>, SqlError>>()?;
+        let coerced = fields_with_udf(&fields, function.as_ref())
+            .map_err(|error| no_such_signature(&function, name, &typed, &error))?;
+        let arguments = typed
+            .iter()
+            .zip(&coerced)
+            .map(|(typed, field)| self.argument(typed.clone(), field))
+            .collect::<Result<Vec<_>, SqlError>>()?;
+        let constants: Vec<Option<&ScalarValue>> = arguments
+            .iter()
+            .map(|argument| match argument {
+                Expr::Literal(value, _) => Some(value),
+                _ => None,
+            })
+            .collect();
+        let result = function
+            .return_field_from_args(ReturnFieldArgs { arg_fields: &coerced, scalar_arguments: &constants })
+            .map_err(|error| no_such_signature(&function, name, &typed, &error))?;
+        let result = result.data_type().clone();
+        let expr = call(function, arguments);
+        if result == DataType::Null {
+            return Ok(Typed { expr, data_type: None });
+        }
+        let data_type = SqlType::from_arrow(&result)?;
+        let canonical = data_type.to_arrow()?;
+        let expr = if canonical == result { expr } else { Expr::Cast(Cast::new(Box::new(expr), canonical)) };
+        Ok(Typed::new(expr, data_type))
+    }
+
+    /// The argument in the type that the function wants.
+    fn argument(&self, typed: Typed, field: &Field) -> Result<Expr, SqlError> {
+        let wanted = field.data_type();
+        if *wanted == DataType::Null {
+            return Ok(typed.expr);
+        }
+        let target = SqlType::from_arrow(wanted)?;
+        let canonical = target.to_arrow()?;
+        let expr = match &typed.data_type {
+            Some(from) => convert(typed.expr, Some(from), &target, self.lookup)?,
+            None => null(&target)?,
+        };
+        // Functions that come with DataFusion may want another Arrow form of the same SQL type.
+        Ok(if canonical == *wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) })
+    }
+}
+
+fn argument_field(index: usize, typed: &Typed) -> Result<FieldRef, SqlError> {
+    let data_type = match &typed.data_type {
+        Some(data_type) => data_type.to_arrow()?,
+        None => DataType::Null,
+    };
+    Ok(Arc::new(Field::new(format!("argument_{index}"), data_type, true)))
+}
+
+/// A function may say itself what is wrong, in a sentence that begins with `Function '`; otherwise
+/// this says that it does not take such arguments.
+fn no_such_signature(
+    function: &ScalarUDF,
+    name: &str,
+    arguments: &[Typed],
+    error: &DataFusionError,
+) -> SqlError {
+    let own = match error.find_root() {
+        DataFusionError::Plan(text) | DataFusionError::Execution(text) => Some(text.clone()),
+        _ => None,
+    };
+    let message = own.filter(|text| text.starts_with("Function '")).unwrap_or_else(|| {
+        let types: Vec<String> =
+            arguments.iter().map(|argument| type_text(argument.data_type.as_ref())).collect();
+        let name = if function.name().eq_ignore_ascii_case(name) { function.name() } else { name };
+        format!("Function '{name}' does not accept parameters ({}).", types.join(", "))
+    });
+    SqlError::new(SqlErrorKind::UnknownFunction, message)
+        .with_hint(format!("DESCRIBE FUNCTION {name} shows what it takes"))
+}
+
+/// Whether a value of one type can be passed where another is wanted, without CAST.
+#[must_use]
+pub fn passes_as(from: &SqlType, to: &SqlType) -> bool {
+    from == to || cast::is_lossless(from, to)
+}

@@ -1,0 +1,246 @@
+//! From [`Expression`]s to typed DataFusion expressions, by ksqlDB's rules.
+//!
+//! Where a rule of ksqlDB is what Arrow's kernels do, the result is a plain DataFusion operator; where
+//! it is not, a call of a [reserved](super::reserved) function.
+//!
+//! A comparison with NULL is false in ksqlDB, not unknown: `NOT (a = 1)` holds where `a` is NULL. So
+//! comparisons are wrapped in `IS TRUE`, except where nothing tells NULL from false, which is where
+//! hot predicates stand (see [`Lowering::predicate`]).
+
+mod calls;
+mod nested;
+mod operators;
+mod predicates;
+
+use datafusion_common::ScalarValue;
+use datafusion_expr::expr::BinaryExpr;
+use datafusion_expr::{Expr, Operator, lit};
+
+use crate::analyzer::cast::{self, convert};
+use crate::analyzer::clause::Clause;
+pub use crate::analyzer::coercion::Typed;
+use crate::analyzer::expression::{Expression, Literal, Logical, Node};
+use crate::analyzer::scope::Scope;
+use crate::error::SqlError;
+use crate::lookup::Lookup;
+use crate::type_system::SqlType;
+
+/// Something that is already computed: wherever the expression occurs, this stands for it.
+#[derive(Clone, Debug)]
+pub struct Substitution {
+    /// What is computed.
+    pub expression: Expression,
+    /// What gives its value.
+    pub typed: Typed,
+}
+
+/// Lowers the expressions of one clause.
+#[derive(Clone, Copy)]
+pub struct Lowering<'a> {
+    /// What columns there are.
+    pub scope: &'a Scope,
+    /// The clause, for error texts.
+    pub clause: Clause,
+    /// Functions.
+    pub lookup: &'a dyn Lookup,
+    /// What is already computed, such as the groups and aggregates of an aggregation.
+    pub substitutions: &'a [Substitution],
+}
+
+impl Lowering<'_> {
+    /// The expression with its type.
+    ///
+    /// # Errors
+    /// Types that do not fit, functions that do not exist.
+    pub fn lower(&self, expression: &Expression) -> Result<Typed, SqlError> {
+        if let Some(substitution) =
+            self.substitutions.iter().find(|substitution| substitution.expression == *expression)
+        {
+            return Ok(substitution.typed.clone());
+        }
+        self.lower_node(expression).map_err(|error| error.or_at(expression.span))
+    }
+
+    /// The expression as a condition: it must be BOOLEAN, and whether it is false or NULL makes no
+    /// difference.
+    ///
+    /// # Errors
+    /// As [`Lowering::lower`].
+    pub fn predicate(&self, expression: &Expression) -> Result<Expr, SqlError> {
+        let typed = self.condition(expression)?;
+        match typed.data_type {
+            Some(SqlType::Boolean) => Ok(typed.expr),
+            None => cast::null(&SqlType::Boolean),
+            Some(other) => Err(SqlError::type_error(format!(
+                "Type error in {} expression: Should evaluate to boolean but is {expression} ({other}) \
+                 instead.",
+                self.clause
+            ))
+            .at(expression.span)),
+        }
+    }
+
+    /// The expression as a value of that type.
+    ///
+    /// # Errors
+    /// As [`Lowering::lower`]; its type cannot be converted.
+    pub fn lower_as(&self, expression: &Expression, target: &SqlType) -> Result<Expr, SqlError> {
+        let typed = self.lower(expression)?;
+        convert(typed.expr, typed.data_type.as_ref(), target, self.lookup)
+    }
+
+    /// The expression where NULL and false are the same.
+    fn condition(&self, expression: &Expression) -> Result<Typed, SqlError> {
+        let boolean = |expr: Expr| Typed::new(expr, SqlType::Boolean);
+        match &expression.node {
+            Node::Logical { operator, left, right } => {
+                let (left, right) = (self.condition(left)?, self.condition(right)?);
+                self.logical(expression, *operator, left, right)
+            }
+            Node::Comparison { operator, left, right } => self
+                .comparison(expression, *operator, left, right)
+                .map(boolean)
+                .map_err(|error| error.or_at(expression.span)),
+            Node::Between { value, low, high, negated: false } => self
+                .between(expression, value, low, high)
+                .map(boolean)
+                .map_err(|error| error.or_at(expression.span)),
+            Node::In { value, list, negated: false } => self
+                .in_list(value, list)
+                .map(boolean)
+                .map_err(|error| error.or_at(expression.span)),
+            Node::Like { value, pattern, escape, negated: false } => self
+                .like(value, pattern, *escape)
+                .map(boolean)
+                .map_err(|error| error.or_at(expression.span)),
+            _ => self.lower(expression),
+        }
+    }
+
+    fn lower_node(&self, expression: &Expression) -> Result<Typed, SqlError> {
+        Ok(match &expression.node {
+            Node::Literal(literal) => literal_expr(literal),
+            Node::IntervalUnit(unit) => Typed::new(lit(unit.as_str()), SqlType::String),
+            Node::Column(column) => Typed::new(column.to_expr(), self.scope.column_type(column)?),
+            Node::JoinKey(name) => return Err(SqlError::internal(format!("no join key {name}"))),
+            Node::WindowBound(bound) => {
+                return Err(SqlError::internal(format!("no window bound {}", bound.name())));
+            }
+            Node::Negate(value) => self.negate(expression, value)?,
+            Node::Not(value) => {
+                let value = self.lower(value)?;
+                self.check_boolean(expression, &value)?;
+                Typed::new(Expr::Not(Box::new(value.expr)), SqlType::Boolean)
+            }
+            Node::Arithmetic { operator, left, right } => {
+                self.arithmetic(expression, *operator, left, right)?
+            }
+            Node::Comparison { operator, left, right } => {
+                is_true(self.comparison(expression, *operator, left, right)?)
+            }
+            Node::Logical { operator, left, right } => {
+                let (left, right) = (self.lower(left)?, self.lower(right)?);
+                self.logical(expression, *operator, left, right)?
+            }
+            Node::IsNull { value, negated } => {
+                let value = Box::new(self.lower(value)?.expr);
+                let expr = if *negated { Expr::IsNotNull(value) } else { Expr::IsNull(value) };
+                Typed::new(expr, SqlType::Boolean)
+            }
+            Node::Between { value, low, high, negated } => {
+                negate_if(*negated, is_true(self.between(expression, value, low, high)?))
+            }
+            Node::In { value, list, negated } => {
+                negate_if(*negated, is_true(self.in_list(value, list)?))
+            }
+            Node::Like { value, pattern, escape, negated } => {
+                negate_if(*negated, is_true(self.like(value, pattern, *escape)?))
+            }
+            Node::Case { branches, otherwise } => {
+                self.case(expression, branches, otherwise.as_deref())?
+            }
+            Node::Cast { value, target } => self.cast(value, target)?,
+            Node::Call { name, arguments } => self.call(expression, name, arguments)?,
+            Node::Field { value, name } => self.field(expression, value, name)?,
+            Node::Subscript { value, index } => self.subscript(value, index)?,
+            Node::Array(elements) => self.array(elements)?,
+            Node::Map(entries) => self.map(entries)?,
+            Node::Struct(fields) => self.structure(fields)?,
+        })
+    }
+
+    fn cast(&self, value: &Expression, target: &SqlType) -> Result<Typed, SqlError> {
+        let typed = self.lower(value)?;
+        if let Some(from) = &typed.data_type
+            && !cast::is_supported(from, target)
+        {
+            return Err(SqlError::type_error(format!(
+                "{}Cast of {from} to {target} is not supported",
+                self.clause.conversion_error_prefix()
+            )));
+        }
+        let expr = convert(typed.expr, typed.data_type.as_ref(), target, self.lookup)?;
+        Ok(Typed::new(expr, target.clone()))
+    }
+
+    fn logical(
+        &self,
+        expression: &Expression,
+        operator: Logical,
+        left: Typed,
+        right: Typed,
+    ) -> Result<Typed, SqlError> {
+        self.check_boolean(expression, &left)?;
+        self.check_boolean(expression, &right)?;
+        let expr = match operator {
+            Logical::And => left.expr.and(right.expr),
+            Logical::Or => left.expr.or(right.expr),
+        };
+        Ok(Typed::new(expr, SqlType::Boolean))
+    }
+
+    fn check_boolean(&self, expression: &Expression, operand: &Typed) -> Result<(), SqlError> {
+        match &operand.data_type {
+            None | Some(SqlType::Boolean) => Ok(()),
+            Some(other) => Err(SqlError::type_error(format!(
+                "{}Operands of NOT, AND and OR must be BOOLEAN, but one of {expression} is {other}.",
+                self.clause.type_error_prefix()
+            ))
+            .at(expression.span)),
+        }
+    }
+}
+
+/// The type as messages name it; NULL has the type `null`.
+pub(crate) fn type_text(data_type: Option<&SqlType>) -> String {
+    data_type.map_or_else(|| "null".to_owned(), ToString::to_string)
+}
+
+/// The truth of a comparison, which is never NULL.
+fn is_true(expr: Expr) -> Expr {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr {
+            op: Operator::IsDistinctFrom | Operator::IsNotDistinctFrom, ..
+        }) => expr,
+        other => Expr::IsTrue(Box::new(other)),
+    }
+}
+
+fn negate_if(negated: bool, expr: Expr) -> Typed {
+    Typed::new(if negated { Expr::Not(Box::new(expr)) } else { expr }, SqlType::Boolean)
+}
+
+fn literal_expr(literal: &Literal) -> Typed {
+    let value = match literal {
+        Literal::Null => ScalarValue::Null,
+        Literal::Boolean(value) => ScalarValue::Boolean(Some(*value)),
+        Literal::Integer(value) => ScalarValue::Int32(Some(*value)),
+        Literal::Bigint(value) => ScalarValue::Int64(Some(*value)),
+        Literal::Decimal { unscaled, precision, scale } => {
+            ScalarValue::Decimal128(Some(*unscaled), *precision, scale.cast_signed())
+        }
+        Literal::Double(value) => ScalarValue::Float64(Some(*value)),
+        Literal::String(text) => ScalarValue::Utf8(Some(text.clone())),
+    };
+    Typed { expr: Expr::Literal(value, None), data_type: literal.sql_type() }
+}

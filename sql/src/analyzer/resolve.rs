@@ -1,0 +1,435 @@
+//! From sqlparser's tree to [`Expression`]s: names are looked up, spellings become one.
+
+use sqlparser::ast::{
+    AccessExpr, BinaryOperator, CaseWhen, Expr as Ast, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, ObjectName, Spanned, Subscript, UnaryOperator, Value, ValueWithSpan,
+};
+use sqlparser::tokenizer::Span;
+
+use crate::analyzer::clause::Clause;
+use crate::analyzer::expression::{Arithmetic, Comparison, Expression, Literal, Logical, Node};
+use crate::analyzer::reserved;
+use crate::analyzer::scope::Scope;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::lookup::Lookup;
+use crate::parser::expression::{field_access, interval_unit};
+use crate::parser::identifier::{Name, stored_name};
+use crate::type_system::{MAX_DECIMAL_PRECISION, SqlType};
+
+/// Resolves the expressions of one clause.
+#[derive(Clone, Copy)]
+pub struct Resolver<'a> {
+    /// What names mean.
+    pub scope: &'a Scope,
+    /// The clause, for error texts.
+    pub clause: Clause,
+    /// Custom types.
+    pub lookup: &'a dyn Lookup,
+}
+
+impl Resolver<'_> {
+    /// The expression that `ast` means.
+    ///
+    /// # Errors
+    /// Unknown and ambiguous names, literals that are no values, and what the language has no meaning
+    /// for.
+    pub fn resolve(&self, ast: &Ast) -> Result<Expression, SqlError> {
+        let span = ast.span();
+        let node = match ast {
+            Ast::Nested(inner) => return self.resolve(inner),
+            Ast::Value(value) => Node::Literal(literal(value)?),
+            Ast::Identifier(ident) => return self.column(None, ident),
+            Ast::CompoundIdentifier(idents) => match idents.as_slice() {
+                [column] => return self.column(None, column),
+                [source, column] => return self.column(Some(source), column),
+                [_, source, column] => return self.column(Some(source), column),
+                _ => return Err(unsupported(ast)),
+            },
+            Ast::BinaryOp { op: BinaryOperator::Arrow, .. } => match field_access(ast) {
+                Some((base, field)) => Node::Field {
+                    value: self.boxed(base)?,
+                    name: stored_name(field),
+                },
+                None => return Err(unsupported(ast)),
+            },
+            Ast::BinaryOp { left, op, right } => self.binary(left, op, right, ast)?,
+            Ast::UnaryOp { op, expr } => self.unary(op, expr, ast)?,
+            Ast::IsNull(value) | Ast::IsUnknown(value) => {
+                Node::IsNull { value: self.boxed(value)?, negated: false }
+            }
+            Ast::IsNotNull(value) | Ast::IsNotUnknown(value) => {
+                Node::IsNull { value: self.boxed(value)?, negated: true }
+            }
+            Ast::IsDistinctFrom(left, right) => {
+                self.comparison(Comparison::IsDistinctFrom, left, right)?
+            }
+            Ast::IsNotDistinctFrom(left, right) => {
+                self.comparison(Comparison::IsNotDistinctFrom, left, right)?
+            }
+            Ast::IsTrue(value) => self.truth(Comparison::IsNotDistinctFrom, value, true)?,
+            Ast::IsNotTrue(value) => self.truth(Comparison::IsDistinctFrom, value, true)?,
+            Ast::IsFalse(value) => self.truth(Comparison::IsNotDistinctFrom, value, false)?,
+            Ast::IsNotFalse(value) => self.truth(Comparison::IsDistinctFrom, value, false)?,
+            Ast::Between { expr, negated, low, high } => Node::Between {
+                value: self.boxed(expr)?,
+                low: self.boxed(low)?,
+                high: self.boxed(high)?,
+                negated: *negated,
+            },
+            Ast::InList { expr, list, negated } => Node::In {
+                value: self.boxed(expr)?,
+                list: self.list(list)?,
+                negated: *negated,
+            },
+            Ast::Like { negated, any: false, expr, pattern, escape_char } => Node::Like {
+                value: self.boxed(expr)?,
+                pattern: self.boxed(pattern)?,
+                escape: escape_char.as_ref().map(escape).transpose()?,
+                negated: *negated,
+            },
+            Ast::Case { operand, conditions, else_result, .. } => {
+                self.case(operand.as_deref(), conditions, else_result.as_deref())?
+            }
+            Ast::Cast { expr, data_type, format: None, array: false, .. } => Node::Cast {
+                value: self.boxed(expr)?,
+                target: self.data_type(data_type, span)?,
+            },
+            Ast::TypedString(typed) => Node::Cast {
+                value: Box::new(Expression::new(Node::Literal(literal(&typed.value)?), typed.value.span)),
+                target: self.data_type(&typed.data_type, span)?,
+            },
+            Ast::CompoundFieldAccess { root, access_chain } => {
+                return self.accesses(root, access_chain, ast);
+            }
+            Ast::Array(array) => Node::Array(self.list(&array.elem)?),
+            Ast::Function(function) => self.call(function, ast)?,
+            _ => return Err(unsupported(ast)),
+        };
+        Ok(Expression::new(node, span))
+    }
+
+    fn boxed(&self, ast: &Ast) -> Result<Box<Expression>, SqlError> {
+        self.resolve(ast).map(Box::new)
+    }
+
+    fn list(&self, list: &[Ast]) -> Result<Vec<Expression>, SqlError> {
+        list.iter().map(|ast| self.resolve(ast)).collect()
+    }
+
+    fn column(&self, source: Option<&Ident>, column: &Ident) -> Result<Expression, SqlError> {
+        let source = source.map(Name::from);
+        self.scope.resolve_column(source.as_ref(), &Name::from(column), self.clause)
+    }
+
+    fn binary(
+        &self,
+        left: &Ast,
+        operator: &BinaryOperator,
+        right: &Ast,
+        whole: &Ast,
+    ) -> Result<Node, SqlError> {
+        let arithmetic = match operator {
+            BinaryOperator::Plus => Some(Arithmetic::Add),
+            BinaryOperator::Minus => Some(Arithmetic::Subtract),
+            BinaryOperator::Multiply => Some(Arithmetic::Multiply),
+            BinaryOperator::Divide => Some(Arithmetic::Divide),
+            BinaryOperator::Modulo => Some(Arithmetic::Modulo),
+            BinaryOperator::StringConcat => Some(Arithmetic::Concat),
+            _ => None,
+        };
+        if let Some(operator) = arithmetic {
+            return Ok(Node::Arithmetic { operator, left: self.boxed(left)?, right: self.boxed(right)? });
+        }
+        let comparison = match operator {
+            BinaryOperator::Eq => Some(Comparison::Equal),
+            BinaryOperator::NotEq => Some(Comparison::NotEqual),
+            BinaryOperator::Lt => Some(Comparison::LessThan),
+            BinaryOperator::LtEq => Some(Comparison::LessThanOrEqual),
+            BinaryOperator::Gt => Some(Comparison::GreaterThan),
+            BinaryOperator::GtEq => Some(Comparison::GreaterThanOrEqual),
+            _ => None,
+        };
+        if let Some(operator) = comparison {
+            return self.comparison(operator, left, right);
+        }
+        let operator = match operator {
+            BinaryOperator::And => Logical::And,
+            BinaryOperator::Or => Logical::Or,
+            _ => return Err(unsupported(whole)),
+        };
+        Ok(Node::Logical { operator, left: self.boxed(left)?, right: self.boxed(right)? })
+    }
+
+    fn comparison(&self, operator: Comparison, left: &Ast, right: &Ast) -> Result<Node, SqlError> {
+        Ok(Node::Comparison { operator, left: self.boxed(left)?, right: self.boxed(right)? })
+    }
+
+    /// `a IS TRUE` and the like ask whether `a` is distinct from that value.
+    fn truth(&self, operator: Comparison, value: &Ast, wanted: bool) -> Result<Node, SqlError> {
+        let wanted = Expression::new(Node::Literal(Literal::Boolean(wanted)), Span::empty());
+        Ok(Node::Comparison { operator, left: self.boxed(value)?, right: Box::new(wanted) })
+    }
+
+    fn unary(&self, operator: &UnaryOperator, value: &Ast, whole: &Ast) -> Result<Node, SqlError> {
+        match (operator, value) {
+            // The sign belongs to the number: the smallest BIGINT has no positive counterpart.
+            (UnaryOperator::Minus, Ast::Value(ValueWithSpan { value: Value::Number(digits, _), .. })) => {
+                number(&format!("-{digits}"), whole.span()).map(Node::Literal)
+            }
+            (UnaryOperator::Minus, _) => Ok(Node::Negate(self.boxed(value)?)),
+            (UnaryOperator::Plus, _) => self.resolve(value).map(|value| value.node),
+            (UnaryOperator::Not, _) => Ok(Node::Not(self.boxed(value)?)),
+            _ => Err(unsupported(whole)),
+        }
+    }
+
+    /// `CASE a WHEN b` means `CASE WHEN a = b`.
+    fn case(
+        &self,
+        operand: Option<&Ast>,
+        branches: &[CaseWhen],
+        otherwise: Option<&Ast>,
+    ) -> Result<Node, SqlError> {
+        let branches = branches
+            .iter()
+            .map(|branch| {
+                let condition = match operand {
+                    Some(operand) => Expression::new(
+                        self.comparison(Comparison::Equal, operand, &branch.condition)?,
+                        branch.condition.span(),
+                    ),
+                    None => self.resolve(&branch.condition)?,
+                };
+                Ok((condition, self.resolve(&branch.result)?))
+            })
+            .collect::<Result<Vec<_>, SqlError>>()?;
+        let otherwise = otherwise.map(|otherwise| self.boxed(otherwise)).transpose()?;
+        Ok(Node::Case { branches, otherwise })
+    }
+
+    fn data_type(
+        &self,
+        data_type: &sqlparser::ast::DataType,
+        span: Span,
+    ) -> Result<SqlType, SqlError> {
+        let data_type = SqlType::from_ast(data_type).map_err(|error| error.or_at(span))?;
+        resolve_custom_types(&data_type, self.lookup, span)
+    }
+
+    fn accesses(
+        &self,
+        root: &Ast,
+        chain: &[AccessExpr],
+        whole: &Ast,
+    ) -> Result<Expression, SqlError> {
+        let mut value = self.resolve(root)?;
+        for access in chain {
+            let node = match access {
+                AccessExpr::Subscript(Subscript::Index { index }) => {
+                    Node::Subscript { value: Box::new(value), index: self.boxed(index)? }
+                }
+                AccessExpr::Dot(Ast::Identifier(field)) => {
+                    Node::Field { value: Box::new(value), name: stored_name(field) }
+                }
+                _ => return Err(unsupported(whole)),
+            };
+            value = Expression::new(node, whole.span());
+        }
+        Ok(value)
+    }
+
+    fn call(&self, function: &Function, whole: &Ast) -> Result<Node, SqlError> {
+        if let Some(unit) = interval_unit(whole) {
+            return Ok(Node::IntervalUnit(unit.to_owned()));
+        }
+        let name = function_name(&function.name).ok_or_else(|| unsupported(whole))?;
+        let FunctionArguments::List(list) = &function.args else {
+            return Err(unsupported(whole));
+        };
+        let plain = function.over.is_none()
+            && function.filter.is_none()
+            && function.null_treatment.is_none()
+            && function.within_group.is_empty()
+            && list.duplicate_treatment.is_none()
+            && list.clauses.is_empty();
+        if !plain {
+            return Err(unsupported(whole));
+        }
+        if reserved::is_reserved(&name) {
+            return Err(unknown_function(&name, self.lookup).at(whole.span()));
+        }
+        match name.as_str() {
+            "MAP" => self.map(&list.args, whole),
+            "STRUCT" => self.structure(&list.args, whole),
+            _ => {
+                let arguments = list.args.iter().filter_map(|argument| match argument {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(self.resolve(value)),
+                    // `COUNT(*)` is `COUNT()`.
+                    FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => None,
+                    _ => Some(Err(unsupported(whole))),
+                });
+                Ok(Node::Call { name, arguments: arguments.collect::<Result<_, _>>()? })
+            }
+        }
+    }
+
+    fn map(&self, arguments: &[FunctionArg], whole: &Ast) -> Result<Node, SqlError> {
+        let entries = arguments.iter().map(|argument| match argument {
+            FunctionArg::ExprNamed { name, arg: FunctionArgExpr::Expr(value), .. } => {
+                Ok((self.resolve(name)?, self.resolve(value)?))
+            }
+            _ => Err(unsupported(whole)),
+        });
+        Ok(Node::Map(entries.collect::<Result<_, _>>()?))
+    }
+
+    fn structure(&self, arguments: &[FunctionArg], whole: &Ast) -> Result<Node, SqlError> {
+        let mut fields: Vec<(String, Expression)> = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            let FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } = argument else {
+                return Err(unsupported(whole).with_hint("write STRUCT(name := value, …)"));
+            };
+            let field = stored_name(name);
+            if fields.iter().any(|(other, _)| *other == field) {
+                let message = format!("Duplicate field names found in STRUCT: '{field}'");
+                return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(name.span));
+            }
+            fields.push((field, self.resolve(value)?));
+        }
+        Ok(Node::Struct(fields))
+    }
+}
+
+/// A type with every custom type in it looked up.
+///
+/// # Errors
+/// There is no such type.
+pub fn resolve_custom_types(
+    data_type: &SqlType,
+    lookup: &dyn Lookup,
+    span: Span,
+) -> Result<SqlType, SqlError> {
+    data_type.resolve(&mut |name| match lookup.custom_type(name) {
+        Some(data_type) => SqlType::from_arrow(&data_type),
+        None => {
+            let message = format!("Cannot resolve unknown type: {name}");
+            Err(SqlError::new(SqlErrorKind::UnknownType, message)
+                .at(span)
+                .with_hint("CREATE TYPE declares a type"))
+        }
+    })
+}
+
+/// The error for a function that does not exist.
+#[must_use]
+pub fn unknown_function(name: &str, lookup: &dyn Lookup) -> SqlError {
+    let names = lookup.function_names();
+    let candidates = names.iter().map(String::as_str).filter(|name| !reserved::is_reserved(name));
+    let message = format!("Can't find any functions with the name '{name}'");
+    SqlError::new(SqlErrorKind::UnknownFunction, message).with_suggestion(name, candidates)
+}
+
+fn function_name(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [part] => part.as_ident().map(|ident| ident.value.to_uppercase()),
+        _ => None,
+    }
+}
+
+fn escape(value: &ValueWithSpan) -> Result<char, SqlError> {
+    let text = string(&value.value).unwrap_or_default();
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(escape), None) => Ok(escape),
+        _ => Err(SqlError::invalid(format!("Expected single character escape but got: {text}"))
+            .at(value.span)),
+    }
+}
+
+fn literal(value: &ValueWithSpan) -> Result<Literal, SqlError> {
+    match &value.value {
+        Value::Number(digits, _) => number(digits, value.span),
+        Value::Boolean(value) => Ok(Literal::Boolean(*value)),
+        Value::Null => Ok(Literal::Null),
+        other => match string(other) {
+            Some(text) => Ok(Literal::String(text.to_owned())),
+            None => Err(SqlError::unsupported(format!("{other} cannot be used here")).at(value.span)),
+        },
+    }
+}
+
+fn string(value: &Value) -> Option<&str> {
+    match value {
+        Value::SingleQuotedString(text)
+        | Value::EscapedStringLiteral(text)
+        | Value::UnicodeStringLiteral(text)
+        | Value::NationalStringLiteral(text) => Some(text),
+        Value::DollarQuotedString(text) => Some(&text.value),
+        _ => None,
+    }
+}
+
+/// The value of a number as it is written: with an exponent a DOUBLE, with a point a DECIMAL, else the
+/// smaller of INTEGER and BIGINT that holds it.
+///
+/// # Errors
+/// No type holds it.
+pub fn number(text: &str, span: Span) -> Result<Literal, SqlError> {
+    let invalid = |message: String| SqlError::new(SqlErrorKind::InvalidLiteral, message).at(span);
+    if text.contains(['e', 'E']) {
+        return match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Literal::Double(value)),
+            Ok(_) => Err(invalid(format!("Number overflows DOUBLE: {text}"))),
+            Err(_) => Err(invalid(format!("Not a number: {text}"))),
+        };
+    }
+    if let Some((whole, fraction)) = text.split_once('.') {
+        return decimal(whole, fraction)
+            .ok_or_else(|| invalid(format!("Invalid numeric literal: {text}")).with_hint(
+                format!("a DECIMAL has at most {MAX_DECIMAL_PRECISION} digits; write an exponent for a DOUBLE"),
+            ));
+    }
+    if let Ok(value) = text.parse::<i32>() {
+        return Ok(Literal::Integer(value));
+    }
+    text.parse::<i64>()
+        .map(Literal::Bigint)
+        .map_err(|_| invalid(format!("Invalid numeric literal: {text}")))
+}
+
+/// Leading zeros do not count as digits, but all digits behind the point do.
+fn decimal(whole: &str, fraction: &str) -> Option<Literal> {
+    let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let scale = u8::try_from(fraction.len()).ok()?;
+    let digits = unscaled.unsigned_abs().to_string();
+    let precision = u8::try_from(digits.len()).ok()?.max(scale);
+    (precision <= MAX_DECIMAL_PRECISION).then_some(Literal::Decimal { unscaled, precision, scale })
+}
+
+fn unsupported(ast: &Ast) -> SqlError {
+    SqlError::unsupported(format!("the expression '{ast}' cannot be used here")).at(ast.span())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_smallest_type_that_holds_them() {
+        let read = |text| number(text, Span::empty()).expect("a number");
+        assert_eq!(read("-2147483648"), Literal::Integer(i32::MIN));
+        assert_eq!(read("2147483648"), Literal::Bigint(1 << 31));
+        assert_eq!(read("-9223372036854775808"), Literal::Bigint(i64::MIN));
+        assert_eq!(read("2.345"), Literal::Decimal { unscaled: 2345, precision: 4, scale: 3 });
+        assert_eq!(read("0.010"), Literal::Decimal { unscaled: 10, precision: 3, scale: 3 });
+        assert_eq!(read("00.5"), Literal::Decimal { unscaled: 5, precision: 1, scale: 1 });
+        assert_eq!(read("1E1"), Literal::Double(10.0));
+    }
+
+    #[test]
+    fn numbers_that_no_type_holds_are_refused() {
+        for text in ["9223372036854775808", "-9223372036854775809", "1.8E308", "1.2E400"] {
+            assert!(number(text, Span::empty()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! CREATE STREAM and CREATE TABLE with columns.
+
+use sqlparser::tokenizer::Span;
+
+use super::formats::infers_columns;
+use super::properties::{Part, Properties, declared_format};
+use super::topic::{TopicOptions, declared_partitions};
+use crate::analyzer::resolve::resolve_custom_types;
+use crate::analyzer::scope::is_pseudo_column;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind, TimestampColumn};
+use crate::parser::ast::{self, ColumnDef, CreateSource};
+use crate::parser::identifier::quoted_name;
+use crate::type_system::{SqlType, StructField};
+
+/// A planned CREATE STREAM or TABLE.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlannedSource {
+    /// The source.
+    pub source: Source,
+    /// What its topic has to be, if it does not exist yet.
+    pub topic: TopicOptions,
+}
+
+/// Plans CREATE [OR REPLACE] [SOURCE] STREAM | TABLE with columns.
+///
+/// # Errors
+/// Everything that is wrong with it. `IF NOT EXISTS` is the caller's: an existing source is no error
+/// then.
+pub fn plan_create_source(
+    statement: &CreateSource,
+    lookup: &dyn Lookup,
+) -> Result<PlannedSource, SqlError> {
+    let kind = source_kind(statement.kind);
+    let name = &statement.name.value;
+    check_replaceable(statement, lookup)?;
+    let properties = Properties::new(&statement.properties, true)?;
+    let key_format = declared_format(&properties, Part::Key, lookup)?;
+    let value_format = declared_format(&properties, Part::Value, lookup)?;
+    check_schema_ids(&properties, &statement.elements, &key_format.name, &value_format.name)?;
+    let columns = declared_columns(&statement.elements, lookup)?;
+    let has_key = columns.iter().any(|column| column.role == ColumnRole::Key);
+    if kind == SourceKind::Table && !has_key && !infers_columns(&key_format.name) {
+        return Err(SqlError::invalid("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
+            .at(statement.name.span)
+            .with_hint("Use a partial schema to define the primary key and still load the value columns \
+                        from the Schema Registry, for example:\n\tCREATE TABLE T (ID INT PRIMARY KEY) WITH (...);"));
+    }
+    let topic = properties.topic()?.ok_or_else(|| {
+        SqlError::new(
+            SqlErrorKind::InvalidProperty,
+            "Missing required property \"KAFKA_TOPIC\" which has no default value.",
+        )
+        .at(statement.name.span)
+        .with_hint("add KAFKA_TOPIC = '…' to the WITH clause")
+    })?;
+    if columns.is_empty() {
+        let message = if infers_columns(&value_format.name) {
+            format!("Schema for message values on topic '{topic}' does not exist in the Schema Registry.")
+        } else {
+            "No columns supplied.".to_owned()
+        };
+        return Err(SqlError::invalid(message).at(statement.name.span));
+    }
+    let window = properties.window()?;
+    if window.is_some() && !has_key {
+        return Err(SqlError::invalid("Windowed sources require a key column.").at(statement.name.span));
+    }
+    let timestamp = timestamp_column(&properties, &columns)?;
+    let options = TopicOptions::new(&properties)?;
+    let partitions = declared_partitions(&options, &topic, lookup);
+    let source = Source {
+        name: name.clone(),
+        kind,
+        columns,
+        topic,
+        partitions,
+        key_format,
+        value_format,
+        window,
+        timestamp,
+        read_only: statement.read_only,
+    };
+    Ok(PlannedSource { source, topic: options })
+}
+
+/// What the parser calls a stream or table, as sources call it.
+pub(super) fn source_kind(kind: ast::SourceKind) -> SourceKind {
+    match kind {
+        ast::SourceKind::Stream => SourceKind::Stream,
+        ast::SourceKind::Table => SourceKind::Table,
+    }
+}
+
+/// `stream` or `table`.
+pub(super) fn kind_word(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Stream => "stream",
+        SourceKind::Table => "table",
+    }
+}
+
+/// The column of the event time, which must exist and hold points in time.
+///
+/// # Errors
+/// It does not.
+pub(super) fn timestamp_column(
+    properties: &Properties<'_>,
+    columns: &[SourceColumn],
+) -> Result<Option<TimestampColumn>, SqlError> {
+    let (Some(name), format) = properties.timestamp()? else {
+        return Ok(None);
+    };
+    let span = properties.get("TIMESTAMP").map_or_else(Span::empty, |property| property.value_span);
+    let invalid = |message: String| SqlError::new(SqlErrorKind::InvalidProperty, message).at(span);
+    let Some(column) = columns.iter().find(|column| column.name == name) else {
+        return Err(invalid(format!(
+            "The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'"
+        ))
+        .with_suggestion(&name, columns.iter().map(|column| column.name.as_str())));
+    };
+    let fits = match SqlType::from_arrow(&column.data_type)? {
+        SqlType::Bigint | SqlType::Timestamp => format.is_none(),
+        SqlType::String => format.is_some(),
+        _ => false,
+    };
+    if !fits {
+        return Err(invalid(format!(
+            "Timestamp column, {name}, should be LONG(INT64), TIMESTAMP, or a String with a \
+             timestamp_format specified."
+        )));
+    }
+    Ok(Some(TimestampColumn { column: name, format }))
+}
+
+/// Refuses a name that is taken by something that is not to be replaced.
+pub(super) fn check_name_free(
+    name: &str,
+    kind: SourceKind,
+    or_replace: bool,
+    if_not_exists: bool,
+    lookup: &dyn Lookup,
+) -> Result<(), SqlError> {
+    let Some(existing) = lookup.source(name) else {
+        return Ok(());
+    };
+    let refuse = |reason: String| {
+        let message = format!("Cannot add {} '{name}': {reason}", kind_word(kind));
+        Err(SqlError::new(SqlErrorKind::Duplicate, message))
+    };
+    if or_replace && existing.read_only {
+        return refuse(format!("CREATE OR REPLACE is not supported on source {}s.", kind_word(existing.kind)));
+    }
+    if or_replace && existing.kind != kind {
+        return refuse(format!("{name} is a {} and cannot become another kind of source.", kind_word(existing.kind)));
+    }
+    if or_replace || if_not_exists {
+        return Ok(());
+    }
+    refuse(format!("A {} with the same name already exists.", kind_word(existing.kind)))
+}
+
+fn check_replaceable(statement: &CreateSource, lookup: &dyn Lookup) -> Result<(), SqlError> {
+    let kind = source_kind(statement.kind);
+    let name = &statement.name.value;
+    if statement.or_replace && statement.read_only {
+        let word = kind_word(kind);
+        return Err(SqlError::unsupported(format!(
+            "Cannot add {word} '{name}': CREATE OR REPLACE is not supported on source {word}s."
+        ))
+        .at(statement.name.span));
+    }
+    check_name_free(name, kind, statement.or_replace, statement.if_not_exists, lookup)
+        .map_err(|error| error.or_at(statement.name.span))
+}
+
+fn check_schema_ids(
+    properties: &Properties<'_>,
+    elements: &[ColumnDef],
+    key_format: &str,
+    value_format: &str,
+) -> Result<(), SqlError> {
+    let is_key = |element: &ColumnDef| {
+        matches!(element.role, ast::ColumnRole::Key | ast::ColumnRole::PrimaryKey)
+    };
+    let parts = [
+        ("KEY", key_format, elements.iter().any(is_key)),
+        ("VALUE", value_format, elements.iter().any(|element| element.role == ast::ColumnRole::Value)),
+    ];
+    for (part, format, has_columns) in parts {
+        let Some(property) = properties.get(&format!("{part}_SCHEMA_ID")) else {
+            continue;
+        };
+        let invalid =
+            |message: String| SqlError::new(SqlErrorKind::InvalidProperty, message).at(property.name_span);
+        if !infers_columns(format) {
+            return Err(invalid(format!(
+                "{part}_FORMAT should support schema inference when {part}_SCHEMA_ID is provided. Current \
+                 format is {format}."
+            )));
+        }
+        if has_columns {
+            return Err(invalid(format!(
+                "Table elements and {part}_SCHEMA_ID cannot both exist for create statement."
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<SourceColumn>, SqlError> {
+    let mut columns: Vec<SourceColumn> = Vec::with_capacity(elements.len());
+    for element in elements {
+        let name = &element.name.value;
+        if is_pseudo_column(name) {
+            return Err(SqlError::invalid(format!("'{name}' is a reserved column name."))
+                .at(element.name.span)
+                .with_hint("pseudo columns are there without being declared"));
+        }
+        if columns.iter().any(|column| column.name == *name) {
+            let message = format!("Duplicate column names: {name}");
+            return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(element.name.span));
+        }
+        let data_type = resolve_custom_types(&element.data_type, lookup, element.span)?;
+        let role = match &element.role {
+            ast::ColumnRole::Value => ColumnRole::Value,
+            ast::ColumnRole::Key | ast::ColumnRole::PrimaryKey => ColumnRole::Key,
+            ast::ColumnRole::Headers => ColumnRole::Headers,
+            ast::ColumnRole::Header(key) => ColumnRole::Header(key.clone()),
+        };
+        check_header(&role, &data_type, &columns).map_err(|error| error.or_at(element.span))?;
+        columns.push(SourceColumn { name: name.clone(), data_type: data_type.to_arrow()?, role });
+    }
+    Ok(columns)
+}
+
+fn check_header(
+    role: &ColumnRole,
+    data_type: &SqlType,
+    before: &[SourceColumn],
+) -> Result<(), SqlError> {
+    let (shown, expected) = match role {
+        ColumnRole::Key | ColumnRole::Value => return Ok(()),
+        ColumnRole::Headers => ("HEADERS".to_owned(), headers_type()),
+        ColumnRole::Header(key) => (format!("HEADER('{key}')"), SqlType::Bytes),
+    };
+    if *data_type != expected {
+        return Err(SqlError::type_error(format!(
+            "Invalid type for {shown} column: expected {expected}, got {data_type}"
+        )));
+    }
+    let clash = before.iter().any(|column| match (&column.role, role) {
+        (ColumnRole::Headers, _) | (ColumnRole::Header(_), ColumnRole::Headers) => true,
+        (before, role) => before == role,
+    });
+    if clash {
+        return Err(SqlError::new(
+            SqlErrorKind::Duplicate,
+            format!("Schema already contains a {shown} column."),
+        ));
+    }
+    Ok(())
+}
+
+fn headers_type() -> SqlType {
+    SqlType::array(SqlType::Struct(vec![
+        StructField::new("KEY", SqlType::String),
+        StructField::new("VALUE", SqlType::Bytes),
+    ]))
+}
+
+/// Columns as schemas are listed in messages: ``` `K` STRING KEY, `V` INTEGER ```.
+pub(super) fn schema_text(columns: &[SourceColumn]) -> Result<String, SqlError> {
+    let columns = columns
+        .iter()
+        .map(|column| {
+            let data_type = SqlType::from_arrow(&column.data_type)?;
+            let key = if column.role == ColumnRole::Key { " KEY" } else { "" };
+            Ok(format!("{} {data_type}{key}", quoted_name(&column.name)))
+        })
+        .collect::<Result<Vec<_>, SqlError>>()?;
+    Ok(columns.join(", "))
+}

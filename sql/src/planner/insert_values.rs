@@ -1,0 +1,358 @@
+//! INSERT INTO … VALUES: rows for a stream or table, written as they are.
+
+use std::sync::Arc;
+
+use datafusion_common::ScalarValue;
+use datafusion_expr::Expr;
+
+use super::insert_select::has_headers;
+use crate::analyzer::cast::{convert, is_supported, null};
+use crate::analyzer::clause::Clause;
+use crate::analyzer::coercion::{boolean, widest_number};
+use crate::analyzer::expression::{Expression, Literal, Node};
+use crate::analyzer::lower::{Lowering, type_text};
+use crate::analyzer::resolve::Resolver;
+use crate::analyzer::scope::Scope;
+use crate::analyzer::time_text;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::lookup::{ColumnRole, Lookup, Source, SourceKind};
+use crate::parser::ast::InsertValues;
+use crate::parser::identifier::{Name, quoted_name};
+use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
+use crate::type_system::SqlType;
+
+/// A planned INSERT INTO … VALUES.
+#[derive(Clone, Debug)]
+pub struct PlannedRows {
+    /// The stream or table.
+    pub target: Arc<Source>,
+    /// The rows, in order.
+    pub rows: Vec<PlannedRow>,
+}
+
+/// One row of an INSERT.
+#[derive(Clone, Debug)]
+pub struct PlannedRow {
+    /// A value for each column of the target, in the target's order and of its type; typed NULLs
+    /// where the statement gives none. They refer to no columns.
+    pub values: Vec<Expr>,
+    /// The record's timestamp in milliseconds since the epoch, a BIGINT; `None` for the time of the
+    /// statement.
+    pub rowtime: Option<Expr>,
+    /// Whether the record's value is NULL: no column of the value was given, so that in a table the
+    /// row is deleted.
+    pub tombstone: bool,
+}
+
+/// Plans INSERT INTO … VALUES.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn plan_insert_values(
+    statement: &InsertValues,
+    lookup: &dyn Lookup,
+) -> Result<PlannedRows, SqlError> {
+    let target = find_target(&statement.target, lookup)?;
+    let columns = given_columns(statement, &target)?;
+    let rows = statement
+        .rows
+        .iter()
+        .map(|row| plan_row(row, &columns, &target, lookup))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(PlannedRows { target, rows })
+}
+
+/// Where a value of a row goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Into the target's column at this position.
+    Column(usize),
+    /// Into the record's timestamp.
+    Rowtime,
+}
+
+fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
+    let lenient = || {
+        let upper = name.value.to_uppercase();
+        (lookup.lenient_names() && name.quoted).then(|| lookup.source(&upper)).flatten()
+    };
+    let Some(target) = lookup.source(&name.value).or_else(lenient) else {
+        let names = lookup.source_names();
+        let mut message =
+            format!("Cannot insert values into an unknown stream/table: {}", quoted_name(&name.value));
+        let other_case = names.iter().find(|other| other.eq_ignore_ascii_case(&name.value));
+        if let Some(other) = other_case {
+            message.push_str(&format!(
+                "\nDid you mean \"{other}\"? Hint: wrap the source name in double quotes to make it \
+                 case-sensitive."
+            ));
+        }
+        let error = SqlError::new(SqlErrorKind::UnknownSource, message).at(name.span);
+        return Err(match other_case {
+            Some(_) => error,
+            None => error.with_suggestion(&name.value, names.iter().map(String::as_str)),
+        });
+    };
+    if target.read_only {
+        let word = super::create_source::kind_word(target.kind);
+        return Err(SqlError::invalid(format!("Cannot insert values into read-only {word}: {}", target.name))
+            .at(name.span));
+    }
+    if target.window.is_some() {
+        return Err(SqlError::unsupported("Cannot insert values into windowed stream/table!").at(name.span));
+    }
+    Ok(target)
+}
+
+fn given_columns(statement: &InsertValues, target: &Source) -> Result<Vec<(Place, Name)>, SqlError> {
+    let all = || target.columns.iter().map(|column| Name::stored(column.name.clone()));
+    let names: Vec<Name> =
+        if statement.columns.is_empty() { all().collect() } else { statement.columns.clone() };
+    let mut places: Vec<(Place, Name)> = Vec::with_capacity(names.len());
+    for name in names {
+        let place = place(&name, target).map_err(|error| error.or_at(name.span))?;
+        if places.iter().any(|(other, _)| *other == place) {
+            let message = format!("Column {} is given twice.", quoted_name(&name.value));
+            return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(name.span));
+        }
+        places.push((place, name));
+    }
+    if has_headers(target) {
+        let headers: Vec<&str> = target
+            .columns
+            .iter()
+            .filter(|column| matches!(column.role, ColumnRole::Headers | ColumnRole::Header(_)))
+            .map(|column| column.name.as_str())
+            .filter(|name| places.iter().any(|(_, given)| given.value == **name))
+            .collect();
+        if !headers.is_empty() {
+            return Err(SqlError::invalid(format!("Cannot insert into HEADER columns: {}", headers.join(", ")))
+                .at(statement.target.span)
+                .with_hint("list the columns to insert into, without those for headers"));
+        }
+    }
+    if target.kind == SourceKind::Table {
+        let key = |place: &Place| matches!(place, Place::Column(index) if target.columns[*index].role == ColumnRole::Key);
+        let given = places.iter().filter(|(place, _)| key(place)).count();
+        if given < target.key_columns().count() {
+            let missing: Vec<&str> = target
+                .key_columns()
+                .map(|column| column.name.as_str())
+                .filter(|name| !places.iter().any(|(_, given)| given.value == **name))
+                .collect();
+            return Err(SqlError::invalid(format!(
+                "Failed to insert values into '{}'. Value for primary key column(s) {} is required for tables",
+                target.name,
+                missing.join(", ")
+            ))
+            .at(statement.target.span));
+        }
+    }
+    Ok(places)
+}
+
+fn place(name: &Name, target: &Source) -> Result<Place, SqlError> {
+    match name.value.as_str() {
+        ROWTIME => return Ok(Place::Rowtime),
+        ROWPARTITION | ROWOFFSET | WINDOWSTART | WINDOWEND => {
+            return Err(SqlError::invalid(format!(
+                "Inserting into column {} is not allowed.",
+                quoted_name(&name.value)
+            )));
+        }
+        _ => {}
+    }
+    let position = target.columns.iter().position(|column| column.name == name.value);
+    position.map(Place::Column).ok_or_else(|| {
+        let message =
+            format!("Column name {} does not exist in {}.", quoted_name(&name.value), quoted_name(&target.name));
+        SqlError::new(SqlErrorKind::UnknownColumn, message)
+            .with_suggestion(&name.value, target.columns.iter().map(|column| column.name.as_str()))
+    })
+}
+
+fn plan_row(
+    row: &[sqlparser::ast::Expr],
+    columns: &[(Place, Name)],
+    target: &Source,
+    lookup: &dyn Lookup,
+) -> Result<PlannedRow, SqlError> {
+    if row.len() != columns.len() {
+        return Err(SqlError::invalid(format!(
+            "Expected number columns and values to match: {}, {}",
+            columns.len(),
+            row.len()
+        )));
+    }
+    let scope = Scope::default();
+    let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup };
+    let lowering = Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[] };
+    let mut values: Vec<Option<Expr>> = vec![None; target.columns.len()];
+    let mut rowtime = None;
+    let mut given_value = false;
+    for (ast, (place, name)) in row.iter().zip(columns) {
+        let expression = resolver.resolve(ast)?;
+        let target_type = match place {
+            Place::Column(index) => SqlType::from_arrow(&target.columns[*index].data_type)?,
+            Place::Rowtime => SqlType::Bigint,
+        };
+        let value = assign(&expression, &target_type, name, &lowering)
+            .map_err(|error| error.or_at(expression.span))?;
+        match place {
+            Place::Rowtime => rowtime = Some(value),
+            Place::Column(index) => {
+                given_value |= target.columns[*index].role == ColumnRole::Value;
+                if target.kind == SourceKind::Table
+                    && target.columns[*index].role == ColumnRole::Key
+                    && is_null(&value)
+                {
+                    return Err(SqlError::invalid(format!(
+                        "Failed to insert values into '{}'. Value for primary key column(s) {} is required \
+                         for tables",
+                        target.name, name.value
+                    ))
+                    .at(expression.span));
+                }
+                values[*index] = Some(value);
+            }
+        }
+    }
+    let values = values
+        .into_iter()
+        .zip(&target.columns)
+        .map(|(value, column)| match value {
+            Some(value) => Ok(value),
+            None => null(&SqlType::from_arrow(&column.data_type)?),
+        })
+        .collect::<Result<Vec<_>, SqlError>>()?;
+    let has_value = target.value_columns().next().is_some();
+    Ok(PlannedRow { values, rowtime, tombstone: has_value && !given_value })
+}
+
+/// The value in the type of its column. Text that is written out is read as that type; numbers may
+/// become wider.
+fn assign(
+    expression: &Expression,
+    target: &SqlType,
+    column: &Name,
+    lowering: &Lowering<'_>,
+) -> Result<Expr, SqlError> {
+    let typed = lowering.lower(expression)?;
+    if let (Node::Literal(Literal::String(text)), false) = (&expression.node, *target == SqlType::String) {
+        return text_value(text, target, expression, lowering);
+    }
+    let Some(found) = &typed.data_type else {
+        return null(target);
+    };
+    let fits = found == target || passes(found, target) || is_nested_fit(found, target);
+    if !fits {
+        return Err(SqlError::type_error(format!(
+            "Failed to insert values: expected type {target} for field {}, got {}({})",
+            quoted_name(&column.value),
+            type_text(Some(found)),
+            expression
+        ))
+        .with_hint(format!("CAST the value to {target}")));
+    }
+    convert(typed.expr, Some(found), target, lowering.lookup)
+}
+
+/// Whether a number may be stored as another: it may become wider, or be a DECIMAL with fewer digits
+/// whose value is checked when it is stored.
+fn passes(found: &SqlType, target: &SqlType) -> bool {
+    match (found, target) {
+        (SqlType::Decimal { .. }, SqlType::Decimal { .. })
+        | (SqlType::Integer | SqlType::Bigint, SqlType::Decimal { .. }) => true,
+        (SqlType::Decimal { .. }, SqlType::Double) => true,
+        _ => found.is_numeric() && widest_number(found, target).as_ref() == Some(target),
+    }
+}
+
+/// Whether nested values fit part by part.
+fn is_nested_fit(found: &SqlType, target: &SqlType) -> bool {
+    let fits = |found: &SqlType, target: &SqlType| {
+        found == target
+            || passes(found, target)
+            || is_nested_fit(found, target)
+            || (*found == SqlType::String && is_supported(found, target))
+    };
+    match (found, target) {
+        (SqlType::Array(found), SqlType::Array(target)) => fits(found, target),
+        (SqlType::Map { key, value }, SqlType::Map { key: target_key, value: target_value }) => {
+            fits(key, target_key) && fits(value, target_value)
+        }
+        (SqlType::Struct(found), SqlType::Struct(target)) => found.iter().all(|field| {
+            target.iter().any(|other| other.name == field.name && fits(&field.data_type, &other.data_type))
+        }),
+        _ => false,
+    }
+}
+
+fn text_value(
+    text: &str,
+    target: &SqlType,
+    expression: &Expression,
+    lowering: &Lowering<'_>,
+) -> Result<Expr, SqlError> {
+    let literal = |value: ScalarValue| Ok(Expr::Literal(value, None));
+    let unreadable = || {
+        let message = format!("invalid input syntax for type {target}: \"{text}\".");
+        SqlError::new(SqlErrorKind::InvalidLiteral, message).at(expression.span)
+    };
+    match target {
+        SqlType::Boolean => boolean(text)
+            .ok_or_else(unreadable)
+            .and_then(|value| literal(ScalarValue::Boolean(Some(value)))),
+        SqlType::Date => time_text::parse_date(text)
+            .ok_or_else(unreadable)
+            .and_then(|days| literal(ScalarValue::Date32(Some(days)))),
+        SqlType::Time => time_text::parse_time(text)
+            .ok_or_else(unreadable)
+            .and_then(|millis| literal(ScalarValue::Time32Millisecond(Some(millis)))),
+        SqlType::Timestamp => time_text::parse_timestamp(text)
+            .ok_or_else(unreadable)
+            .and_then(|millis| literal(ScalarValue::TimestampMillisecond(Some(millis), None))),
+        SqlType::Bytes => {
+            let bytes = base64(text).ok_or_else(|| {
+                unreadable().with_hint("BYTES are written as base64 text")
+            })?;
+            literal(ScalarValue::Binary(Some(bytes)))
+        }
+        target if target.is_numeric() => {
+            let typed = Some(SqlType::String);
+            let value = Expr::Literal(ScalarValue::Utf8(Some(text.to_owned())), None);
+            crate::analyzer::resolve::number(text.trim(), expression.span).map_err(|_| unreadable())?;
+            convert(value, typed.as_ref(), target, lowering.lookup)
+        }
+        _ => Err(unreadable()),
+    }
+}
+
+fn is_null(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(value, _) if value.is_null())
+}
+
+/// The bytes that base64 text stands for, with or without padding.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=');
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let mut buffer: u32 = 0;
+    let mut bits = 0;
+    for character in text.bytes() {
+        let value = match character {
+            b'A'..=b'Z' => character - b'A',
+            b'a'..=b'z' => character - b'a' + 26,
+            b'0'..=b'9' => character - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        buffer = (buffer << 6) | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((buffer >> bits) & 0xff).ok()?);
+        }
+    }
+    (text.len() % 4 != 1).then_some(bytes)
+}

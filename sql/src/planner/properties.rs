@@ -1,0 +1,355 @@
+//! The WITH clause: which properties there are, and what their values may be.
+
+use std::collections::BTreeMap;
+
+use super::formats::format_name;
+use crate::error::{SqlError, SqlErrorKind};
+use crate::lookup::{FormatSpec, Lookup, WindowKind};
+use crate::parser::ast::{DurationUnit, Property, PropertyValue, WithProperties};
+
+/// The topic.
+const KAFKA_TOPIC: &str = "KAFKA_TOPIC";
+/// Both formats at once.
+const FORMAT: &str = "FORMAT";
+
+/// Properties of every statement that makes a source.
+const COMMON: [&str; 23] = [
+    KAFKA_TOPIC,
+    "CLEANUP_POLICY",
+    FORMAT,
+    "KEY_AVRO_SCHEMA_FULL_NAME",
+    "KEY_DELIMITER",
+    "KEY_FORMAT",
+    "KEY_PROTOBUF_NULLABLE_REPRESENTATION",
+    "KEY_SCHEMA_FULL_NAME",
+    "KEY_SCHEMA_ID",
+    "PARTITIONS",
+    "REPLICAS",
+    "RETENTION_MS",
+    "SOURCED_BY_CONNECTOR",
+    "TIMESTAMP",
+    "TIMESTAMP_FORMAT",
+    "VALUE_AVRO_SCHEMA_FULL_NAME",
+    "VALUE_DELIMITER",
+    "VALUE_FORMAT",
+    "VALUE_PROTOBUF_NULLABLE_REPRESENTATION",
+    "VALUE_SCHEMA_FULL_NAME",
+    "VALUE_SCHEMA_ID",
+    "WRAP_SINGLE_VALUE",
+    "QUERY_ID",
+];
+
+/// Properties of CREATE STREAM and TABLE with columns.
+const OF_DECLARED: [&str; 2] = ["WINDOW_SIZE", "WINDOW_TYPE"];
+
+/// Which part of a record a property is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Part {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}
+
+impl Part {
+    fn prefix(self) -> &'static str {
+        match self {
+            Part::Key => "KEY_",
+            Part::Value => "VALUE_",
+        }
+    }
+}
+
+/// A checked WITH clause.
+pub(super) struct Properties<'a> {
+    properties: &'a WithProperties,
+}
+
+impl<'a> Properties<'a> {
+    /// Takes a WITH clause; `declared` says that the statement declares columns rather than a query.
+    ///
+    /// # Errors
+    /// A property that does not exist, and properties that exclude each other.
+    pub(super) fn new(properties: &'a WithProperties, declared: bool) -> Result<Properties<'a>, SqlError> {
+        for property in &properties.entries {
+            let name = property.name.as_str();
+            if !COMMON.contains(&name) && !(declared && OF_DECLARED.contains(&name)) {
+                let known = COMMON.into_iter().chain(OF_DECLARED.into_iter().filter(|_| declared));
+                let message = format!("Invalid config variable(s) in the WITH clause: {name}");
+                return Err(SqlError::new(SqlErrorKind::InvalidProperty, message)
+                    .at(property.name_span)
+                    .with_suggestion(name, known));
+            }
+        }
+        let properties = Properties { properties };
+        if let Some(both) = properties.properties.get(FORMAT) {
+            for part in ["KEY_FORMAT", "VALUE_FORMAT"] {
+                if properties.properties.get(part).is_some() {
+                    return Err(invalid(
+                        both,
+                        format!(
+                            "Cannot supply both '{part}' and 'FORMAT' properties, as 'FORMAT' sets both key \
+                             and value formats. Either use just 'FORMAT', or use 'KEY_FORMAT' and \
+                             'VALUE_FORMAT'."
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(properties)
+    }
+
+    /// The topic's name.
+    ///
+    /// # Errors
+    /// It is no name of a topic.
+    pub(super) fn topic(&self) -> Result<Option<String>, SqlError> {
+        self.text(KAFKA_TOPIC)
+    }
+
+    /// Number of the topic's partitions.
+    ///
+    /// # Errors
+    /// It is no positive number.
+    pub(super) fn partitions(&self) -> Result<Option<u32>, SqlError> {
+        let Some(property) = self.properties.get("PARTITIONS") else {
+            return Ok(None);
+        };
+        let partitions: u32 = number(property)?;
+        if partitions == 0 {
+            return Err(invalid(property, "Invalid partition count for PARTITIONS: it must be at least 1"));
+        }
+        Ok(Some(partitions))
+    }
+
+    /// Number of the topic's replicas.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub(super) fn replicas(&self) -> Result<Option<i16>, SqlError> {
+        self.properties.get("REPLICAS").map(number).transpose()
+    }
+
+    /// How long records stay, in milliseconds; negative for ever.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub(super) fn retention_ms(&self) -> Result<Option<i64>, SqlError> {
+        self.properties.get("RETENTION_MS").map(number).transpose()
+    }
+
+    /// The column that holds the event time, by its stored name, and how it is written.
+    ///
+    /// # Errors
+    /// They are no text.
+    pub(super) fn timestamp(&self) -> Result<(Option<String>, Option<String>), SqlError> {
+        let column = self.text("TIMESTAMP")?.map(|name| stored_column_name(&name));
+        let format = self.text("TIMESTAMP_FORMAT")?;
+        if let (None, Some(_), Some(property)) = (&column, &format, self.properties.get("TIMESTAMP_FORMAT")) {
+            return Err(invalid(property, "TIMESTAMP_FORMAT needs TIMESTAMP: the column it is about"));
+        }
+        Ok((column, format))
+    }
+
+    /// The format written out for a part of the record, if any is.
+    ///
+    /// # Errors
+    /// There is no such format.
+    pub(super) fn format(&self, part: Part) -> Result<Option<String>, SqlError> {
+        let own = format!("{}FORMAT", part.prefix());
+        let property = self.properties.get(&own).or_else(|| self.properties.get(FORMAT));
+        property
+            .map(|property| {
+                format_name(&text(property)?).map_err(|error| error.or_at(property.value_span))
+            })
+            .transpose()
+    }
+
+    /// The format's own properties, by name.
+    ///
+    /// # Errors
+    /// A schema's id is no number.
+    pub(super) fn format_properties(&self, part: Part) -> Result<BTreeMap<String, String>, SqlError> {
+        let own = self.properties.entries.iter().filter(|property| {
+            property.name.starts_with(part.prefix()) && property.name != format!("{}FORMAT", part.prefix())
+        });
+        own.map(|property| {
+            if property.name.ends_with("_SCHEMA_ID") {
+                let _: i32 = number(property)?;
+            }
+            Ok((property.name.clone(), property.value.as_text()))
+        })
+        .collect()
+    }
+
+    /// Whether a single value is wrapped.
+    ///
+    /// # Errors
+    /// It is no truth value.
+    pub(super) fn wrap_single(&self) -> Result<Option<bool>, SqlError> {
+        self.properties.get("WRAP_SINGLE_VALUE").map(boolean).transpose()
+    }
+
+    /// Windows of the declared key.
+    ///
+    /// # Errors
+    /// The type or the size is missing or wrong.
+    pub(super) fn window(&self) -> Result<Option<WindowKind>, SqlError> {
+        let size = self.properties.get("WINDOW_SIZE");
+        let Some(kind) = self.properties.get("WINDOW_TYPE") else {
+            return match size {
+                Some(size) => Err(invalid(size, "WINDOW_SIZE needs WINDOW_TYPE")),
+                None => Ok(None),
+            };
+        };
+        let kind_text = text(kind)?.to_uppercase();
+        let needs_size = || {
+            let size = size.ok_or_else(|| {
+                invalid(
+                    kind,
+                    format!(
+                        "{kind_text} windows require 'WINDOW_SIZE' to be provided in the WITH clause. For \
+                         example: 'WINDOW_SIZE'='10 SECONDS'"
+                    ),
+                )
+            })?;
+            duration(size)
+        };
+        match kind_text.as_str() {
+            "SESSION" => match size {
+                Some(size) => {
+                    Err(invalid(size, "'WINDOW_SIZE' should not be set for SESSION windows."))
+                }
+                None => Ok(Some(WindowKind::Session { gap_ms: 0 })),
+            },
+            "TUMBLING" => Ok(Some(WindowKind::Tumbling { size_ms: needs_size()? })),
+            "HOPPING" => {
+                let size_ms = needs_size()?;
+                // Where records are declared, only the length of their windows is known.
+                Ok(Some(WindowKind::Hopping { size_ms, advance_ms: size_ms }))
+            }
+            other => Err(invalid(
+                kind,
+                format!(
+                    "Invalid value {other} for configuration WINDOW_TYPE: String must be one of: SESSION, \
+                     HOPPING, TUMBLING, null"
+                ),
+            )),
+        }
+    }
+
+    /// A property by its upper-case name.
+    pub(super) fn get(&self, name: &str) -> Option<&Property> {
+        self.properties.get(name)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, SqlError> {
+        self.properties.get(name).map(text).transpose()
+    }
+}
+
+/// A format with its properties; the session says which one where none is written out.
+///
+/// # Errors
+/// Neither the statement nor the session names one.
+pub(super) fn declared_format(
+    properties: &Properties<'_>,
+    part: Part,
+    lookup: &dyn Lookup,
+) -> Result<FormatSpec, SqlError> {
+    let (own, default) = match part {
+        Part::Key => ("KEY_FORMAT", "ksql.persistence.default.format.key"),
+        Part::Value => ("VALUE_FORMAT", "ksql.persistence.default.format.value"),
+    };
+    let name = match properties.format(part)? {
+        Some(name) => name,
+        None => {
+            let default_name = lookup.property(default).filter(|name| !name.trim().is_empty());
+            let fallback = (part == Part::Key).then(|| "KAFKA".to_owned());
+            let name = default_name.or(fallback).ok_or_else(|| {
+                let message = format!(
+                    "Statement is missing the '{own}' property from the WITH clause. Either provide one or \
+                     set a default via the '{default}' config."
+                );
+                SqlError::new(SqlErrorKind::InvalidProperty, message)
+            })?;
+            format_name(&name)?
+        }
+    };
+    let wrap_single = match part {
+        Part::Key => None,
+        Part::Value => properties.wrap_single()?,
+    };
+    Ok(FormatSpec { name, properties: properties.format_properties(part)?, wrap_single })
+}
+
+/// The stored name of a column given as text, by the rule for names in statements.
+pub(super) fn stored_column_name(written: &str) -> String {
+    let written = written.trim();
+    for quote in ['`', '"'] {
+        if let Some(inner) = written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            return inner.to_owned();
+        }
+    }
+    written.to_uppercase()
+}
+
+fn text(property: &Property) -> Result<String, SqlError> {
+    match &property.value {
+        PropertyValue::Null => Err(invalid(property, format!("{} must not be NULL", property.name))),
+        value => Ok(value.as_text()),
+    }
+}
+
+fn number<T: std::str::FromStr>(property: &Property) -> Result<T, SqlError> {
+    text(property)?.trim().parse().map_err(|_| {
+        invalid(
+            property,
+            format!(
+                "Invalid value {} for configuration {}: not a whole number it can be",
+                property.value.as_text(),
+                property.name
+            ),
+        )
+    })
+}
+
+fn boolean(property: &Property) -> Result<bool, SqlError> {
+    match text(property)?.trim().to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(invalid(
+            property,
+            format!(
+                "Invalid value {other} for configuration {}: Expected value to be either true or false",
+                property.name
+            ),
+        )),
+    }
+}
+
+/// `10 SECONDS`.
+fn duration(property: &Property) -> Result<i64, SqlError> {
+    let written = text(property)?;
+    let wrong = || {
+        invalid(
+            property,
+            format!(
+                "Configuration {} is invalid: Invalid duration: '{written}'. It should be a positive number \
+                 and a unit of time, for example '10 SECONDS'",
+                property.name
+            ),
+        )
+    };
+    let mut words = written.split_whitespace();
+    let (Some(amount), Some(unit), None) = (words.next(), words.next(), words.next()) else {
+        return Err(wrong());
+    };
+    let amount: i64 = amount.parse().map_err(|_| wrong())?;
+    let unit = DurationUnit::from_word(unit).ok_or_else(wrong)?;
+    amount.checked_mul(unit.millis()).filter(|millis| *millis > 0).ok_or_else(wrong)
+}
+
+fn invalid(property: &Property, message: impl Into<String>) -> SqlError {
+    SqlError::new(SqlErrorKind::InvalidProperty, message).at(property.value_span)
+}

@@ -1,0 +1,14 @@
+//! Queries: FROM to QueryPlan, one file for each stage.
+//!
+//! [`from`] finds the sources and orders the joins; [`projection`] says what the columns are called;
+//! [`key`] says which of them are the key; [`aggregation`] plans GROUP BY; [`build`] makes nodes.
+
+mod aggregation;
+mod build;
+mod from;
+mod joins;
+mod key;
+mod projection;
+mod select;
+
+pub(super) use select::plan;
