@@ -9,7 +9,7 @@ use datafusion_expr::type_coercion::functions::fields_with_udf;
 use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF};
 
 use super::{Lowering, Typed, type_text};
-use crate::analyzer::cast::{self, call, convert, null};
+use crate::analyzer::cast::{call, convert, null};
 use crate::analyzer::expression::Expression;
 use crate::analyzer::resolve::unknown_function;
 use crate::error::{SqlError, SqlErrorKind};
@@ -116,10 +116,4 @@ fn no_such_signature(
     });
     SqlError::new(SqlErrorKind::UnknownFunction, message)
         .with_hint(format!("DESCRIBE FUNCTION {name} shows what it takes"))
-}
-
-/// Whether a value of one type can be passed where another is wanted, without CAST.
-#[must_use]
-pub fn passes_as(from: &SqlType, to: &SqlType) -> bool {
-    from == to || cast::is_lossless(from, to)
 }

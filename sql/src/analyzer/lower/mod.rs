@@ -136,7 +136,7 @@ impl Lowering<'_> {
                 self.arithmetic(expression, *operator, left, right)?
             }
             Node::Comparison { operator, left, right } => {
-                is_true(self.comparison(expression, *operator, left, right)?)
+                negate_if(false, is_true(self.comparison(expression, *operator, left, right)?))
             }
             Node::Logical { operator, left, right } => {
                 let (left, right) = (self.lower(left)?, self.lower(right)?);

@@ -50,11 +50,6 @@ impl FromClause {
         Ok(from)
     }
 
-    /// The source that gives the result its formats and its number of partitions.
-    pub(super) fn leading(&self) -> &Arc<Source> {
-        &self.scope.sources[0].source
-    }
-
     /// The key columns of the first source.
     pub(super) fn leading_key(&self) -> Vec<Expression> {
         let first = &self.scope.sources[0];

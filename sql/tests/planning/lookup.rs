@@ -1,0 +1,111 @@
+//! A world in memory: sources are there once they are planned.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+use datafusion_expr::ScalarUDF;
+use tidemill_sql::error::SqlError;
+use tidemill_sql::lookup::{AggregateFunction, Lookup, Source};
+use tidemill_sql::parser::ast::{Emit, SelectStatement, Statement};
+use tidemill_sql::parser::parse;
+use tidemill_sql::planner::{
+    Purpose, plan_create_as_select, plan_create_source, plan_insert_select, plan_insert_values, plan_query,
+};
+
+use crate::functions::{aggregate_function, aggregate_names, scalar_function, scalar_names};
+use crate::show;
+
+/// Sources, types and settings of one block.
+#[derive(Default)]
+pub(crate) struct MemoryLookup {
+    sources: BTreeMap<String, Arc<Source>>,
+    types: BTreeMap<String, DataType>,
+    properties: BTreeMap<String, String>,
+}
+
+impl MemoryLookup {
+    /// Plans statements one after the other and shows the last.
+    pub(crate) fn run(&mut self, statements: &str) -> Result<String, SqlError> {
+        let mut shown = String::new();
+        for parsed in parse(statements)? {
+            shown = self.run_one(parsed.statement)?;
+        }
+        Ok(shown)
+    }
+
+    fn run_one(&mut self, statement: Statement) -> Result<String, SqlError> {
+        match statement {
+            Statement::CreateSource(create) => {
+                let planned = plan_create_source(&create, self)?;
+                let shown = show::source(&planned.source);
+                self.sources.insert(planned.source.name.clone(), Arc::new(planned.source));
+                Ok(shown)
+            }
+            Statement::CreateAsSelect(create) => {
+                let planned = plan_create_as_select(&create, self)?;
+                let shown = format!("{}\n{}", show::source(&planned.sink), show::query(&planned.query));
+                self.sources.insert(planned.sink.name.clone(), Arc::new(planned.sink));
+                Ok(shown)
+            }
+            Statement::InsertSelect(insert) => {
+                let planned = plan_insert_select(&insert, self)?;
+                Ok(format!("into {}\n{}", planned.target.name, show::query(&planned.query)))
+            }
+            Statement::InsertValues(insert) => Ok(show::rows(&plan_insert_values(&insert, self)?)),
+            Statement::Query(select) => self.query(&select),
+            Statement::CreateType { name, data_type, .. } => {
+                self.types.insert(name.value, data_type.to_arrow()?);
+                Ok(String::new())
+            }
+            Statement::Set(set) => {
+                let value = set.values.first().map(|value| value.as_text()).unwrap_or_default();
+                self.properties.insert(set.name, value);
+                Ok(String::new())
+            }
+            other => panic!("not planned here: {other:?}"),
+        }
+    }
+
+    fn query(&self, select: &SelectStatement) -> Result<String, SqlError> {
+        let purpose = match select.emit {
+            Some(Emit::Changes | Emit::Final) => Purpose::Push,
+            None => Purpose::Pull,
+        };
+        plan_query(select, self, &purpose).map(|query| show::query(&query))
+    }
+}
+
+impl Lookup for MemoryLookup {
+    fn source(&self, name: &str) -> Option<Arc<Source>> {
+        self.sources.get(name).cloned()
+    }
+
+    fn source_names(&self) -> Vec<String> {
+        self.sources.keys().cloned().collect()
+    }
+
+    fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        scalar_function(name)
+    }
+
+    fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>> {
+        aggregate_function(name)
+    }
+
+    fn function_names(&self) -> Vec<String> {
+        scalar_names().chain(aggregate_names()).map(str::to_owned).collect()
+    }
+
+    fn custom_type(&self, name: &str) -> Option<DataType> {
+        self.types.get(name).cloned()
+    }
+
+    fn property(&self, name: &str) -> Option<String> {
+        self.properties.get(name).cloned()
+    }
+
+    fn topic_partitions(&self, _topic: &str) -> Option<u32> {
+        None
+    }
+}
