@@ -144,7 +144,7 @@ pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
         &self,
         arguments: &[DataType],
         constants: &[Option<ScalarValue>],
-    ) -> std::result::Result<DataType, String>;
+    ) -> Result<DataType, String>;
 
     /// Whether the argument at `index` of `count` arguments must be a literal (the 3 of `TOPK(x, 3)`).
     fn is_literal(&self, index: usize, count: usize) -> bool {

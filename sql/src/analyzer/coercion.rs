@@ -95,8 +95,7 @@ fn widen(expression: &Expression, data_type: &SqlType, common: &SqlType) -> Resu
     }
     if let Node::Literal(literal) = &expression.node {
         if let Literal::String(text) = literal {
-            return type_of_text(text, common)
-                .ok_or_else(|| not_readable(expression, text, common));
+            return type_of_text(text, common).ok_or_else(|| not_readable(expression, text, common));
         }
         // A number or truth value among text is that text.
         if *common == SqlType::String {
@@ -113,12 +112,11 @@ fn widen(expression: &Expression, data_type: &SqlType, common: &SqlType) -> Resu
                 Node::Array(elements) => elements.iter().collect(),
                 _ => Vec::new(),
             });
-            widen_parts(&parts, element, common).map_err(|error| error.unwrap_or_else(none)).map(SqlType::array)
+            widen_parts(&parts, element, common)
+                .map_err(|error| error.unwrap_or_else(none))
+                .map(SqlType::array)
         }
-        (
-            SqlType::Map { key, value },
-            SqlType::Map { key: other_key, value: other_value },
-        ) => {
+        (SqlType::Map { key, value }, SqlType::Map { key: other_key, value: other_value }) => {
             let keys = part(expression, |node| match node {
                 Node::Map(entries) => entries.iter().map(|(key, _)| key).collect(),
                 _ => Vec::new(),
@@ -128,7 +126,8 @@ fn widen(expression: &Expression, data_type: &SqlType, common: &SqlType) -> Resu
                 _ => Vec::new(),
             });
             let key = widen_parts(&keys, other_key, key).map_err(|error| error.unwrap_or_else(none))?;
-            let value = widen_parts(&values, other_value, value).map_err(|error| error.unwrap_or_else(none))?;
+            let value =
+                widen_parts(&values, other_value, value).map_err(|error| error.unwrap_or_else(none))?;
             Ok(SqlType::map(key, value))
         }
         (SqlType::Struct(fields), SqlType::Struct(others)) => {
@@ -191,9 +190,8 @@ fn widen_parts(
         [part] => part,
         _ => &whole,
     };
-    widen(expression, data_type, common).map_err(|error| {
-        Some(error).filter(|error| error.kind == SqlErrorKind::InvalidLiteral)
-    })
+    widen(expression, data_type, common)
+        .map_err(|error| Some(error).filter(|error| error.kind == SqlErrorKind::InvalidLiteral))
 }
 
 /// The type that holds values of `common` and the value that the text is; `None` if it is none.

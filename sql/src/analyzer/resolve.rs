@@ -46,10 +46,7 @@ impl Resolver<'_> {
                 _ => return Err(unsupported(ast)),
             },
             Ast::BinaryOp { op: BinaryOperator::Arrow, .. } => match field_access(ast) {
-                Some((base, field)) => Node::Field {
-                    value: self.boxed(base)?,
-                    name: stored_name(field),
-                },
+                Some((base, field)) => Node::Field { value: self.boxed(base)?, name: stored_name(field) },
                 None => return Err(unsupported(ast)),
             },
             Ast::BinaryOp { left, op, right } => self.binary(left, op, right, ast)?,
@@ -60,9 +57,7 @@ impl Resolver<'_> {
             Ast::IsNotNull(value) | Ast::IsNotUnknown(value) => {
                 Node::IsNull { value: self.boxed(value)?, negated: true }
             }
-            Ast::IsDistinctFrom(left, right) => {
-                self.comparison(Comparison::IsDistinctFrom, left, right)?
-            }
+            Ast::IsDistinctFrom(left, right) => self.comparison(Comparison::IsDistinctFrom, left, right)?,
             Ast::IsNotDistinctFrom(left, right) => {
                 self.comparison(Comparison::IsNotDistinctFrom, left, right)?
             }
@@ -76,11 +71,9 @@ impl Resolver<'_> {
                 high: self.boxed(high)?,
                 negated: *negated,
             },
-            Ast::InList { expr, list, negated } => Node::In {
-                value: self.boxed(expr)?,
-                list: self.list(list)?,
-                negated: *negated,
-            },
+            Ast::InList { expr, list, negated } => {
+                Node::In { value: self.boxed(expr)?, list: self.list(list)?, negated: *negated }
+            }
             Ast::Like { negated, any: false, expr, pattern, escape_char } => Node::Like {
                 value: self.boxed(expr)?,
                 pattern: self.boxed(pattern)?,
@@ -90,10 +83,9 @@ impl Resolver<'_> {
             Ast::Case { operand, conditions, else_result, .. } => {
                 self.case(operand.as_deref(), conditions, else_result.as_deref())?
             }
-            Ast::Cast { expr, data_type, format: None, array: false, .. } => Node::Cast {
-                value: self.boxed(expr)?,
-                target: self.data_type(data_type, span)?,
-            },
+            Ast::Cast { expr, data_type, format: None, array: false, .. } => {
+                Node::Cast { value: self.boxed(expr)?, target: self.data_type(data_type, span)? }
+            }
             Ast::TypedString(typed) => Node::Cast {
                 value: Box::new(Expression::new(Node::Literal(literal(&typed.value)?), typed.value.span)),
                 target: self.data_type(&typed.data_type, span)?,
@@ -207,21 +199,12 @@ impl Resolver<'_> {
         Ok(Node::Case { branches, otherwise })
     }
 
-    fn data_type(
-        &self,
-        data_type: &sqlparser::ast::DataType,
-        span: Span,
-    ) -> Result<SqlType, SqlError> {
+    fn data_type(&self, data_type: &sqlparser::ast::DataType, span: Span) -> Result<SqlType, SqlError> {
         let data_type = SqlType::from_ast(data_type).map_err(|error| error.or_at(span))?;
         resolve_custom_types(&data_type, self.lookup, span)
     }
 
-    fn accesses(
-        &self,
-        root: &Ast,
-        chain: &[AccessExpr],
-        whole: &Ast,
-    ) -> Result<Expression, SqlError> {
+    fn accesses(&self, root: &Ast, chain: &[AccessExpr], whole: &Ast) -> Result<Expression, SqlError> {
         let mut value = self.resolve(root)?;
         for access in chain {
             let node = match access {
@@ -341,8 +324,9 @@ fn escape(value: &ValueWithSpan) -> Result<char, SqlError> {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(escape), None) => Ok(escape),
-        _ => Err(SqlError::invalid(format!("Expected single character escape but got: {text}"))
-            .at(value.span)),
+        _ => {
+            Err(SqlError::invalid(format!("Expected single character escape but got: {text}")).at(value.span))
+        }
     }
 }
 
@@ -384,17 +368,16 @@ pub fn number(text: &str, span: Span) -> Result<Literal, SqlError> {
         };
     }
     if let Some((whole, fraction)) = text.split_once('.') {
-        return decimal(whole, fraction)
-            .ok_or_else(|| invalid(format!("Invalid numeric literal: {text}")).with_hint(
-                format!("a DECIMAL has at most {MAX_DECIMAL_PRECISION} digits; write an exponent for a DOUBLE"),
-            ));
+        return decimal(whole, fraction).ok_or_else(|| {
+            invalid(format!("Invalid numeric literal: {text}")).with_hint(format!(
+                "a DECIMAL has at most {MAX_DECIMAL_PRECISION} digits; write an exponent for a DOUBLE"
+            ))
+        });
     }
     if let Ok(value) = text.parse::<i32>() {
         return Ok(Literal::Integer(value));
     }
-    text.parse::<i64>()
-        .map(Literal::Bigint)
-        .map_err(|_| invalid(format!("Invalid numeric literal: {text}")))
+    text.parse::<i64>().map(Literal::Bigint).map_err(|_| invalid(format!("Invalid numeric literal: {text}")))
 }
 
 /// Leading zeros do not count as digits, but all digits behind the point do.

@@ -105,8 +105,7 @@ impl Scope {
     /// There is none.
     pub fn resolve_source(&self, name: &Name) -> Result<&ScopeSource, SqlError> {
         self.spellings(name).iter().find_map(|spelling| self.source(spelling)).ok_or_else(|| {
-            let message =
-                format!("'{}' is not a valid stream/table name or alias.", name.value);
+            let message = format!("'{}' is not a valid stream/table name or alias.", name.value);
             SqlError::new(SqlErrorKind::UnknownSource, message)
                 .at(name.span)
                 .with_suggestion(&name.value, self.sources.iter().map(|source| source.alias.as_str()))
@@ -127,7 +126,10 @@ impl Scope {
         for spelling in self.spellings(name) {
             let found = self.find(only, &spelling, clause, name)?;
             if let Some(node) = found {
-                return Ok(Expression::new(node, source.map_or(name.span, |source| source.span.union(&name.span))));
+                return Ok(Expression::new(
+                    node,
+                    source.map_or(name.span, |source| source.span.union(&name.span)),
+                ));
             }
         }
         Err(self.unknown_column(source, name, clause))
@@ -204,8 +206,8 @@ impl Scope {
     }
 
     fn unknown_column(&self, source: Option<&Name>, name: &Name, clause: Clause) -> SqlError {
-        let written = source
-            .map_or_else(|| name.value.clone(), |source| format!("{}.{}", source.value, name.value));
+        let written =
+            source.map_or_else(|| name.value.clone(), |source| format!("{}.{}", source.value, name.value));
         let window_bound = [WINDOWSTART, WINDOWEND].contains(&name.value.as_str());
         let message = if clause == Clause::Where && window_bound && self.aggregates_in_windows {
             format!("{}Unknown column {}.", clause.type_error_prefix(), name.value)

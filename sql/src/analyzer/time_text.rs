@@ -62,7 +62,8 @@ fn time_of(text: &str) -> Option<NaiveTime> {
     if text.is_empty() {
         return Some(NaiveTime::default());
     }
-    let (clock, fraction) = text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
+    let (clock, fraction) =
+        text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
     let mut parts = clock.split(':');
     let hour = number(parts.next()?, 2)?;
     let minute = parts.next().map(|minute| number(minute, 2));
@@ -100,7 +101,8 @@ fn offset_seconds(zone: &str) -> Option<i64> {
 
 /// A number of at most `digits_max` digits and nothing else.
 fn number<T: std::str::FromStr>(text: &str, digits_max: usize) -> Option<T> {
-    let plain = !text.is_empty() && text.len() <= digits_max && text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain =
+        !text.is_empty() && text.len() <= digits_max && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok())?
 }
 
@@ -129,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "foo", "1970-13", "1970-01-01T25", "1970-01-01T00:00:00+99", "1970-01-01T1:2:3:4", "é"] {
+        for text in
+            ["", "foo", "1970-13", "1970-01-01T25", "1970-01-01T00:00:00+99", "1970-01-01T1:2:3:4", "é"]
+        {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
         assert_eq!(parse_time(""), None);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::create_source::{check_name_free, kind_word, source_kind, timestamp_column};
+use super::create_source::{check_name_free, kind_word, timestamp_column};
 use super::properties::{Part, Properties};
 use super::topic::TopicOptions;
 use super::{Purpose, formats, plan_query};
@@ -31,7 +31,7 @@ pub fn plan_create_as_select(
     statement: &CreateAsSelect,
     lookup: &dyn Lookup,
 ) -> Result<PlannedCreate, SqlError> {
-    let kind = source_kind(statement.kind);
+    let kind = statement.kind;
     let name = &statement.name.value;
     check_name_free(name, kind, statement.or_replace, statement.if_not_exists, lookup)
         .map_err(|error| error.or_at(statement.name.span))?;

@@ -27,11 +27,8 @@ pub struct PlannedSource {
 /// # Errors
 /// Everything that is wrong with it. `IF NOT EXISTS` is the caller's: an existing source is no error
 /// then.
-pub fn plan_create_source(
-    statement: &CreateSource,
-    lookup: &dyn Lookup,
-) -> Result<PlannedSource, SqlError> {
-    let kind = source_kind(statement.kind);
+pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Result<PlannedSource, SqlError> {
+    let kind = statement.kind;
     let name = &statement.name.value;
     check_replaceable(statement, lookup)?;
     let properties = Properties::new(&statement.properties, true)?;
@@ -82,14 +79,6 @@ pub fn plan_create_source(
         read_only: statement.read_only,
     };
     Ok(PlannedSource { source, topic: options })
-}
-
-/// What the parser calls a stream or table, as sources call it.
-pub(super) fn source_kind(kind: ast::SourceKind) -> SourceKind {
-    match kind {
-        ast::SourceKind::Stream => SourceKind::Stream,
-        ast::SourceKind::Table => SourceKind::Table,
-    }
 }
 
 /// `stream` or `table`.
@@ -149,10 +138,16 @@ pub(super) fn check_name_free(
         Err(SqlError::new(SqlErrorKind::Duplicate, message))
     };
     if or_replace && existing.read_only {
-        return refuse(format!("CREATE OR REPLACE is not supported on source {}s.", kind_word(existing.kind)));
+        return refuse(format!(
+            "CREATE OR REPLACE is not supported on source {}s.",
+            kind_word(existing.kind)
+        ));
     }
     if or_replace && existing.kind != kind {
-        return refuse(format!("{name} is a {} and cannot become another kind of source.", kind_word(existing.kind)));
+        return refuse(format!(
+            "{name} is a {} and cannot become another kind of source.",
+            kind_word(existing.kind)
+        ));
     }
     if or_replace || if_not_exists {
         return Ok(());
@@ -161,7 +156,7 @@ pub(super) fn check_name_free(
 }
 
 fn check_replaceable(statement: &CreateSource, lookup: &dyn Lookup) -> Result<(), SqlError> {
-    let kind = source_kind(statement.kind);
+    let kind = statement.kind;
     let name = &statement.name.value;
     if statement.or_replace && statement.read_only {
         let word = kind_word(kind);
@@ -180,9 +175,8 @@ fn check_schema_ids(
     key_format: &str,
     value_format: &str,
 ) -> Result<(), SqlError> {
-    let is_key = |element: &ColumnDef| {
-        matches!(element.role, ast::ColumnRole::Key | ast::ColumnRole::PrimaryKey)
-    };
+    let is_key =
+        |element: &ColumnDef| matches!(element.role, ast::ColumnRole::Key | ast::ColumnRole::PrimaryKey);
     let parts = [
         ("KEY", key_format, elements.iter().any(is_key)),
         ("VALUE", value_format, elements.iter().any(|element| element.role == ast::ColumnRole::Value)),
@@ -234,11 +228,7 @@ fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<S
     Ok(columns)
 }
 
-fn check_header(
-    role: &ColumnRole,
-    data_type: &SqlType,
-    before: &[SourceColumn],
-) -> Result<(), SqlError> {
+fn check_header(role: &ColumnRole, data_type: &SqlType, before: &[SourceColumn]) -> Result<(), SqlError> {
     let (shown, expected) = match role {
         ColumnRole::Key | ColumnRole::Value => return Ok(()),
         ColumnRole::Headers => ("HEADERS".to_owned(), headers_type()),

@@ -28,10 +28,7 @@ pub struct PlannedInsert {
 ///
 /// # Errors
 /// Everything that is wrong with it: above all a result that does not fit the stream.
-pub fn plan_insert_select(
-    statement: &InsertSelect,
-    lookup: &dyn Lookup,
-) -> Result<PlannedInsert, SqlError> {
+pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Result<PlannedInsert, SqlError> {
     let name = &statement.target;
     let target = lookup.source(&name.value).ok_or_else(|| {
         let message = format!("Source {} does not exist.", quoted_name(&name.value));
@@ -48,8 +45,9 @@ pub fn plan_insert_select(
         .at(name.span));
     }
     if target.read_only {
-        return Err(SqlError::invalid(format!("Cannot insert into read-only stream: {}", target.name))
-            .at(name.span));
+        return Err(
+            SqlError::invalid(format!("Cannot insert into read-only stream: {}", target.name)).at(name.span)
+        );
     }
     if has_headers(&target) {
         return Err(SqlError::invalid(format!(

@@ -48,10 +48,7 @@ pub struct PlannedRow {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn plan_insert_values(
-    statement: &InsertValues,
-    lookup: &dyn Lookup,
-) -> Result<PlannedRows, SqlError> {
+pub fn plan_insert_values(statement: &InsertValues, lookup: &dyn Lookup) -> Result<PlannedRows, SqlError> {
     let target = find_target(&statement.target, lookup)?;
     let columns = given_columns(statement, &target)?;
     let rows = statement
@@ -95,8 +92,11 @@ fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError
     };
     if target.read_only {
         let word = super::create_source::kind_word(target.kind);
-        return Err(SqlError::invalid(format!("Cannot insert values into read-only {word}: {}", target.name))
-            .at(name.span));
+        return Err(SqlError::invalid(format!(
+            "Cannot insert values into read-only {word}: {}",
+            target.name
+        ))
+        .at(name.span));
     }
     if target.window.is_some() {
         return Err(SqlError::unsupported("Cannot insert values into windowed stream/table!").at(name.span));
@@ -126,9 +126,12 @@ fn given_columns(statement: &InsertValues, target: &Source) -> Result<Vec<(Place
             .filter(|name| places.iter().any(|(_, given)| given.value == **name))
             .collect();
         if !headers.is_empty() {
-            return Err(SqlError::invalid(format!("Cannot insert into HEADER columns: {}", headers.join(", ")))
-                .at(statement.target.span)
-                .with_hint("list the columns to insert into, without those for headers"));
+            return Err(SqlError::invalid(format!(
+                "Cannot insert into HEADER columns: {}",
+                headers.join(", ")
+            ))
+            .at(statement.target.span)
+            .with_hint("list the columns to insert into, without those for headers"));
         }
     }
     if target.kind == SourceKind::Table {
@@ -164,8 +167,11 @@ fn place(name: &Name, target: &Source) -> Result<Place, SqlError> {
     }
     let position = target.columns.iter().position(|column| column.name == name.value);
     position.map(Place::Column).ok_or_else(|| {
-        let message =
-            format!("Column name {} does not exist in {}.", quoted_name(&name.value), quoted_name(&target.name));
+        let message = format!(
+            "Column name {} does not exist in {}.",
+            quoted_name(&name.value),
+            quoted_name(&target.name)
+        );
         SqlError::new(SqlErrorKind::UnknownColumn, message)
             .with_suggestion(&name.value, target.columns.iter().map(|column| column.name.as_str()))
     })
@@ -300,9 +306,9 @@ fn text_value(
         SqlError::new(SqlErrorKind::InvalidLiteral, message).at(expression.span)
     };
     match target {
-        SqlType::Boolean => boolean(text)
-            .ok_or_else(unreadable)
-            .and_then(|value| literal(ScalarValue::Boolean(Some(value)))),
+        SqlType::Boolean => {
+            boolean(text).ok_or_else(unreadable).and_then(|value| literal(ScalarValue::Boolean(Some(value))))
+        }
         SqlType::Date => time_text::parse_date(text)
             .ok_or_else(unreadable)
             .and_then(|days| literal(ScalarValue::Date32(Some(days)))),
@@ -313,9 +319,8 @@ fn text_value(
             .ok_or_else(unreadable)
             .and_then(|millis| literal(ScalarValue::TimestampMillisecond(Some(millis), None))),
         SqlType::Bytes => {
-            let bytes = base64(text).ok_or_else(|| {
-                unreadable().with_hint("BYTES are written as base64 text")
-            })?;
+            let bytes =
+                base64(text).ok_or_else(|| unreadable().with_hint("BYTES are written as base64 text"))?;
             literal(ScalarValue::Binary(Some(bytes)))
         }
         target if target.is_numeric() => {

@@ -64,5 +64,7 @@ fn general_query(span: Span) -> SqlError {
          subqueries, UNION, DISTINCT, ORDER BY and the like work on what is there now",
     )
     .at(span)
-    .with_hint("leave out EMIT CHANGES and CREATE … AS, or write the parts as streams and tables of their own")
+    .with_hint(
+        "leave out EMIT CHANGES and CREATE … AS, or write the parts as streams and tables of their own",
+    )
 }

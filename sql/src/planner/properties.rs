@@ -159,9 +159,7 @@ impl<'a> Properties<'a> {
         let own = format!("{}FORMAT", part.prefix());
         let property = self.properties.get(&own).or_else(|| self.properties.get(FORMAT));
         property
-            .map(|property| {
-                format_name(&text(property)?).map_err(|error| error.or_at(property.value_span))
-            })
+            .map(|property| format_name(&text(property)?).map_err(|error| error.or_at(property.value_span)))
             .transpose()
     }
 
@@ -217,9 +215,7 @@ impl<'a> Properties<'a> {
         };
         match kind_text.as_str() {
             "SESSION" => match size {
-                Some(size) => {
-                    Err(invalid(size, "'WINDOW_SIZE' should not be set for SESSION windows."))
-                }
+                Some(size) => Err(invalid(size, "'WINDOW_SIZE' should not be set for SESSION windows.")),
                 None => Ok(Some(WindowKind::Session { gap_ms: 0 })),
             },
             "TUMBLING" => Ok(Some(WindowKind::Tumbling { size_ms: needs_size()? })),

@@ -159,7 +159,9 @@ static AGGREGATES: [TypedAggregate; 8] = [
         name: "AVG",
         retractable: true,
         literals_from: 1,
-        return_type: |types| types.first().filter(|data_type| data_type.is_numeric()).map(|_| DataType::Float64),
+        return_type: |types| {
+            types.first().filter(|data_type| data_type.is_numeric()).map(|_| DataType::Float64)
+        },
     },
     TypedAggregate { name: "COLLECT_LIST", retractable: true, literals_from: 1, return_type: list_of_first },
     TypedAggregate {
@@ -230,7 +232,8 @@ fn boolean(_types: &[DataType], _constants: &[Option<ScalarValue>]) -> Option<Da
 }
 
 fn text(types: &[DataType], _constants: &[Option<ScalarValue>]) -> Option<DataType> {
-    (!types.is_empty() && types.iter().all(|data_type| *data_type == DataType::Utf8)).then_some(DataType::Utf8)
+    (!types.is_empty() && types.iter().all(|data_type| *data_type == DataType::Utf8))
+        .then_some(DataType::Utf8)
 }
 
 fn same(types: &[DataType]) -> Option<DataType> {

@@ -16,7 +16,7 @@ use crate::error::{SqlError, SqlErrorKind};
 use crate::type_system::SqlType;
 
 /// The function that gives its argument back, as a column of the value rather than of the key.
-pub const AS_VALUE: &str = "AS_VALUE";
+const AS_VALUE: &str = "AS_VALUE";
 
 impl Lowering<'_> {
     pub(super) fn call(

@@ -105,14 +105,12 @@ impl Lowering<'_> {
                 .between(expression, value, low, high)
                 .map(boolean)
                 .map_err(|error| error.or_at(expression.span)),
-            Node::In { value, list, negated: false } => self
-                .in_list(value, list)
-                .map(boolean)
-                .map_err(|error| error.or_at(expression.span)),
-            Node::Like { value, pattern, escape, negated: false } => self
-                .like(value, pattern, *escape)
-                .map(boolean)
-                .map_err(|error| error.or_at(expression.span)),
+            Node::In { value, list, negated: false } => {
+                self.in_list(value, list).map(boolean).map_err(|error| error.or_at(expression.span))
+            }
+            Node::Like { value, pattern, escape, negated: false } => {
+                self.like(value, pattern, *escape).map(boolean).map_err(|error| error.or_at(expression.span))
+            }
             _ => self.lower(expression),
         }
     }
@@ -150,15 +148,11 @@ impl Lowering<'_> {
             Node::Between { value, low, high, negated } => {
                 negate_if(*negated, is_true(self.between(expression, value, low, high)?))
             }
-            Node::In { value, list, negated } => {
-                negate_if(*negated, is_true(self.in_list(value, list)?))
-            }
+            Node::In { value, list, negated } => negate_if(*negated, is_true(self.in_list(value, list)?)),
             Node::Like { value, pattern, escape, negated } => {
                 negate_if(*negated, is_true(self.like(value, pattern, *escape)?))
             }
-            Node::Case { branches, otherwise } => {
-                self.case(expression, branches, otherwise.as_deref())?
-            }
+            Node::Case { branches, otherwise } => self.case(expression, branches, otherwise.as_deref())?,
             Node::Cast { value, target } => self.cast(value, target)?,
             Node::Call { name, arguments } => self.call(expression, name, arguments)?,
             Node::Field { value, name } => self.field(expression, value, name)?,

@@ -106,7 +106,8 @@ impl Lowering<'_> {
         let Some((value_type, values)) = to_common_type(values, self.lookup)? else {
             return Err(SqlError::type_error("Cannot construct a map with all NULL values"));
         };
-        let arguments: Vec<Expr> = keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]).collect();
+        let arguments: Vec<Expr> =
+            keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]).collect();
         Ok(Typed::new(self.reserved(reserved::MAP, arguments)?, SqlType::map(key_type, value_type)))
     }
 

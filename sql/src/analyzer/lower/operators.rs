@@ -88,9 +88,7 @@ impl Lowering<'_> {
         digits: (Digits, Digits),
     ) -> Result<Typed, SqlError> {
         let (name, result) = match operator {
-            Arithmetic::Add | Arithmetic::Concat => {
-                (reserved::DECIMAL_ADD, decimal::add(digits.0, digits.1))
-            }
+            Arithmetic::Add | Arithmetic::Concat => (reserved::DECIMAL_ADD, decimal::add(digits.0, digits.1)),
             Arithmetic::Subtract => (reserved::DECIMAL_SUBTRACT, decimal::add(digits.0, digits.1)),
             Arithmetic::Multiply => (reserved::DECIMAL_MULTIPLY, decimal::multiply(digits.0, digits.1)),
             Arithmetic::Divide => (reserved::DECIMAL_DIVIDE, decimal::divide(digits.0, digits.1)),
@@ -219,12 +217,7 @@ impl Lowering<'_> {
     }
 
     /// Text that is written out is read now, so that a mistake in it is seen now.
-    fn comparand(
-        &self,
-        expression: &Expression,
-        typed: Typed,
-        target: &SqlType,
-    ) -> Result<Typed, SqlError> {
+    fn comparand(&self, expression: &Expression, typed: Typed, target: &SqlType) -> Result<Typed, SqlError> {
         if let Node::Literal(Literal::String(text)) = &expression.node {
             let value = match target {
                 SqlType::Date => time_text::parse_date(text).map(|days| ScalarValue::Date32(Some(days))),
@@ -289,10 +282,8 @@ impl Lowering<'_> {
             }
         }
         let Some(result) = result else {
-            return Err(SqlError::type_error(
-                "Invalid Case expression. All case branches have a NULL type",
-            )
-            .at(expression.span));
+            return Err(SqlError::type_error("Invalid Case expression. All case branches have a NULL type")
+                .at(expression.span));
         };
         let value = |typed: Typed| match typed.data_type {
             Some(_) => Ok(typed.expr),

@@ -107,7 +107,7 @@ impl Aggregation {
                     .at(group.span)
                     .with_hint("write CAST(NULL AS type)"));
             };
-            super::key::check_key_type(&name, &data_type, group.span)?;
+            key::check_key_type(&name, &data_type, group.span)?;
             group_fields.push((name.clone(), data_type.to_arrow()?));
             substitutions.push(stands_for(group, &name, data_type));
             groups.push((typed.expr, name));
@@ -217,8 +217,7 @@ fn check_grouped(
         ))
         .at(first.span));
     }
-    let ungrouped =
-        having.map(|having| ungrouped_columns(having, groups, lookup)).unwrap_or_default();
+    let ungrouped = having.map(|having| ungrouped_columns(having, groups, lookup)).unwrap_or_default();
     if let Some(first) = ungrouped.first() {
         return Err(SqlError::invalid(format!(
             "Non-aggregate HAVING expression not part of GROUP BY: {first}\nConsider switching the HAVING \

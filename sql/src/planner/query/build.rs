@@ -109,10 +109,7 @@ pub(super) fn filter(input: LogicalPlan, predicate: Expr) -> Result<LogicalPlan,
 ///
 /// # Errors
 /// A function's result type is not what the analyzer was told: a bug.
-pub(super) fn project(
-    input: LogicalPlan,
-    columns: Vec<(Typed, String)>,
-) -> Result<LogicalPlan, SqlError> {
+pub(super) fn project(input: LogicalPlan, columns: Vec<(Typed, String)>) -> Result<LogicalPlan, SqlError> {
     let mut expected = Vec::with_capacity(columns.len());
     let mut exprs = Vec::with_capacity(columns.len());
     for (typed, name) in columns {
@@ -139,15 +136,9 @@ pub(super) fn project(
 ///
 /// # Errors
 /// A bug only.
-pub(super) fn partition_by(
-    input: LogicalPlan,
-    keys: Vec<(Typed, String)>,
-) -> Result<LogicalPlan, SqlError> {
-    let mut fields: Vec<(Option<TableReference>, Arc<Field>)> = input
-        .schema()
-        .iter()
-        .map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field)))
-        .collect();
+pub(super) fn partition_by(input: LogicalPlan, keys: Vec<(Typed, String)>) -> Result<LogicalPlan, SqlError> {
+    let mut fields: Vec<(Option<TableReference>, Arc<Field>)> =
+        input.schema().iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
     for (typed, name) in &keys {
         if let (Some(data_type), false) = (&typed.data_type, matches!(typed.expr, Expr::Column(_))) {
             fields.push((None, Arc::new(Field::new(name, data_type.to_arrow()?, true))));
@@ -183,7 +174,8 @@ pub(super) fn internal(error: DataFusionError) -> SqlError {
 fn scan(source: &ScopeSource, needed: &Needed) -> Result<LogicalPlan, SqlError> {
     let table = Arc::new(SourceScan::new(source.source.clone()));
     let is_key = |name: &str| {
-        source.source.kind == SourceKind::Table && source.source.key_columns().any(|column| column.name == name)
+        source.source.kind == SourceKind::Table
+            && source.source.key_columns().any(|column| column.name == name)
     };
     let projection = table
         .schema()
@@ -194,7 +186,8 @@ fn scan(source: &ScopeSource, needed: &Needed) -> Result<LogicalPlan, SqlError> 
         .map(|(index, _)| index)
         .collect();
     let name = TableReference::bare(source.source.name.as_str());
-    let scan = TableScanBuilder::new(name, table).with_projection(Some(projection)).build().map_err(internal)?;
+    let scan =
+        TableScanBuilder::new(name, table).with_projection(Some(projection)).build().map_err(internal)?;
     let scan = LogicalPlan::TableScan(scan);
     if source.alias == source.source.name {
         return Ok(scan);

@@ -118,7 +118,9 @@ fn check_not_read_twice(
     joins: usize,
     span: Span,
 ) -> Result<(), SqlError> {
-    if scope.source(&source.alias).is_some() || scope.sources.iter().any(|other| other.source.name == source.source.name) {
+    if scope.source(&source.alias).is_some()
+        || scope.sources.iter().any(|other| other.source.name == source.source.name)
+    {
         let name = &source.source.name;
         let message = if joins > 1 {
             format!("N-way joins do not support multiple occurrences of the same source. Source: '{name}'")

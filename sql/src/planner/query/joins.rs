@@ -66,7 +66,8 @@ pub(super) fn plan_step(
     let kind = match (left_kind, right_kind) {
         (SourceKind::Stream, SourceKind::Stream) => stream_stream(join)?,
         (SourceKind::Stream, SourceKind::Table) => {
-            criterion.check_right_key(right, "stream-table joins require to join on the table's primary key")?;
+            criterion
+                .check_right_key(right, "stream-table joins require to join on the table's primary key")?;
             check_no_within(join, "Stream-Table")?;
             if !matches!(join.kind, ast::JoinKind::Inner | ast::JoinKind::Left) {
                 return Err(SqlError::unsupported(format!(
@@ -108,12 +109,7 @@ struct Criterion {
 }
 
 impl Criterion {
-    fn new(
-        from: &FromClause,
-        index: usize,
-        join: &Join,
-        lookup: &dyn Lookup,
-    ) -> Result<Criterion, SqlError> {
+    fn new(from: &FromClause, index: usize, join: &Join, lookup: &dyn Lookup) -> Result<Criterion, SqlError> {
         let scope = Scope { join_key: None, ..from.scope.clone() };
         let on = Resolver { scope: &scope, clause: Clause::JoinOn, lookup }.resolve(&join.on)?;
         let refuse = |message: String| Err(SqlError::unsupported(message).at(on.span));
@@ -170,8 +166,7 @@ impl Criterion {
             (left_type, right_type) => {
                 let shown = |expression: &Expression| {
                     let data_type = if expression == left.as_ref() { &left_type } else { &right_type };
-                    let data_type =
-                        data_type.as_ref().map_or_else(|| "null".to_owned(), ToString::to_string);
+                    let data_type = data_type.as_ref().map_or_else(|| "null".to_owned(), ToString::to_string);
                     format!("{}{{{data_type}}}", expression.qualified())
                 };
                 Err(SqlError::type_error(format!(
@@ -192,11 +187,8 @@ impl Criterion {
         let column = self.right.as_column();
         match (only, column) {
             (Some(key), Some(column)) if key.name == column.name => Ok(()),
-            _ => Err(SqlError::unsupported(format!(
-                "Invalid join condition: {rule}. Got {}.",
-                self.text
-            ))
-            .at(self.span)),
+            _ => Err(SqlError::unsupported(format!("Invalid join condition: {rule}. Got {}.", self.text))
+                .at(self.span)),
         }
     }
 }
@@ -270,11 +262,8 @@ fn table_table(
     }
     match join.kind {
         ast::JoinKind::Inner | ast::JoinKind::Left => Ok(JoinKind::ForeignKey),
-        kind => Err(SqlError::unsupported(format!(
-            "{} on a foreign key is not supported",
-            outer_text(kind)
-        ))
-        .at(join.span)),
+        kind => Err(SqlError::unsupported(format!("{} on a foreign key is not supported", outer_text(kind)))
+            .at(join.span)),
     }
 }
 
@@ -282,9 +271,7 @@ fn table_table(
 fn check_windows(from: &FromClause, index: usize, criterion: &Criterion) -> Result<(), SqlError> {
     let right = &from.scope.sources[index];
     let left_alias = criterion.left.columns().first().map(|column| column.source.clone());
-    let left = left_alias
-        .and_then(|alias| from.scope.source(&alias))
-        .unwrap_or(&from.scope.sources[0]);
+    let left = left_alias.and_then(|alias| from.scope.source(&alias)).unwrap_or(&from.scope.sources[0]);
     let shown = |source: &ScopeSource| match source.source.window {
         Some(window) => format!("{} is {} windowed", quoted_name(&source.alias), window_text(window)),
         None => format!("{} is not windowed", quoted_name(&source.alias)),
@@ -293,8 +280,11 @@ fn check_windows(from: &FromClause, index: usize, criterion: &Criterion) -> Resu
         (None, None) => return Ok(()),
         (Some(_), Some(_)) => {}
         (left_window, _) => {
-            let (first, second) =
-                if left_window.is_some() { ("windowed", "non-windowed") } else { ("non-windowed", "windowed") };
+            let (first, second) = if left_window.is_some() {
+                ("windowed", "non-windowed")
+            } else {
+                ("non-windowed", "windowed")
+            };
             return Err(SqlError::unsupported(format!(
                 "Can not join {first} source to {second} source.\n{}\n{}",
                 shown(left),

@@ -84,7 +84,8 @@ pub(super) fn key_positions(
         }
         KeyRule::LeftTable { columns: keys, table } => {
             if let Some(missing) = keys.iter().find(|key| find(key).is_empty()) {
-                let name = missing.as_column().map_or_else(|| missing.to_string(), |column| column.name.clone());
+                let name =
+                    missing.as_column().map_or_else(|| missing.to_string(), |column| column.name.clone());
                 return Err(SqlError::invalid(format!(
                     "Primary key column missing in projection. For foreign-key table-table joins, the \
                      projection must include all primary key columns from the left input table ({}). Missing \
@@ -98,8 +99,7 @@ pub(super) fn key_positions(
         KeyRule::Join(step) => {
             let candidates = wanted(rule, from);
             let Some(key) = candidates.iter().find(|key| !find(key).is_empty()) else {
-                let shown: Vec<String> =
-                    candidates.iter().map(|key| key_text(key)).collect();
+                let shown: Vec<String> = candidates.iter().map(|key| key_text(key)).collect();
                 let synthetic = step.key_columns.is_empty().then_some(shown.as_slice());
                 return Err(missing_key(sink, "join expression", &shown, "or", synthetic));
             };
@@ -118,7 +118,8 @@ pub(super) fn is_null(expression: &Expression) -> bool {
 pub(super) fn join_key_name(from: &FromClause) -> String {
     /// What the name begins with.
     const ROWKEY: &str = "ROWKEY";
-    let names = from.scope.sources.iter().flat_map(|source| source.source.columns.iter().map(|column| &column.name));
+    let names =
+        from.scope.sources.iter().flat_map(|source| source.source.columns.iter().map(|column| &column.name));
     let numbers = names.filter_map(|name| match name.strip_prefix(ROWKEY)? {
         "" => Some(0),
         rest => rest.strip_prefix('_')?.parse::<usize>().ok(),

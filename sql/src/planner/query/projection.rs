@@ -132,7 +132,11 @@ impl Names {
     /// Numbers start behind those that columns of the sources have.
     pub(super) fn new(scope: &Scope) -> Names {
         let numbers = scope.sources.iter().flat_map(|source| {
-            source.source.columns.iter().filter_map(|column| column.name.strip_prefix(GENERATED)?.parse::<usize>().ok())
+            source
+                .source
+                .columns
+                .iter()
+                .filter_map(|column| column.name.strip_prefix(GENERATED)?.parse::<usize>().ok())
         });
         Names { next: numbers.max().map_or(0, |max| max + 1), taken: Vec::new() }
     }
@@ -220,8 +224,10 @@ impl Stars<'_> {
             })
         });
         let mut result: Vec<ResultColumn> = new_key.collect();
-        let (old, others): (Vec<_>, Vec<_>) =
-            columns.into_iter().filter(|column| !is_new(&column.expression)).partition(|column| is_old(&column.expression));
+        let (old, others): (Vec<_>, Vec<_>) = columns
+            .into_iter()
+            .filter(|column| !is_new(&column.expression))
+            .partition(|column| is_old(&column.expression));
         result.extend(others);
         result.extend(old);
         result

@@ -100,16 +100,28 @@ impl<'a> Select<'a> {
         } else if let Some(window) = &body.window {
             return Err(SqlError::invalid("WINDOW clause requires a GROUP BY clause.").at(window.span));
         }
-        if emit == Emit::Final && aggregation.as_ref().is_none_or(|aggregation| aggregation.window.is_none()) {
-            return Err(SqlError::invalid("EMIT FINAL is only supported for windowed aggregations.")
-                .at(select.span));
+        if emit == Emit::Final && aggregation.as_ref().is_none_or(|aggregation| aggregation.window.is_none())
+        {
+            return Err(
+                SqlError::invalid("EMIT FINAL is only supported for windowed aggregations.").at(select.span)
+            );
         }
         let partition_by = match partition_by.as_slice() {
             [] => None,
             keys => Some(check_partition_by(keys, from, aggregation.is_some())?),
         };
         check_value_formats(from, aggregation.is_some())?;
-        Ok(Select { from, lookup, purpose, columns, filter, aggregation, partition_by, emit, limit: select.limit })
+        Ok(Select {
+            from,
+            lookup,
+            purpose,
+            columns,
+            filter,
+            aggregation,
+            partition_by,
+            emit,
+            limit: select.limit,
+        })
     }
 
     fn plan(self) -> Result<QueryPlan, SqlError> {
@@ -127,8 +139,7 @@ impl<'a> Select<'a> {
         }
         if let Some(aggregation) = &self.aggregation {
             let lowering = self.lowering(Clause::Select, &substitutions);
-            (plan, substitutions) =
-                aggregation.plan(plan, &self.columns, self.from, &lowering, self.emit)?;
+            (plan, substitutions) = aggregation.plan(plan, &self.columns, self.from, &lowering, self.emit)?;
         }
         if let Some(keys) = &self.partition_by {
             (plan, substitutions) = self.plan_partition_by(plan, keys, substitutions)?;
@@ -219,7 +230,8 @@ impl<'a> Select<'a> {
         match self.from.joins.last() {
             None => {
                 let property = self.lookup.property("ksql.new.query.planner.enabled");
-                let as_projected = self.from.kind == SourceKind::Stream && property.as_deref() == Some("true");
+                let as_projected =
+                    self.from.kind == SourceKind::Stream && property.as_deref() == Some("true");
                 KeyRule::Source { columns: self.from.leading_key(), as_projected }
             }
             Some(step) if step.kind == JoinKind::ForeignKey => KeyRule::LeftTable {
@@ -275,10 +287,7 @@ impl<'a> Select<'a> {
             }
             let name = unused_name(&shown, &input, &planned);
             let column = Expr::Column(datafusion_common::Column::new_unqualified(&name));
-            computed.push(Substitution {
-                expression: key.clone(),
-                typed: Typed::new(column, data_type),
-            });
+            computed.push(Substitution { expression: key.clone(), typed: Typed::new(column, data_type) });
             planned.push((typed, name));
         }
         computed.append(&mut substitutions);
@@ -429,4 +438,3 @@ fn unused_name(wanted: &str, input: &LogicalPlan, planned: &[(Typed, String)]) -
         .find(|name| !taken(name))
         .unwrap_or_else(|| wanted.to_owned())
 }
-
