@@ -1,0 +1,25 @@
+//! JSON: one pass over the bytes of a record into column builders, and columns back to text.
+//!
+//! This is the hot path of the product: per record it allocates nothing, builds no tree, and compares
+//! a field name once. [`scanner`] checks grammar and yields tokens, [`object`] sorts them to columns,
+//! [`column`] converts them with ksqlDB's rules, [`encoder`] writes.
+
+mod column;
+mod decoder;
+mod encoder;
+mod number;
+mod object;
+mod scanner;
+mod special_bytes;
+mod string;
+mod text;
+
+#[cfg(test)]
+mod decoder_tests;
+#[cfg(test)]
+mod encoder_tests;
+#[cfg(test)]
+mod scanner_tests;
+
+pub(super) use decoder::{JsonDecoder, supports};
+pub(super) use encoder::JsonEncoder;
