@@ -5,11 +5,13 @@
 //! gets the fields of all.
 
 use datafusion_expr::Expr;
+use sqlparser::tokenizer::Span;
 
 use crate::analyzer::cast::convert;
 use crate::analyzer::decimal::{self, Digits};
 use crate::analyzer::expression::{Expression, Literal, Node};
-use crate::analyzer::time_text;
+use crate::analyzer::resolve::number;
+use crate::analyzer::text_value::value_of_text;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::Lookup;
 use crate::type_system::{SqlType, StructField};
@@ -67,7 +69,10 @@ pub fn to_common_type(
     };
     let converted = list
         .into_iter()
-        .map(|(_, typed)| convert(typed.expr, typed.data_type.as_ref(), &common, lookup))
+        .map(|(expression, typed)| match written_value(expression, &common) {
+            Some(value) => Ok(value),
+            None => convert(typed.expr, typed.data_type.as_ref(), &common, lookup),
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Some((common, converted)))
 }
@@ -185,7 +190,7 @@ fn widen_parts(
             type_of_text(text, &common).ok_or_else(|| Some(not_readable(part, text, &common)))
         });
     }
-    let whole = Expression::new(Node::Literal(Literal::Null), sqlparser::tokenizer::Span::empty());
+    let whole = Expression::new(Node::Literal(Literal::Null), Span::empty());
     let expression = match parts {
         [part] => part,
         _ => &whole,
@@ -194,37 +199,23 @@ fn widen_parts(
         .map_err(|error| Some(error).filter(|error| error.kind == SqlErrorKind::InvalidLiteral))
 }
 
-/// The type that holds values of `common` and the value that the text is; `None` if it is none.
-fn type_of_text(text: &str, common: &SqlType) -> Option<SqlType> {
-    let number = || {
-        let text = text.trim();
-        crate::analyzer::resolve::number(text, sqlparser::tokenizer::Span::empty()).ok()?.sql_type()
-    };
-    match common {
-        SqlType::String => Some(SqlType::String),
-        SqlType::Boolean => boolean(text).map(|_| SqlType::Boolean),
-        SqlType::Integer | SqlType::Bigint | SqlType::Decimal { .. } => widest_number(&number()?, common),
-        SqlType::Double => number().map(|_| SqlType::Double),
-        SqlType::Date => time_text::parse_date(text).map(|_| SqlType::Date),
-        SqlType::Time => time_text::parse_time(text).map(|_| SqlType::Time),
-        SqlType::Timestamp => time_text::parse_timestamp(text).map(|_| SqlType::Timestamp),
+/// The value of text that is written out, in the type that the text took.
+fn written_value(expression: &Expression, common: &SqlType) -> Option<Expr> {
+    match &expression.node {
+        Node::Literal(Literal::String(text)) => {
+            value_of_text(text, common).map(|value| Expr::Literal(value, None))
+        }
         _ => None,
     }
 }
 
-/// The truth value that a text begins to spell: `true`, `yes`, `t`, `n` and the like, in any case.
-#[must_use]
-pub fn boolean(text: &str) -> Option<bool> {
-    let text = text.trim().to_ascii_lowercase();
-    if text.is_empty() {
-        None
-    } else if "true".starts_with(&text) || "yes".starts_with(&text) {
-        Some(true)
-    } else if "false".starts_with(&text) || "no".starts_with(&text) {
-        Some(false)
-    } else {
-        None
+/// The type that holds values of `common` and the value that the text is; `None` if it is none.
+fn type_of_text(text: &str, common: &SqlType) -> Option<SqlType> {
+    if common.is_numeric() && *common != SqlType::Double {
+        let found = number(text.trim(), Span::empty()).ok()?.sql_type()?;
+        return widest_number(&found, common);
     }
+    value_of_text(text, common).map(|_| common.clone())
 }
 
 /// A type without its digits, as messages about literals name it.

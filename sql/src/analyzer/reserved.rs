@@ -24,6 +24,10 @@
 /// Common beginning of the reserved names.
 pub const PREFIX: &str = "tidemill_";
 
+/// `AS_VALUE(x)`: `x`, as a column of the value rather than of the key. It is part of the language: no
+/// plan calls it, and no lookup has to know it, unless to describe it.
+pub const AS_VALUE: &str = "AS_VALUE";
+
 /// Whether a function name is reserved for plans, in any case.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
@@ -86,6 +90,7 @@ pub const DECIMAL_MODULO: &str = "tidemill_decimal_modulo";
 /// - DECIMAL → DOUBLE: the nearest DOUBLE.
 /// - STRING → BOOLEAN: `true`, `yes`, `t`, `y` and their beginnings, in any case, are true; everything
 ///   else is false. STRING → INTEGER, BIGINT, DOUBLE, DECIMAL: blanks around the number are dropped.
+/// - ARRAY, MAP, STRUCT → STRING: `[1, 3]`, `{a=1, b=2}`, `Struct{F0=1,F1=3}`, NULLs as `null`.
 /// - DATE, TIME, TIMESTAMP → STRING: `yyyy-MM-dd`, `HH:mm:ss[.SSS]`, `yyyy-MM-dd'T'HH:mm:ss.SSS`.
 /// - STRING → DATE, TIME, TIMESTAMP: the same forms; a timestamp may lack its end (`2020-01`,
 ///   `2020-01-01T10`) and may end with a zone offset.
@@ -137,7 +142,8 @@ pub const ARRAY: &str = "tidemill_array";
 /// `tidemill_map(key, value, key, value, …)`: one or more pairs; keys are STRINGs, or of another type
 /// that they all share, values share a type V. The result is MAP<K, V>.
 ///
-/// Of equal keys the last one wins. A NULL key fails the row; the result is otherwise never NULL.
+/// Of equal keys the last one wins. A NULL key is the STRING `null`, and fails where keys are no
+/// STRINGs; the result is otherwise never NULL.
 pub const MAP: &str = "tidemill_map";
 
 /// `tidemill_struct(name, value, name, value, …)`: pairs of a literal STRING and any value; may be

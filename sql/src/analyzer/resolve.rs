@@ -1,14 +1,17 @@
 //! From sqlparser's tree to [`Expression`]s: names are looked up, spellings become one.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, Expr as Ast, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Ident, ObjectName, Spanned, Subscript, UnaryOperator, Value, ValueWithSpan,
+    visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Arithmetic, Comparison, Expression, Literal, Logical, Node};
-use crate::analyzer::reserved;
+use crate::analyzer::reserved::{self, AS_VALUE};
 use crate::analyzer::scope::Scope;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::Lookup;
@@ -28,6 +31,25 @@ pub struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// Refuses names before a point that are no sources, wherever they stand in `ast`.
+    ///
+    /// # Errors
+    /// There is such a name.
+    pub fn check_qualifiers(&self, ast: &Ast) -> Result<(), SqlError> {
+        let mut unknown = None;
+        let _ = visit_expressions(ast, |part| {
+            if let Ast::CompoundIdentifier(idents) = part
+                && let [.., source, _] = idents.as_slice()
+                && let Err(error) = self.scope.resolve_source(&Name::from(source))
+            {
+                unknown = Some(error);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        unknown.map_or(Ok(()), Err)
+    }
+
     /// The expression that `ast` means.
     ///
     /// # Errors
@@ -205,7 +227,13 @@ impl Resolver<'_> {
     }
 
     fn accesses(&self, root: &Ast, chain: &[AccessExpr], whole: &Ast) -> Result<Expression, SqlError> {
-        let mut value = self.resolve(root)?;
+        let (mut value, chain) = match (root, chain) {
+            // `source.column[1]`
+            (Ast::Identifier(source), [AccessExpr::Dot(Ast::Identifier(column)), rest @ ..]) => {
+                (self.column(Some(source), column)?, rest)
+            }
+            _ => (self.resolve(root)?, chain),
+        };
         for access in chain {
             let node = match access {
                 AccessExpr::Subscript(Subscript::Index { index }) => {
@@ -238,7 +266,10 @@ impl Resolver<'_> {
         if !plain {
             return Err(unsupported(whole));
         }
-        if reserved::is_reserved(&name) {
+        let known = || {
+            self.lookup.scalar_function(&name).is_some() || self.lookup.aggregate_function(&name).is_some()
+        };
+        if reserved::is_reserved(&name) || !(NOT_LOOKED_UP.contains(&name.as_str()) || known()) {
             return Err(unknown_function(&name, self.lookup).at(whole.span()));
         }
         match name.as_str() {
@@ -282,6 +313,9 @@ impl Resolver<'_> {
         Ok(Node::Struct(fields))
     }
 }
+
+/// Functions that are part of the language.
+const NOT_LOOKED_UP: [&str; 3] = [AS_VALUE, "MAP", "STRUCT"];
 
 /// A type with every custom type in it looked up.
 ///

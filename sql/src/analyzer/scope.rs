@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use datafusion_common::{Column, TableReference};
 use datafusion_expr::Expr;
-use sqlparser::tokenizer::Span;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{ColumnReference, Expression, Node, WindowBound};
@@ -220,7 +219,7 @@ impl Scope {
             .filter(|candidate| source.is_none_or(|source| candidate.alias == source.value))
             .flat_map(|candidate| candidate.columns.iter().map(|(column, _)| column.as_str()));
         SqlError::new(SqlErrorKind::UnknownColumn, message)
-            .at(name.span)
+            .at(source.map_or(name.span, |source| source.span))
             .with_suggestion(&name.value, candidates)
     }
 
@@ -239,10 +238,4 @@ impl ColumnReference {
     pub fn to_expr(&self) -> Expr {
         Expr::Column(Column::new(Some(TableReference::bare(self.source.as_str())), self.name.as_str()))
     }
-}
-
-/// Where a name was written that is not written anywhere.
-#[must_use]
-pub fn nowhere() -> Span {
-    Span::empty()
 }

@@ -19,7 +19,11 @@ pub fn parse_timestamp(text: &str) -> Option<i64> {
         None => (text, ""),
     };
     let (time, zone) = split_zone(time_and_zone);
-    let moment = date_of(date)?.and_time(time_of(time)?);
+    let date = date_of(date)?;
+    let moment = match is_end_of_day(time) {
+        true => date.succ_opt()?.and_time(NaiveTime::default()),
+        false => date.and_time(time_of(time)?),
+    };
     let offset = Duration::seconds(offset_seconds(zone)?);
     moment.checked_sub_signed(offset).map(|moment| moment.and_utc().timestamp_millis())
 }
@@ -81,6 +85,11 @@ fn time_of(text: &str) -> Option<NaiveTime> {
     NaiveTime::from_hms_nano_opt(hour, minute.unwrap_or(Some(0))?, second.unwrap_or(Some(0))?, nanos)
 }
 
+/// `24`, `24:00` and so on: midnight at the end of the day.
+fn is_end_of_day(time: &str) -> bool {
+    time.strip_prefix("24").is_some_and(|rest| rest.bytes().all(|byte| matches!(byte, b':' | b'.' | b'0')))
+}
+
 fn offset_seconds(zone: &str) -> Option<i64> {
     let (sign, digits) = match zone.as_bytes().first() {
         None => return Some(0),
@@ -124,6 +133,7 @@ mod tests {
             ("1970-01-01T02:00:00.5+02:00", 500),
             ("1970-01-01T00:00:00Z", 0),
             ("1969-12-31T23:59:59.999-0000", -1),
+            ("1969-12-31T24", 0),
         ] {
             assert_eq!(parse_timestamp(text), Some(millis), "{text}");
         }

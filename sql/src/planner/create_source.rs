@@ -40,8 +40,7 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
     if kind == SourceKind::Table && !has_key && !infers_columns(&key_format.name) {
         return Err(SqlError::invalid("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
             .at(statement.name.span)
-            .with_hint("Use a partial schema to define the primary key and still load the value columns \
-                        from the Schema Registry, for example:\n\tCREATE TABLE T (ID INT PRIMARY KEY) WITH (...);"));
+            .with_hint("write PRIMARY KEY behind the column that identifies a row"));
     }
     let topic = properties.topic()?.ok_or_else(|| {
         SqlError::new(

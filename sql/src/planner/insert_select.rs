@@ -91,7 +91,7 @@ fn fit(query: QueryPlan, target: &Source, lookup: &dyn Lookup) -> Result<QueryPl
         let found_type = SqlType::from_arrow(&found.data_type)?;
         let wanted_type = SqlType::from_arrow(&wanted.data_type)?;
         let same_place = found.name == wanted.name && found.role == wanted.role;
-        if !fits || !same_place || !(found_type == wanted_type || is_lossless(&found_type, &wanted_type)) {
+        if !fits || !same_place || !widens(&found_type, &wanted_type) {
             return Err(incompatible(&result, &key_first(&target.columns))?);
         }
         converts |= found_type != wanted_type;
@@ -107,6 +107,18 @@ fn fit(query: QueryPlan, target: &Source, lookup: &dyn Lookup) -> Result<QueryPl
     let projection = Projection::try_new(exprs, Arc::new(query.plan))
         .map_err(|error| SqlError::internal(format!("the plan is not consistent: {error}")))?;
     Ok(QueryPlan { plan: LogicalPlan::Projection(projection), ..query })
+}
+
+/// Whether a value becomes one of another type by itself: the same, or a wider number. Whether a whole
+/// number has few enough digits for a DECIMAL is seen when it is written.
+fn widens(found: &SqlType, wanted: &SqlType) -> bool {
+    found == wanted
+        || is_lossless(found, wanted)
+        || matches!(
+            (found, wanted),
+            (SqlType::Integer | SqlType::Bigint, SqlType::Decimal { .. })
+                | (SqlType::Decimal { .. }, SqlType::Double)
+        )
 }
 
 fn key_first(columns: &[SourceColumn]) -> Vec<SourceColumn> {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use datafusion_common::ScalarValue;
-use datafusion_expr::Expr;
+use datafusion_expr::{Expr, lit};
 
 use super::insert_select::has_headers;
 use crate::analyzer::cast::{convert, is_supported, null};
 use crate::analyzer::clause::Clause;
-use crate::analyzer::coercion::{boolean, widest_number};
+use crate::analyzer::coercion::widest_number;
 use crate::analyzer::expression::{Expression, Literal, Node};
 use crate::analyzer::lower::{Lowering, type_text};
 use crate::analyzer::resolve::Resolver;
 use crate::analyzer::scope::Scope;
-use crate::analyzer::time_text;
+use crate::analyzer::text_value::value_of_text;
+use crate::analyzer::time_text::parse_timestamp;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{ColumnRole, Lookup, Source, SourceKind};
 use crate::parser::ast::InsertValues;
@@ -39,9 +39,6 @@ pub struct PlannedRow {
     /// The record's timestamp in milliseconds since the epoch, a BIGINT; `None` for the time of the
     /// statement.
     pub rowtime: Option<Expr>,
-    /// Whether the record's value is NULL: no column of the value was given, so that in a table the
-    /// row is deleted.
-    pub tombstone: bool,
 }
 
 /// Plans INSERT INTO … VALUES.
@@ -105,9 +102,12 @@ fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError
 }
 
 fn given_columns(statement: &InsertValues, target: &Source) -> Result<Vec<(Place, Name)>, SqlError> {
-    let all = || target.columns.iter().map(|column| Name::stored(column.name.clone()));
-    let names: Vec<Name> =
-        if statement.columns.is_empty() { all().collect() } else { statement.columns.clone() };
+    // Without a list the key's columns come first, wherever they were declared.
+    let all = || {
+        let others = target.columns.iter().filter(|column| column.role != ColumnRole::Key);
+        target.key_columns().chain(others).map(|column| Name::stored(column.name.clone())).collect()
+    };
+    let names: Vec<Name> = if statement.columns.is_empty() { all() } else { statement.columns.clone() };
     let mut places: Vec<(Place, Name)> = Vec::with_capacity(names.len());
     for name in names {
         let place = place(&name, target).map_err(|error| error.or_at(name.span))?;
@@ -195,19 +195,20 @@ fn plan_row(
     let lowering = Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[] };
     let mut values: Vec<Option<Expr>> = vec![None; target.columns.len()];
     let mut rowtime = None;
-    let mut given_value = false;
     for (ast, (place, name)) in row.iter().zip(columns) {
         let expression = resolver.resolve(ast)?;
         let target_type = match place {
             Place::Column(index) => SqlType::from_arrow(&target.columns[*index].data_type)?,
             Place::Rowtime => SqlType::Bigint,
         };
-        let value = assign(&expression, &target_type, name, &lowering)
-            .map_err(|error| error.or_at(expression.span))?;
+        let value = match (place, rowtime_of_text(&expression)) {
+            (Place::Rowtime, Some(value)) => value,
+            _ => assign(&expression, &target_type, name, &lowering)
+                .map_err(|error| error.or_at(expression.span))?,
+        };
         match place {
             Place::Rowtime => rowtime = Some(value),
             Place::Column(index) => {
-                given_value |= target.columns[*index].role == ColumnRole::Value;
                 if target.kind == SourceKind::Table
                     && target.columns[*index].role == ColumnRole::Key
                     && is_null(&value)
@@ -231,8 +232,15 @@ fn plan_row(
             None => null(&SqlType::from_arrow(&column.data_type)?),
         })
         .collect::<Result<Vec<_>, SqlError>>()?;
-    let has_value = target.value_columns().next().is_some();
-    Ok(PlannedRow { values, rowtime, tombstone: has_value && !given_value })
+    Ok(PlannedRow { values, rowtime })
+}
+
+/// The record's timestamp may be written as text.
+fn rowtime_of_text(expression: &Expression) -> Option<Expr> {
+    match &expression.node {
+        Node::Literal(Literal::String(text)) => parse_timestamp(text).map(lit),
+        _ => None,
+    }
 }
 
 /// The value in the type of its column. Text that is written out is read as that type; numbers may
@@ -245,7 +253,14 @@ fn assign(
 ) -> Result<Expr, SqlError> {
     let typed = lowering.lower(expression)?;
     if let (Node::Literal(Literal::String(text)), false) = (&expression.node, *target == SqlType::String) {
-        return text_value(text, target, expression, lowering);
+        return value_of_text(text, target).map(|value| Expr::Literal(value, None)).ok_or_else(|| {
+            let message = format!("invalid input syntax for type {target}: \"{text}\".");
+            let error = SqlError::new(SqlErrorKind::InvalidLiteral, message);
+            match target {
+                SqlType::Bytes => error.with_hint("BYTES are written as base64 text"),
+                _ => error,
+            }
+        });
     }
     let Some(found) = &typed.data_type else {
         return null(target);
@@ -294,70 +309,6 @@ fn is_nested_fit(found: &SqlType, target: &SqlType) -> bool {
     }
 }
 
-fn text_value(
-    text: &str,
-    target: &SqlType,
-    expression: &Expression,
-    lowering: &Lowering<'_>,
-) -> Result<Expr, SqlError> {
-    let literal = |value: ScalarValue| Ok(Expr::Literal(value, None));
-    let unreadable = || {
-        let message = format!("invalid input syntax for type {target}: \"{text}\".");
-        SqlError::new(SqlErrorKind::InvalidLiteral, message).at(expression.span)
-    };
-    match target {
-        SqlType::Boolean => {
-            boolean(text).ok_or_else(unreadable).and_then(|value| literal(ScalarValue::Boolean(Some(value))))
-        }
-        SqlType::Date => time_text::parse_date(text)
-            .ok_or_else(unreadable)
-            .and_then(|days| literal(ScalarValue::Date32(Some(days)))),
-        SqlType::Time => time_text::parse_time(text)
-            .ok_or_else(unreadable)
-            .and_then(|millis| literal(ScalarValue::Time32Millisecond(Some(millis)))),
-        SqlType::Timestamp => time_text::parse_timestamp(text)
-            .ok_or_else(unreadable)
-            .and_then(|millis| literal(ScalarValue::TimestampMillisecond(Some(millis), None))),
-        SqlType::Bytes => {
-            let bytes =
-                base64(text).ok_or_else(|| unreadable().with_hint("BYTES are written as base64 text"))?;
-            literal(ScalarValue::Binary(Some(bytes)))
-        }
-        target if target.is_numeric() => {
-            let typed = Some(SqlType::String);
-            let value = Expr::Literal(ScalarValue::Utf8(Some(text.to_owned())), None);
-            crate::analyzer::resolve::number(text.trim(), expression.span).map_err(|_| unreadable())?;
-            convert(value, typed.as_ref(), target, lowering.lookup)
-        }
-        _ => Err(unreadable()),
-    }
-}
-
 fn is_null(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(value, _) if value.is_null())
-}
-
-/// The bytes that base64 text stands for, with or without padding.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let mut buffer: u32 = 0;
-    let mut bits = 0;
-    for character in text.bytes() {
-        let value = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        buffer = (buffer << 6) | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from((buffer >> bits) & 0xff).ok()?);
-        }
-    }
-    (text.len() % 4 != 1).then_some(bytes)
 }

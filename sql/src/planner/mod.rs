@@ -53,7 +53,9 @@ pub fn plan_query(
     purpose: &Purpose,
 ) -> Result<QueryPlan, SqlError> {
     match &select.body {
-        SelectBody::Ksql(body) => query::plan(body, select, lookup, purpose),
+        SelectBody::Ksql(body) => {
+            query::plan(body, select, lookup, purpose).map_err(|error| error.or_at(select.span))
+        }
         SelectBody::General(_) => Err(general_query(select.span)),
     }
 }

@@ -73,7 +73,8 @@ impl<'a> Properties<'a> {
     pub(super) fn new(properties: &'a WithProperties, declared: bool) -> Result<Properties<'a>, SqlError> {
         for property in &properties.entries {
             let name = property.name.as_str();
-            if !COMMON.contains(&name) && !(declared && OF_DECLARED.contains(&name)) {
+            let known = COMMON.contains(&name) || (declared && OF_DECLARED.contains(&name));
+            if !known {
                 let known = COMMON.into_iter().chain(OF_DECLARED.into_iter().filter(|_| declared));
                 let message = format!("Invalid config variable(s) in the WITH clause: {name}");
                 return Err(SqlError::new(SqlErrorKind::InvalidProperty, message)

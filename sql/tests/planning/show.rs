@@ -64,9 +64,6 @@ pub(crate) fn rows(rows: &PlannedRows) -> String {
         if let Some(rowtime) = &row.rowtime {
             let _ = write!(text, " at {rowtime}");
         }
-        if row.tombstone {
-            text.push_str(" tombstone");
-        }
     }
     text
 }

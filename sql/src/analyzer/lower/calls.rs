@@ -6,17 +6,15 @@ use arrow_schema::{DataType, Field, FieldRef};
 use datafusion_common::{DataFusionError, ScalarValue};
 use datafusion_expr::expr::Cast;
 use datafusion_expr::type_coercion::functions::fields_with_udf;
-use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF};
+use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF, TypeSignature};
 
 use super::{Lowering, Typed, type_text};
 use crate::analyzer::cast::{call, convert, null};
 use crate::analyzer::expression::Expression;
+use crate::analyzer::reserved::AS_VALUE;
 use crate::analyzer::resolve::unknown_function;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::type_system::SqlType;
-
-/// The function that gives its argument back, as a column of the value rather than of the key.
-const AS_VALUE: &str = "AS_VALUE";
 
 impl Lowering<'_> {
     pub(super) fn call(
@@ -43,8 +41,8 @@ impl Lowering<'_> {
             .enumerate()
             .map(|(index, typed)| argument_field(index, typed))
             .collect::<Result<Vec<_>, SqlError>>()?;
-        let coerced = fields_with_udf(&fields, function.as_ref())
-            .map_err(|error| no_such_signature(&function, name, &typed, &error))?;
+        let coerced =
+            coerce(&fields, &function).map_err(|error| no_such_signature(&function, name, &typed, &error))?;
         let arguments = typed
             .iter()
             .zip(&coerced)
@@ -86,6 +84,19 @@ impl Lowering<'_> {
         // Functions that come with DataFusion may want another Arrow form of the same SQL type.
         Ok(if canonical == *wanted { expr } else { Expr::Cast(Cast::new(Box::new(expr), wanted.clone())) })
     }
+}
+
+/// The arguments' fields as the function wants them.
+fn coerce(fields: &[FieldRef], function: &ScalarUDF) -> Result<Vec<FieldRef>, DataFusionError> {
+    if function.signature().type_signature != TypeSignature::UserDefined {
+        return fields_with_udf(fields, function);
+    }
+    // Asked directly, so that its own words are not wrapped in others.
+    let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
+    let coerced = function.coerce_types(&types)?;
+    let typed =
+        |(field, data_type): (&FieldRef, DataType)| Arc::new(Field::new(field.name(), data_type, true));
+    Ok(fields.iter().zip(coerced).map(typed).collect())
 }
 
 fn argument_field(index: usize, typed: &Typed) -> Result<FieldRef, SqlError> {

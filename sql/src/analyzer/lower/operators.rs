@@ -1,6 +1,5 @@
 //! Arithmetic, comparison, CASE.
 
-use datafusion_common::ScalarValue;
 use datafusion_expr::expr::{BinaryExpr, Case};
 use datafusion_expr::{Expr, Operator, lit};
 
@@ -10,6 +9,7 @@ use crate::analyzer::coercion::{common_type, widest_number};
 use crate::analyzer::decimal::{self, Digits};
 use crate::analyzer::expression::{Arithmetic, Comparison, Expression, Literal, Node};
 use crate::analyzer::scope::is_time_column;
+use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::{reserved, time_text};
 use crate::error::{SqlError, SqlErrorKind};
 use crate::type_system::SqlType;
@@ -218,16 +218,10 @@ impl Lowering<'_> {
 
     /// Text that is written out is read now, so that a mistake in it is seen now.
     fn comparand(&self, expression: &Expression, typed: Typed, target: &SqlType) -> Result<Typed, SqlError> {
-        if let Node::Literal(Literal::String(text)) = &expression.node {
-            let value = match target {
-                SqlType::Date => time_text::parse_date(text).map(|days| ScalarValue::Date32(Some(days))),
-                SqlType::Time => {
-                    time_text::parse_time(text).map(|millis| ScalarValue::Time32Millisecond(Some(millis)))
-                }
-                SqlType::Timestamp => time_text::parse_timestamp(text)
-                    .map(|millis| ScalarValue::TimestampMillisecond(Some(millis), None)),
-                _ => return Ok(typed),
-            };
+        if let (Node::Literal(Literal::String(text)), Some(SqlType::String)) =
+            (&expression.node, &typed.data_type)
+        {
+            let value = value_of_text(text, target);
             let value = value.ok_or_else(|| not_a_time(text, target).at(expression.span))?;
             return Ok(Typed::new(Expr::Literal(value, None), target.clone()));
         }

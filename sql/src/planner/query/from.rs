@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlparser::tokenizer::Span;
 
-use super::joins::{JoinStep, plan_step};
+use super::joins::{Criterion, JoinStep, plan_step};
 use crate::analyzer::expression::Expression;
 use crate::analyzer::scope::{Scope, ScopeSource};
 use crate::error::{SqlError, SqlErrorKind};
@@ -42,9 +42,13 @@ impl FromClause {
         let kind = scope.sources[0].source.kind;
         let window = scope.sources[0].source.window;
         let mut from = FromClause { scope, joins: Vec::new(), kind, window };
-        for (index, join) in joins.iter().enumerate() {
-            let step = plan_step(&from, index + 1, join, lookup)?;
-            from.kind = step.result_kind(from.kind);
+        let criteria = joins
+            .iter()
+            .enumerate()
+            .map(|(index, join)| Criterion::new(&from, index + 1, join, lookup))
+            .collect::<Result<Vec<_>, SqlError>>()?;
+        for (index, (join, criterion)) in joins.iter().zip(criteria).enumerate() {
+            let step = plan_step(&from, index + 1, join, criterion)?;
             from.joins.push(step);
         }
         Ok(from)

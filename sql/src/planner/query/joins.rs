@@ -30,14 +30,8 @@ pub(super) struct JoinStep {
     pub(super) key_columns: Vec<Expression>,
 }
 
-impl JoinStep {
-    /// What the joined rows are, if those before are of `left`.
-    pub(super) fn result_kind(&self, left: SourceKind) -> SourceKind {
-        left
-    }
-}
-
-/// Reads the join of the source at `index` of the scope to those before it.
+/// Says what the join of the source at `index` of the scope to those before it is. What is joined has
+/// the kind of the first source: a stream stays a stream, and a table is only joined to tables.
 ///
 /// # Errors
 /// The join is not allowed; says why.
@@ -45,9 +39,8 @@ pub(super) fn plan_step(
     from: &FromClause,
     index: usize,
     join: &Join,
-    lookup: &dyn Lookup,
+    criterion: Criterion,
 ) -> Result<JoinStep, SqlError> {
-    let criterion = Criterion::new(from, index, join, lookup)?;
     let right = &from.scope.sources[index];
     let left_kind = from.kind;
     let right_kind = right.source.kind;
@@ -99,7 +92,7 @@ pub(super) fn plan_step(
 }
 
 /// `left = right`, where right is over the source that joins.
-struct Criterion {
+pub(super) struct Criterion {
     left: Expression,
     right: Expression,
     key_type: SqlType,
@@ -109,9 +102,20 @@ struct Criterion {
 }
 
 impl Criterion {
-    fn new(from: &FromClause, index: usize, join: &Join, lookup: &dyn Lookup) -> Result<Criterion, SqlError> {
+    /// Reads ON.
+    ///
+    /// # Errors
+    /// It is no comparison of two sources for equality.
+    pub(super) fn new(
+        from: &FromClause,
+        index: usize,
+        join: &Join,
+        lookup: &dyn Lookup,
+    ) -> Result<Criterion, SqlError> {
         let scope = Scope { join_key: None, ..from.scope.clone() };
-        let on = Resolver { scope: &scope, clause: Clause::JoinOn, lookup }.resolve(&join.on)?;
+        let resolver = Resolver { scope: &scope, clause: Clause::JoinOn, lookup };
+        resolver.check_qualifiers(&join.on)?;
+        let on = resolver.resolve(&join.on)?;
         let refuse = |message: String| Err(SqlError::unsupported(message).at(on.span));
         let (first, second) = match &on.node {
             Node::Comparison { operator: Comparison::Equal, left, right } => (left, right),

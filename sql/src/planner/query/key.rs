@@ -99,7 +99,7 @@ pub(super) fn key_positions(
         KeyRule::Join(step) => {
             let candidates = wanted(rule, from);
             let Some(key) = candidates.iter().find(|key| !find(key).is_empty()) else {
-                let shown: Vec<String> = candidates.iter().map(|key| key_text(key)).collect();
+                let shown: Vec<String> = candidates.iter().map(key_text).collect();
                 let synthetic = step.key_columns.is_empty().then_some(shown.as_slice());
                 return Err(missing_key(sink, "join expression", &shown, "or", synthetic));
             };

@@ -20,7 +20,9 @@ use crate::analyzer::resolve::Resolver;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{Lookup, SourceKind, WindowKind};
 use crate::parser::ast::{self, KsqlSelect, SelectItem, SelectStatement};
+use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
+use crate::plan::source::{ROWOFFSET, ROWPARTITION};
 use crate::plan::{Emit, QueryPlan};
 use crate::planner::Purpose;
 use crate::type_system::SqlType;
@@ -36,7 +38,7 @@ pub(in crate::planner) fn plan(
     purpose: &Purpose,
 ) -> Result<QueryPlan, SqlError> {
     if *purpose == Purpose::Pull {
-        check_pull(body)?;
+        check_pull(body, select, lookup)?;
     }
     check_reserved_names(&body.projection, purpose)?;
     let mut from = FromClause::new(&body.from, lookup)?;
@@ -78,6 +80,9 @@ impl<'a> Select<'a> {
         let groups = clause_on_input(&body.group_by, Clause::GroupBy, body, &resolver)?;
         check_distinct_groups(&groups)?;
         let having = body.having.as_ref().map(|ast| resolver(Clause::Having).resolve(ast)).transpose()?;
+        if *purpose == Purpose::Pull {
+            check_pull_columns(&columns, filter.as_ref())?;
+        }
         if let Some(filter) = &filter
             && let Some(call) = first_call(filter, lookup)
         {
@@ -399,7 +404,16 @@ fn check_value_formats(from: &FromClause, aggregates: bool) -> Result<(), SqlErr
 }
 
 /// What ksqlDB's one-shot queries cannot do.
-fn check_pull(body: &KsqlSelect) -> Result<(), SqlError> {
+fn check_pull(body: &KsqlSelect, select: &SelectStatement, lookup: &dyn Lookup) -> Result<(), SqlError> {
+    let limit_enabled = lookup.property("ksql.query.pull.limit.clause.enabled");
+    if select.limit.is_some() && limit_enabled.as_deref() == Some("false") {
+        return Err(SqlError::unsupported(
+            "LIMIT clause in pull queries is currently disabled. You can enable them by setting \
+             ksql.query.pull.limit.clause.enabled=true. See https://cnfl.io/queries for more info.\nAdd EMIT \
+             CHANGES if you intended to issue a push query.",
+        )
+        .at(select.span));
+    }
     let clause = if matches!(body.from, ast::Relation::Join(_)) {
         "JOIN"
     } else if body.window.is_some() {
@@ -418,6 +432,27 @@ fn check_pull(body: &KsqlSelect) -> Result<(), SqlError> {
          CHANGES if you intended to issue a push query."
     ))
     .at(body.from.span()))
+}
+
+/// Partition and offset belong to a record; what is there now has none.
+fn check_pull_columns(columns: &[ResultColumn], filter: Option<&Expression>) -> Result<(), SqlError> {
+    let select: Vec<&Expression> = columns.iter().map(|column| &column.expression).collect();
+    for (clause, expressions) in [(Clause::Select, select), (Clause::Where, filter.into_iter().collect())] {
+        let mut names: Vec<String> = Vec::new();
+        for column in expressions.iter().flat_map(|expression| expression.columns()) {
+            let name = quoted_name(&column.name);
+            if [ROWPARTITION, ROWOFFSET].contains(&column.name.as_str()) && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if !names.is_empty() {
+            return Err(SqlError::unsupported(format!(
+                "Pull queries don't support the following columns in {clause} clauses: {}",
+                names.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn key_first(columns: Vec<(Typed, String)>, key_positions: &[usize]) -> Vec<(Typed, String)> {
