@@ -126,8 +126,9 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_digits_behind_the_point_go_first() {
-        assert_eq!(multiply(digits(38, 0), digits(38, 0)), digits(38, 0));
-        assert_eq!(divide(digits(33, 16), digits(33, 16)), digits(38, 6));
-        assert_eq!(multiply(digits(20, 10), digits(20, 10)), digits(38, 17));
+        assert_eq!(multiply(digits(76, 0), digits(76, 0)), digits(76, 0));
+        assert_eq!(multiply(digits(40, 20), digits(40, 20)), digits(76, 35));
+        assert_eq!(divide(digits(33, 16), digits(33, 16)), digits(76, 43));
+        assert_eq!(divide(digits(76, 2), digits(76, 2)), digits(76, 6));
     }
 }

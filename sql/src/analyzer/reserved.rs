@@ -13,6 +13,7 @@
 //! - *Fails* means: that row gives NULL and is counted and reported to the processing log with the
 //!   reason. No row makes the whole batch fail.
 //! - All are immutable: the same arguments give the same result.
+//! - DECIMAL is Decimal128 up to 38 digits and Decimal256 beyond; the two may meet in one call.
 //! - A *type argument* is a literal NULL of the type that is meant; only its type matters.
 //!
 //! What is *not* here is Arrow's, because it means the same: `+`, `-` and `*` of INTEGER, BIGINT

@@ -17,7 +17,7 @@ use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::Lookup;
 use crate::parser::expression::{field_access, interval_unit};
 use crate::parser::identifier::{Name, stored_name};
-use crate::type_system::{MAX_DECIMAL_PRECISION, SqlType};
+use crate::type_system::SqlType;
 
 /// Resolves the expressions of one clause.
 #[derive(Clone, Copy)]
@@ -314,6 +314,9 @@ impl Resolver<'_> {
     }
 }
 
+/// Digits of a written DECIMAL: what 128 bits hold.
+const MAX_LITERAL_DIGITS: u8 = 38;
+
 /// Functions that are part of the language.
 const NOT_LOOKED_UP: [&str; 3] = [AS_VALUE, "MAP", "STRUCT"];
 
@@ -404,7 +407,7 @@ pub fn number(text: &str, span: Span) -> Result<Literal, SqlError> {
     if let Some((whole, fraction)) = text.split_once('.') {
         return decimal(whole, fraction).ok_or_else(|| {
             invalid(format!("Invalid numeric literal: {text}")).with_hint(format!(
-                "a DECIMAL has at most {MAX_DECIMAL_PRECISION} digits; write an exponent for a DOUBLE"
+                "at most {MAX_LITERAL_DIGITS} digits can be written; CAST text to DECIMAL for more"
             ))
         });
     }
@@ -420,7 +423,7 @@ fn decimal(whole: &str, fraction: &str) -> Option<Literal> {
     let scale = u8::try_from(fraction.len()).ok()?;
     let digits = unscaled.unsigned_abs().to_string();
     let precision = u8::try_from(digits.len()).ok()?.max(scale);
-    (precision <= MAX_DECIMAL_PRECISION).then_some(Literal::Decimal { unscaled, precision, scale })
+    (precision <= MAX_LITERAL_DIGITS).then_some(Literal::Decimal { unscaled, precision, scale })
 }
 
 fn unsupported(ast: &Ast) -> SqlError {

@@ -1,5 +1,6 @@
 //! The value that written text is, where a value of another type is wanted.
 
+use arrow_schema::DECIMAL128_MAX_PRECISION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use datafusion_common::ScalarValue;
@@ -54,15 +55,10 @@ fn numeric(literal: &Literal, target: &SqlType) -> Option<ScalarValue> {
         SqlType::Double => {
             decimal_text(unscaled, scale).parse().ok().map(|value| ScalarValue::Float64(Some(value)))
         }
-        SqlType::Decimal { precision, scale: wanted } => {
-            let missing = u32::from(wanted.checked_sub(scale)?);
-            let unscaled = unscaled.checked_mul(10_i128.checked_pow(missing)?)?;
-            let bound = 10_i128.checked_pow(u32::from(*precision))?;
-            (unscaled.unsigned_abs() < bound.unsigned_abs()).then_some(ScalarValue::Decimal128(
-                Some(unscaled),
-                *precision,
-                wanted.cast_signed(),
-            ))
+        SqlType::Decimal { scale: wanted, .. } if *wanted >= scale => {
+            ScalarValue::Decimal128(Some(unscaled), DECIMAL128_MAX_PRECISION, scale.cast_signed())
+                .cast_to(&target.to_arrow().ok()?)
+                .ok()
         }
         _ => None,
     }

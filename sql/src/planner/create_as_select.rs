@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::create_source::{check_name_free, kind_word, timestamp_column};
 use super::properties::{Part, Properties};
-use super::topic::TopicOptions;
 use super::{Purpose, formats, plan_query};
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{ColumnRole, FormatSpec, Lookup, Source, SourceColumn, SourceKind};
@@ -18,8 +17,10 @@ pub struct PlannedCreate {
     pub query: QueryPlan,
     /// The source.
     pub sink: Source,
-    /// What its topic has to be, if it does not exist yet.
-    pub topic: TopicOptions,
+    /// REPLICAS, where written out.
+    pub replicas: Option<i16>,
+    /// RETENTION_MS, where written out: how long the topic's records stay; negative for ever.
+    pub retention_ms: Option<i64>,
 }
 
 /// Plans CREATE [OR REPLACE] STREAM | TABLE … AS SELECT.
@@ -66,11 +67,10 @@ pub fn plan_create_as_select(
         Some(topic) => topic,
         None => format!("{}{name}", lookup.property("ksql.output.topic.name.prefix").unwrap_or_default()),
     };
-    let topic = TopicOptions::new(&properties)?;
     let configured = lookup.property("ksql.sink.partitions").and_then(|count| count.parse().ok());
     let partitions = lookup
         .topic_partitions(&topic_name)
-        .or(topic.partitions)
+        .or(properties.partitions()?)
         .or(configured)
         .unwrap_or(leading.partitions);
     let sink = Source {
@@ -85,7 +85,12 @@ pub fn plan_create_as_select(
         timestamp,
         read_only: false,
     };
-    Ok(PlannedCreate { query, sink, topic })
+    Ok(PlannedCreate {
+        query,
+        sink,
+        replicas: properties.replicas()?,
+        retention_ms: properties.retention_ms()?,
+    })
 }
 
 /// The columns of a stored result.

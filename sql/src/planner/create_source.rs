@@ -4,7 +4,6 @@ use sqlparser::tokenizer::Span;
 
 use super::formats::infers_columns;
 use super::properties::{Part, Properties, declared_format};
-use super::topic::{TopicOptions, declared_partitions};
 use crate::analyzer::resolve::resolve_custom_types;
 use crate::analyzer::scope::is_pseudo_column;
 use crate::error::{SqlError, SqlErrorKind};
@@ -13,13 +12,20 @@ use crate::parser::ast::{self, ColumnDef, CreateSource};
 use crate::parser::identifier::quoted_name;
 use crate::type_system::{SqlType, StructField};
 
+/// Partitions of a topic that nobody said anything about, as in Kafka.
+const DEFAULT_PARTITIONS: u32 = 1;
+
 /// A planned CREATE STREAM or TABLE.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PlannedSource {
     /// The source.
     pub source: Source,
-    /// What its topic has to be, if it does not exist yet.
-    pub topic: TopicOptions,
+    /// PARTITIONS, where written out.
+    pub partitions: Option<u32>,
+    /// REPLICAS, where written out.
+    pub replicas: Option<i16>,
+    /// RETENTION_MS, where written out: how long the topic's records stay; negative for ever.
+    pub retention_ms: Option<i64>,
 }
 
 /// Plans CREATE [OR REPLACE] [SOURCE] STREAM | TABLE with columns.
@@ -63,21 +69,26 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
         return Err(SqlError::invalid("Windowed sources require a key column.").at(statement.name.span));
     }
     let timestamp = timestamp_column(&properties, &columns)?;
-    let options = TopicOptions::new(&properties)?;
-    let partitions = declared_partitions(&options, &topic, lookup);
+    let partitions = properties.partitions()?;
+    let existing = lookup.topic_partitions(&topic);
     let source = Source {
         name: name.clone(),
         kind,
         columns,
         topic,
-        partitions,
+        partitions: existing.or(partitions).unwrap_or(DEFAULT_PARTITIONS),
         key_format,
         value_format,
         window,
         timestamp,
         read_only: statement.read_only,
     };
-    Ok(PlannedSource { source, topic: options })
+    Ok(PlannedSource {
+        source,
+        partitions,
+        replicas: properties.replicas()?,
+        retention_ms: properties.retention_ms()?,
+    })
 }
 
 /// `stream` or `table`.

@@ -21,56 +21,41 @@ use crate::parser::identifier::{Name, quoted_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
 use crate::type_system::SqlType;
 
-/// A planned INSERT INTO … VALUES.
-#[derive(Clone, Debug)]
-pub struct PlannedRows {
-    /// The stream or table.
-    pub target: Arc<Source>,
-    /// The rows, in order.
-    pub rows: Vec<PlannedRow>,
-}
-
 /// One row of an INSERT.
 #[derive(Clone, Debug)]
 pub struct PlannedRow {
-    /// A value for each column of the target, in the target's order and of its type; typed NULLs
-    /// where the statement gives none. They refer to no columns.
+    /// A value for each column of the source's key and value, in the source's order and of its type;
+    /// typed NULLs where the statement gives none. They refer to no columns.
     pub values: Vec<Expr>,
     /// The record's timestamp in milliseconds since the epoch, a BIGINT; `None` for the time of the
     /// statement.
-    pub rowtime: Option<Expr>,
+    pub time: Option<Expr>,
 }
 
 /// Plans INSERT INTO … VALUES.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn plan_insert_values(statement: &InsertValues, lookup: &dyn Lookup) -> Result<PlannedRows, SqlError> {
-    let target = find_target(&statement.target, lookup)?;
-    let columns = given_columns(statement, &target)?;
-    let rows = statement
-        .rows
-        .iter()
-        .map(|row| plan_row(row, &columns, &target, lookup))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(PlannedRows { target, rows })
+pub fn plan_insert_values(
+    statement: &InsertValues,
+    source: &Source,
+    lookup: &dyn Lookup,
+) -> Result<Vec<PlannedRow>, SqlError> {
+    check_writable(&statement.target, source)?;
+    let columns = given_columns(statement, source)?;
+    statement.rows.iter().map(|row| plan_row(row, &columns, source, lookup)).collect()
 }
 
-/// Where a value of a row goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Into the target's column at this position.
-    Column(usize),
-    /// Into the record's timestamp.
-    Rowtime,
-}
-
-fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
+/// The source of an INSERT INTO … VALUES.
+///
+/// # Errors
+/// There is none of that name.
+pub fn insert_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
     let lenient = || {
         let upper = name.value.to_uppercase();
         (lookup.lenient_names() && name.quoted).then(|| lookup.source(&upper)).flatten()
     };
-    let Some(target) = lookup.source(&name.value).or_else(lenient) else {
+    lookup.source(&name.value).or_else(lenient).ok_or_else(|| {
         let names = lookup.source_names();
         let mut message =
             format!("Cannot insert values into an unknown stream/table: {}", quoted_name(&name.value));
@@ -82,23 +67,35 @@ fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError
             ));
         }
         let error = SqlError::new(SqlErrorKind::UnknownSource, message).at(name.span);
-        return Err(match other_case {
+        match other_case {
             Some(_) => error,
             None => error.with_suggestion(&name.value, names.iter().map(String::as_str)),
-        });
-    };
-    if target.read_only {
-        let word = super::create_source::kind_word(target.kind);
+        }
+    })
+}
+
+/// Where a value of a row goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Into the target's column at this position.
+    Column(usize),
+    /// Into the record's timestamp.
+    Rowtime,
+}
+
+fn check_writable(name: &Name, source: &Source) -> Result<(), SqlError> {
+    if source.read_only {
+        let word = super::create_source::kind_word(source.kind);
         return Err(SqlError::invalid(format!(
             "Cannot insert values into read-only {word}: {}",
-            target.name
+            source.name
         ))
         .at(name.span));
     }
-    if target.window.is_some() {
+    if source.window.is_some() {
         return Err(SqlError::unsupported("Cannot insert values into windowed stream/table!").at(name.span));
     }
-    Ok(target)
+    Ok(())
 }
 
 fn given_columns(statement: &InsertValues, target: &Source) -> Result<Vec<(Place, Name)>, SqlError> {
@@ -194,7 +191,7 @@ fn plan_row(
     let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup };
     let lowering = Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[] };
     let mut values: Vec<Option<Expr>> = vec![None; target.columns.len()];
-    let mut rowtime = None;
+    let mut time = None;
     for (ast, (place, name)) in row.iter().zip(columns) {
         let expression = resolver.resolve(ast)?;
         let target_type = match place {
@@ -207,7 +204,7 @@ fn plan_row(
                 .map_err(|error| error.or_at(expression.span))?,
         };
         match place {
-            Place::Rowtime => rowtime = Some(value),
+            Place::Rowtime => time = Some(value),
             Place::Column(index) => {
                 if target.kind == SourceKind::Table
                     && target.columns[*index].role == ColumnRole::Key
@@ -227,12 +224,13 @@ fn plan_row(
     let values = values
         .into_iter()
         .zip(&target.columns)
+        .filter(|(_, column)| matches!(column.role, ColumnRole::Key | ColumnRole::Value))
         .map(|(value, column)| match value {
             Some(value) => Ok(value),
             None => null(&SqlType::from_arrow(&column.data_type)?),
         })
         .collect::<Result<Vec<_>, SqlError>>()?;
-    Ok(PlannedRow { values, rowtime })
+    Ok(PlannedRow { values, time })
 }
 
 /// The record's timestamp may be written as text.

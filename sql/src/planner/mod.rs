@@ -8,22 +8,25 @@ mod create_source;
 mod formats;
 mod insert_select;
 mod insert_values;
+mod parameters;
 mod properties;
 mod query;
-mod topic;
 
 pub use create_as_select::{PlannedCreate, plan_create_as_select};
 pub use create_source::{PlannedSource, plan_create_source};
-pub use insert_select::{PlannedInsert, plan_insert_select};
-pub use insert_values::{PlannedRow, PlannedRows, plan_insert_values};
-pub use topic::TopicOptions;
+pub use insert_select::plan_insert_select;
+pub use insert_values::{PlannedRow, insert_target, plan_insert_values};
+pub use parameters::{bind_parameters, parameter_types};
 
+use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;
 
+use crate::analyzer::resolve::resolve_custom_types;
 use crate::error::SqlError;
 use crate::lookup::Lookup;
 use crate::parser::ast::{SelectBody, SelectStatement};
 use crate::plan::QueryPlan;
+use crate::type_system::SqlType;
 
 /// What a query is for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +61,14 @@ pub fn plan_query(
         }
         SelectBody::General(_) => Err(general_query(select.span)),
     }
+}
+
+/// A type with its custom types looked up, as Arrow has it.
+///
+/// # Errors
+/// A custom type does not exist.
+pub fn resolve_type(data_type: &SqlType, lookup: &dyn Lookup) -> Result<DataType, SqlError> {
+    resolve_custom_types(data_type, lookup, Span::empty())?.to_arrow()
 }
 
 fn general_query(span: Span) -> SqlError {

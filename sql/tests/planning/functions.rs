@@ -11,6 +11,7 @@ use datafusion_expr::{
 use tidemill_sql::analyzer::decimal::{self, Digits};
 use tidemill_sql::analyzer::reserved;
 use tidemill_sql::lookup::AggregateFunction;
+use tidemill_sql::type_system::SqlType;
 
 type ReturnType = fn(&[DataType], &[Option<ScalarValue>]) -> Option<DataType>;
 
@@ -245,14 +246,8 @@ fn list_of_first(types: &[DataType]) -> Option<DataType> {
 }
 
 fn decimal_result(types: &[DataType], rule: fn(Digits, Digits) -> Digits) -> Option<DataType> {
-    let digits = |data_type: &DataType| match data_type {
-        DataType::Decimal128(precision, scale) => {
-            Some(Digits { precision: *precision, scale: scale.unsigned_abs() })
-        }
-        _ => None,
-    };
-    let result = rule(digits(types.first()?)?, digits(types.get(1)?)?);
-    Some(DataType::Decimal128(result.precision, result.scale.cast_signed()))
+    let digits = |data_type: &DataType| Digits::of(&SqlType::from_arrow(data_type).ok()?);
+    rule(digits(types.first()?)?, digits(types.get(1)?)?).sql_type().to_arrow().ok()
 }
 
 fn fields(data_type: &DataType) -> Option<&Fields> {

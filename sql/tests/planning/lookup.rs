@@ -10,7 +10,8 @@ use tidemill_sql::lookup::{AggregateFunction, Lookup, Source};
 use tidemill_sql::parser::ast::{Emit, SelectStatement, Statement};
 use tidemill_sql::parser::parse;
 use tidemill_sql::planner::{
-    Purpose, plan_create_as_select, plan_create_source, plan_insert_select, plan_insert_values, plan_query,
+    Purpose, insert_target, plan_create_as_select, plan_create_source, plan_insert_select,
+    plan_insert_values, plan_query,
 };
 
 use crate::functions::{aggregate_function, aggregate_names, scalar_function, scalar_names};
@@ -49,10 +50,14 @@ impl MemoryLookup {
                 Ok(shown)
             }
             Statement::InsertSelect(insert) => {
-                let planned = plan_insert_select(&insert, self)?;
-                Ok(format!("into {}\n{}", planned.target.name, show::query(&planned.query)))
+                let query = plan_insert_select(&insert, self)?;
+                Ok(format!("into {}\n{}", insert.target.value, show::query(&query)))
             }
-            Statement::InsertValues(insert) => Ok(show::rows(&plan_insert_values(&insert, self)?)),
+            Statement::InsertValues(insert) => {
+                let target = insert_target(&insert.target, self)?;
+                let rows = plan_insert_values(&insert, &target, self)?;
+                Ok(show::rows(&target, &rows))
+            }
             Statement::Query(select) => self.query(&select),
             Statement::CreateType { name, data_type, .. } => {
                 self.types.insert(name.value, data_type.to_arrow()?);

@@ -53,10 +53,8 @@ impl Lowering<'_> {
     /// # Errors
     /// Types that do not fit, functions that do not exist.
     pub fn lower(&self, expression: &Expression) -> Result<Typed, SqlError> {
-        if let Some(substitution) =
-            self.substitutions.iter().find(|substitution| substitution.expression == *expression)
-        {
-            return Ok(substitution.typed.clone());
+        if let Some(typed) = self.substitute(expression) {
+            return Ok(typed.clone());
         }
         self.lower_node(expression).map_err(|error| error.or_at(expression.span))
     }
@@ -89,8 +87,17 @@ impl Lowering<'_> {
         convert(typed.expr, typed.data_type.as_ref(), target, self.lookup)
     }
 
+    fn substitute(&self, expression: &Expression) -> Option<&Typed> {
+        let substitution =
+            self.substitutions.iter().find(|substitution| substitution.expression == *expression);
+        substitution.map(|substitution| &substitution.typed)
+    }
+
     /// The expression where NULL and false are the same.
     fn condition(&self, expression: &Expression) -> Result<Typed, SqlError> {
+        if self.substitute(expression).is_some() {
+            return self.lower(expression);
+        }
         let boolean = |expr: Expr| Typed::new(expr, SqlType::Boolean);
         match &expression.node {
             Node::Logical { operator, left, right } => {
@@ -126,9 +133,8 @@ impl Lowering<'_> {
             }
             Node::Negate(value) => self.negate(expression, value)?,
             Node::Not(value) => {
-                let value = self.lower(value)?;
-                self.check_boolean(expression, &value)?;
-                Typed::new(Expr::Not(Box::new(value.expr)), SqlType::Boolean)
+                let value = self.as_boolean(expression, self.lower(value)?)?;
+                Typed::new(Expr::Not(Box::new(value)), SqlType::Boolean)
             }
             Node::Arithmetic { operator, left, right } => {
                 self.arithmetic(expression, *operator, left, right)?
@@ -184,18 +190,18 @@ impl Lowering<'_> {
         left: Typed,
         right: Typed,
     ) -> Result<Typed, SqlError> {
-        self.check_boolean(expression, &left)?;
-        self.check_boolean(expression, &right)?;
+        let (left, right) = (self.as_boolean(expression, left)?, self.as_boolean(expression, right)?);
         let expr = match operator {
-            Logical::And => left.expr.and(right.expr),
-            Logical::Or => left.expr.or(right.expr),
+            Logical::And => left.and(right),
+            Logical::Or => left.or(right),
         };
         Ok(Typed::new(expr, SqlType::Boolean))
     }
 
-    fn check_boolean(&self, expression: &Expression, operand: &Typed) -> Result<(), SqlError> {
-        match &operand.data_type {
-            None | Some(SqlType::Boolean) => Ok(()),
+    fn as_boolean(&self, expression: &Expression, operand: Typed) -> Result<Expr, SqlError> {
+        match operand.data_type {
+            None => cast::null(&SqlType::Boolean),
+            Some(SqlType::Boolean) => Ok(operand.expr),
             Some(other) => Err(SqlError::type_error(format!(
                 "{}Operands of NOT, AND and OR must be BOOLEAN, but one of {expression} is {other}.",
                 self.clause.type_error_prefix()

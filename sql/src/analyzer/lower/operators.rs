@@ -4,7 +4,7 @@ use datafusion_expr::expr::{BinaryExpr, Case};
 use datafusion_expr::{Expr, Operator, lit};
 
 use super::{Lowering, Typed, type_text};
-use crate::analyzer::cast::{call, convert, null, reserved_function};
+use crate::analyzer::cast::{call, convert, reserved_function};
 use crate::analyzer::coercion::{common_type, widest_number};
 use crate::analyzer::decimal::{self, Digits};
 use crate::analyzer::expression::{Arithmetic, Comparison, Expression, Literal, Node};
@@ -247,48 +247,49 @@ impl Lowering<'_> {
                 .at(condition.span));
             }
             let typed = self.lower(value)?;
-            match (&result, &typed.data_type) {
-                (Some(expected), Some(found)) if expected != found => {
-                    return Err(SqlError::type_error(format!(
-                        "Invalid Case expression. Type for all 'THEN' clauses should be the same.\nTHEN \
-                         expression '{value}' has type: {found}.\nPrevious THEN expression(s) type: \
-                         {expected}."
-                    ))
-                    .at(value.span));
-                }
-                (None, found) => result = found.clone(),
-                _ => {}
-            }
+            result = widen(result, typed.data_type.as_ref()).map_err(|(expected, found)| {
+                SqlError::type_error(format!(
+                    "Invalid Case expression. Type for all 'THEN' clauses should be the same.\nTHEN \
+                     expression '{value}' has type: {found}.\nPrevious THEN expression(s) type: {expected}."
+                ))
+                .at(value.span)
+            })?;
             lowered.push((typed_condition.expr, typed));
         }
-        let otherwise = otherwise.map(|value| self.lower(value).map(|typed| (value, typed))).transpose()?;
-        if let Some((value, Typed { data_type: Some(found), .. })) = &otherwise {
-            match &result {
-                Some(expected) if expected != found => {
-                    return Err(SqlError::type_error(format!(
-                        "Invalid Case expression. Type for the default clause should be the same as for \
-                         'THEN' clauses.\nTHEN type: {expected}.\nDEFAULT type: {found}."
-                    ))
-                    .at(value.span));
-                }
-                Some(_) => {}
-                None => result = Some(found.clone()),
-            }
+        let otherwise = otherwise.map(|value| Ok((value, self.lower(value)?))).transpose()?;
+        if let Some((value, typed)) = &otherwise {
+            result = widen(result, typed.data_type.as_ref()).map_err(|(expected, found)| {
+                SqlError::type_error(format!(
+                    "Invalid Case expression. Type for the default clause should be the same as for 'THEN' \
+                     clauses.\nTHEN type: {expected}.\nDEFAULT type: {found}."
+                ))
+                .at(value.span)
+            })?;
         }
         let Some(result) = result else {
             return Err(SqlError::type_error("Invalid Case expression. All case branches have a NULL type")
                 .at(expression.span));
         };
-        let value = |typed: Typed| match typed.data_type {
-            Some(_) => Ok(typed.expr),
-            None => null(&result),
-        };
+        let value = |typed: Typed| convert(typed.expr, typed.data_type.as_ref(), &result, self.lookup);
         let branches = lowered
             .into_iter()
             .map(|(condition, typed)| Ok((Box::new(condition), Box::new(value(typed)?))))
             .collect::<Result<Vec<_>, SqlError>>()?;
         let otherwise = otherwise.map(|(_, typed)| value(typed).map(Box::new)).transpose()?;
         Ok(Typed::new(Expr::Case(Case::new(None, branches, otherwise)), result))
+    }
+}
+
+/// The type of a CASE with one more branch: the same, or the wider of two number types; NULL has any.
+fn widen(common: Option<SqlType>, branch: Option<&SqlType>) -> Result<Option<SqlType>, (SqlType, SqlType)> {
+    match (common, branch) {
+        (common, None) => Ok(common),
+        (None, Some(branch)) => Ok(Some(branch.clone())),
+        (Some(common), Some(branch)) if common == *branch => Ok(Some(common)),
+        (Some(common), Some(branch)) => match widest_number(&common, branch) {
+            Some(widest) => Ok(Some(widest)),
+            None => Err((common, branch.clone())),
+        },
     }
 }
 

@@ -78,6 +78,9 @@ impl Aggregation {
         }
         check_grouped(columns, groups, having, lookup)?;
         if from.kind == SourceKind::Table {
+            if window.is_some() {
+                return Err(SqlError::unsupported("Windowing not supported for table aggregations."));
+            }
             check_retractable(&calls, lookup)?;
         }
         Ok(Some(Aggregation { groups: groups.to_vec(), calls, having: having.cloned(), window }))
