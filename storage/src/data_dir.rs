@@ -28,7 +28,8 @@ impl DataDir {
     /// # Errors
     /// `Unusable` where another server has it or its format is another version's; `Io`.
     pub fn open(path: &Path) -> Result<DataDir> {
-        fs::create_dir_all(path).map_err(|error| StorageError::io("create the data directory", path, &error))?;
+        fs::create_dir_all(path)
+            .map_err(|error| StorageError::io("create the data directory", path, &error))?;
         let lock_path = path.join(LOCK_FILE);
         let lock = OpenOptions::new()
             .create(true)

@@ -12,15 +12,29 @@
 //! back while the process lives. The high watermark passes a batch only when the batch is durable
 //! *and* no undecided staged epoch stands before it; so what was served once is there after a crash.
 
+#[cfg(test)]
+mod conformance;
+mod embedded;
+mod memory;
+mod producer_state;
+mod transactions;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::error::{Result, StorageError};
+pub use embedded::{Cut, CutReason, EmbeddedLog, FoundDamage, Options, RecoveryReport};
+pub use memory::MemoryLog;
+
+use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{Offset, PartitionId, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
 pub use crate::record::AbortedTransaction;
-use crate::record::RecordReader;
+use crate::record::header::HEADER_BYTES;
+use crate::record::validate::{self, BatchRules};
+use crate::record::{BatchHeader, RecordReader};
 
 /// How long and how much a topic keeps, and what it accepts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -169,7 +183,7 @@ impl Appended {
             Ok(Watermark::At(_)) => Ok(()),
             Ok(Watermark::Failed(error)) => Err(error.clone()),
             Ok(Watermark::Deleted) | Err(_) => {
-                Err(StorageError::new(crate::ErrorKind::NotFound, "the topic was deleted"))
+                Err(StorageError::new(ErrorKind::NotFound, "the topic was deleted"))
             }
         }
     }
@@ -186,7 +200,8 @@ pub struct StagedOutput {
 
 /// An epoch's output: appended and durable, visible to no one, waiting for its decision.
 ///
-/// Dropping it without a decision aborts it.
+/// Dropping it without a decision aborts it. While it is undecided, appends to its partitions wait, so
+/// the thread that holds it must not append there itself.
 pub trait Staged: Send {
     /// For each partition the offset after the last staged record: the engine stores it as the
     /// decision, in the same write batch as the state.
@@ -199,6 +214,9 @@ pub trait Staged: Send {
 
 /// Tells at start which staged epochs were decided: the end offset that [`Staged::ends`] gave for the
 /// producer and partition in the last epoch whose decision is durable, if any.
+///
+/// A decision MUST be kept until a [`Log::checkpoint`] after its publication has returned, also where the
+/// query that made it is dropped: without it the next start takes the epoch for undecided.
 pub type Decisions = Arc<dyn Fn(ProducerId, &TopicPartition) -> Option<Offset> + Send + Sync>;
 
 /// How a client's transaction ends.
@@ -213,7 +231,8 @@ pub enum TransactionEnd {
 /// A partitioned log. Every method may be called from many threads at once.
 ///
 /// Implementations MUST keep the invariants in the module's header; MUST hand back a batch with the
-/// bytes it came with except base offset and partition leader epoch (both outside its CRC); MUST NOT
+/// bytes it came with except base offset and partition leader epoch (both outside its CRC) and the
+/// correction that [`Log::append`] names; MUST NOT
 /// acknowledge ([`Appended::durable`]) anything a power cut can take; MUST refuse everything after a
 /// failed write or sync ([`crate::ErrorKind::Poisoned`]).
 pub trait Log: Send + Sync + 'static {
@@ -241,7 +260,10 @@ pub trait Log: Send + Sync + 'static {
     /// All topics, by name.
     fn topics(&self) -> Vec<TopicDescription>;
 
-    /// Appends one record batch (v2). Does not wait for the disk: see [`Appended::durable`].
+    /// Appends one record batch (v2). Does not wait for the disk: see [`Appended::durable`]. It does
+    /// wait while an epoch staged on the partition is undecided.
+    ///
+    /// A client's header whose largest timestamp is not that of its records is corrected, as Kafka does.
     ///
     /// # Errors
     /// `NotFound`, `CorruptBatch`, `TooLarge`, `Invalid`, the producer kinds, `DiskFull`, `Poisoned`.
@@ -321,7 +343,7 @@ pub trait Log: Send + Sync + 'static {
 
     /// Appends an epoch's outputs and syncs all partitions together (blocking). `producer` is the
     /// query's id, [`ProducerId::is_engine`]. Until the decision, later appends to these partitions
-    /// get offsets behind the epoch and wait with it; a second `stage` on one of them waits.
+    /// and a second `stage` on one of them wait (blocking the thread).
     ///
     /// # Errors
     /// `NotFound`, `TooLarge`, `DiskFull`, `Poisoned`; nothing stays appended.
@@ -348,4 +370,122 @@ pub trait Log: Send + Sync + 'static {
 #[must_use]
 pub fn partitions_of(topic: &TopicDescription) -> Vec<TopicPartition> {
     (0..topic.settings.partitions).map(|p| TopicPartition::new(topic.name.clone(), PartitionId(p))).collect()
+}
+
+/// Most partitions of a topic: more than one machine serves well, few enough that a slip of the keyboard
+/// does no harm.
+pub const PARTITIONS_MAX: u32 = 10_000;
+
+/// Checks a batch before its append; answers its header, with the largest timestamp that its records
+/// have.
+pub(crate) fn check_batch(batch: &[u8], settings: &TopicSettings, origin: Origin) -> Result<BatchHeader> {
+    match origin {
+        Origin::Client => {
+            let rules = BatchRules { bytes_max: settings.max_message_bytes, keys_required: settings.compact };
+            validate::client_batch(batch, rules)
+        }
+        Origin::Server => {
+            let header = validate::server_batch(batch, settings.max_message_bytes)?;
+            if header.producer_id != ProducerId::NONE || header.attributes.is_control() {
+                return Err(StorageError::invalid(
+                    "a batch of the server has neither a producer id nor the control bit before it is appended",
+                ));
+            }
+            Ok(header)
+        }
+    }
+}
+
+pub(crate) fn check_settings(settings: &TopicSettings) -> Result<()> {
+    let max = i32::MAX.unsigned_abs();
+    let problem = if settings.partitions == 0 || settings.partitions > PARTITIONS_MAX {
+        format!("a topic has 1 to {PARTITIONS_MAX} partitions, not {}", settings.partitions)
+    } else if settings.segment_bytes == 0 || settings.segment_bytes > u64::from(max) {
+        format!("segment.bytes is 1 to {max}, not {}", settings.segment_bytes)
+    } else if (settings.max_message_bytes as usize) < HEADER_BYTES || settings.max_message_bytes > max {
+        format!("max.message.bytes is {HEADER_BYTES} to {max}, not {}", settings.max_message_bytes)
+    } else if settings.retention_ms.is_some_and(|ms| ms < 0) {
+        "retention.ms is not negative; leave it out to keep for ever".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(StorageError::invalid(problem))
+}
+
+/// The batches of an epoch by partition, in the order in which partitions are taken: two epochs that
+/// share some never wait for each other.
+pub(crate) fn batches_by_partition(outputs: Vec<StagedOutput>) -> BTreeMap<TopicPartition, Vec<Bytes>> {
+    let mut grouped: BTreeMap<TopicPartition, Vec<Bytes>> = BTreeMap::new();
+    for output in outputs {
+        grouped.entry(output.target).or_default().extend(output.batches);
+    }
+    grouped
+}
+
+pub(crate) fn check_engine_producer(producer: ProducerId) -> Result<()> {
+    if producer.is_engine() {
+        return Ok(());
+    }
+    Err(StorageError::invalid(format!("producer id {} is not one of the engine's", producer.0)))
+}
+
+pub(crate) fn check_client_producer(producer: ProducerId, epoch: ProducerEpoch) -> Result<()> {
+    if producer.0 >= 0 && !producer.is_engine() && epoch.0 >= 0 {
+        return Ok(());
+    }
+    Err(StorageError::invalid(format!(
+        "producer id {} with epoch {} is not one of a client",
+        producer.0, epoch.0
+    )))
+}
+
+pub(crate) fn unknown_topic(name: &TopicName) -> StorageError {
+    StorageError::new(ErrorKind::NotFound, format!("topic '{name}' does not exist"))
+}
+
+pub(crate) fn unknown_partition(target: &TopicPartition) -> StorageError {
+    StorageError::new(
+        ErrorKind::NotFound,
+        format!("topic '{}' has no partition {}", target.topic, target.partition),
+    )
+}
+
+pub(crate) fn out_of_range(
+    target: &TopicPartition,
+    offset: Offset,
+    there: &PartitionOffsets,
+) -> StorageError {
+    StorageError::new(
+        ErrorKind::OffsetOutOfRange,
+        format!("'{target}' has offsets {} to {}, not {offset}", there.log_start, there.end),
+    )
+}
+
+pub(crate) fn no_open_transaction(producer: ProducerId, target: &TopicPartition) -> StorageError {
+    StorageError::new(
+        ErrorKind::InvalidTransactionState,
+        format!("producer {} has no open transaction on '{target}'", producer.0),
+    )
+}
+
+pub(crate) fn damaged_error(path: &Path, message: impl std::fmt::Display) -> StorageError {
+    StorageError::new(ErrorKind::Corrupt, format!("{} is damaged: {message}", path.display()))
+}
+
+/// The first record of a batch from an offset on whose timestamp matches: its offset and timestamp.
+pub(crate) fn first_record_matching(
+    batch: &[u8],
+    from: Offset,
+    mut matches: impl FnMut(i64) -> bool,
+) -> Result<Option<(Offset, i64)>> {
+    let mut reader = RecordReader::new(Bytes::copy_from_slice(batch), from, &[]);
+    if let Some(batch) = reader.next_batch()? {
+        for record in batch.records() {
+            let record = record?;
+            if matches(record.timestamp_ms) {
+                return Ok(Some((record.offset, record.timestamp_ms)));
+            }
+        }
+    }
+    Ok(None)
 }

@@ -260,6 +260,12 @@ impl HeaderBytes {
         self.0[BASE_SEQUENCE..RECORD_COUNT].copy_from_slice(&base_sequence.to_be_bytes());
     }
 
+    /// The largest timestamp, as the header says.
+    #[must_use]
+    pub fn max_timestamp(&self) -> i64 {
+        i64::from_be_bytes(field(&self.0, MAX_TIMESTAMP))
+    }
+
     /// Sets the largest timestamp. [`HeaderBytes::seal`] must follow.
     pub fn set_max_timestamp(&mut self, max_timestamp: i64) {
         self.0[MAX_TIMESTAMP..PRODUCER_ID].copy_from_slice(&max_timestamp.to_be_bytes());

@@ -1,0 +1,82 @@
+//! Checkpoints of a partition: from where a restart scans, and what it knows before.
+//!
+//! A checkpoint speaks of the partition up to the high watermark, where everything is durable and
+//! decided. It is written beside the log, never in its way: the state is copied under the locks, the
+//! files are written without them.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::ids::Offset;
+use crate::io::replace_file;
+use crate::log::embedded::format::{self, Checkpoint, SegmentExtent, encode_checkpoint};
+use crate::log::embedded::partition::Partition;
+use crate::log::embedded::shared::Shared;
+
+/// What the last checkpoint of a partition holds; a partition that has not moved since needs none.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct LastCheckpoint {
+    pub(super) recovery: Offset,
+    pub(super) log_start: Offset,
+}
+
+impl Partition {
+    /// Writes a checkpoint, unless nothing has moved since the last one.
+    pub(super) fn checkpoint(&self, shared: &Shared) -> Result<()> {
+        let mut last = self.last_checkpoint.lock();
+        let (checkpoint, segments) = {
+            let writer = self.writer.lock();
+            let mut view = self.view.lock();
+            if view.deleted || writer.refusal.is_some() {
+                return Ok(());
+            }
+            view.bytes_since_checkpoint = 0;
+            let recovery = view.high_watermark();
+            let log_start = view.offsets().log_start;
+            if *last == (LastCheckpoint { recovery: recovery.offset, log_start }) {
+                return Ok(());
+            }
+            let segments: Vec<_> = view
+                .segments()
+                .iter()
+                .filter(|segment| segment.base() <= recovery.segment)
+                .cloned()
+                .collect();
+            let extents = segments.iter().map(|segment| SegmentExtent {
+                base: segment.base(),
+                bytes: if segment.base() == recovery.segment { recovery.byte } else { segment.bytes() },
+            });
+            let checkpoint = Checkpoint {
+                topic: self.topic_id(),
+                partition: self.target().partition,
+                log_start,
+                recovery,
+                segments: extents.collect(),
+                producers: writer.producers.snapshot_at(recovery.offset),
+                transactions: view.transactions.snapshot_at(recovery.offset),
+            };
+            (checkpoint, segments)
+        };
+        let mut path: PathBuf = self.directory().to_owned();
+        let written = segments
+            .iter()
+            .try_for_each(|segment| {
+                path = segment.path().with_extension("index");
+                segment.persist_index(&*shared.disk, checkpoint.recovery.offset)
+            })
+            .and_then(|()| {
+                path = format::checkpoint_file(self.directory());
+                replace_file(&*shared.disk, &path, &encode_checkpoint(&checkpoint))
+            });
+        match written {
+            Ok(()) => {
+                *last =
+                    LastCheckpoint { recovery: checkpoint.recovery.offset, log_start: checkpoint.log_start };
+                Ok(())
+            }
+            // The topic was deleted in the meantime, and its directory with it.
+            Err(_) if self.view.lock().deleted => Ok(()),
+            Err(error) => Err(shared.failed("write", &path, &error)),
+        }
+    }
+}
