@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::expr::{Cast, ScalarFunction};
 use datafusion_expr::{Expr, ScalarUDF};
@@ -67,27 +68,54 @@ pub fn convert(
     to: &SqlType,
     lookup: &dyn Lookup,
 ) -> Result<Expr, SqlError> {
-    let Some(from) = from else {
-        return null(to);
-    };
-    if from == to {
+    if from == Some(to) {
         return Ok(expr);
     }
-    if let (Expr::Literal(value, _), SqlType::Double) = (&expr, to)
-        && let Some(value) = decimal_as_double(value)
-    {
-        return Ok(Expr::Literal(ScalarValue::Float64(Some(value)), None));
+    Target::new(to)?.convert(expr, from, lookup)
+}
+
+/// A type that several expressions are converted to; what they share of it is made once.
+pub struct Target<'a> {
+    sql_type: &'a SqlType,
+    arrow: DataType,
+    null: Expr,
+}
+
+impl<'a> Target<'a> {
+    /// The type as a target.
+    ///
+    /// # Errors
+    /// The type has no form in Arrow: a bug.
+    pub fn new(sql_type: &'a SqlType) -> Result<Target<'a>, SqlError> {
+        Ok(Target { sql_type, arrow: sql_type.to_arrow()?, null: null(sql_type)? })
     }
-    let target = to.to_arrow()?;
-    if is_lossless(from, to) {
-        if let Expr::Literal(value, _) = &expr
-            && let Ok(value) = value.cast_to(&target)
-        {
-            return Ok(Expr::Literal(value, None));
+
+    /// As [`convert`].
+    ///
+    /// # Errors
+    /// The engine lacks a reserved function: a bug.
+    pub fn convert(&self, expr: Expr, from: Option<&SqlType>, lookup: &dyn Lookup) -> Result<Expr, SqlError> {
+        let Some(from) = from else {
+            return Ok(self.null.clone());
+        };
+        if from == self.sql_type {
+            return Ok(expr);
         }
-        return Ok(Expr::Cast(Cast::new(Box::new(expr), target)));
+        if let (Expr::Literal(value, _), SqlType::Double) = (&expr, self.sql_type)
+            && let Some(value) = decimal_as_double(value)
+        {
+            return Ok(Expr::Literal(ScalarValue::Float64(Some(value)), None));
+        }
+        if is_lossless(from, self.sql_type) {
+            if let Expr::Literal(value, _) = &expr
+                && let Ok(value) = value.cast_to(&self.arrow)
+            {
+                return Ok(Expr::Literal(value, None));
+            }
+            return Ok(Expr::Cast(Cast::new(Box::new(expr), self.arrow.clone())));
+        }
+        Ok(call(reserved_function(reserved::CAST, lookup)?, vec![expr, self.null.clone()]))
     }
-    Ok(call(reserved_function(reserved::CAST, lookup)?, vec![expr, null(to)?]))
 }
 
 /// NULL of a type.

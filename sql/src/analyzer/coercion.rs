@@ -7,7 +7,7 @@
 use datafusion_expr::Expr;
 use sqlparser::tokenizer::Span;
 
-use crate::analyzer::cast::convert;
+use crate::analyzer::cast::Target;
 use crate::analyzer::decimal::{self, Digits};
 use crate::analyzer::expression::{Expression, Literal, Node};
 use crate::analyzer::resolve::number;
@@ -67,11 +67,12 @@ pub fn to_common_type(
     let Some(common) = common_type(&borrowed)? else {
         return Ok(None);
     };
+    let target = Target::new(&common)?;
     let converted = list
         .into_iter()
         .map(|(expression, typed)| match written_value(expression, &common) {
             Some(value) => Ok(value),
-            None => convert(typed.expr, typed.data_type.as_ref(), &common, lookup),
+            None => target.convert(typed.expr, typed.data_type.as_ref(), lookup),
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Some((common, converted)))

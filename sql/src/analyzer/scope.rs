@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion_common::{Column, TableReference};
 use datafusion_expr::Expr;
+use indexmap::IndexMap;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{ColumnReference, Expression, Node, WindowBound};
@@ -33,7 +34,7 @@ pub struct ScopeSource {
     /// The source.
     pub source: Arc<Source>,
     /// Declared columns and pseudo columns with their types.
-    columns: Vec<(String, SqlType)>,
+    columns: IndexMap<String, SqlType>,
 }
 
 impl ScopeSource {
@@ -45,9 +46,9 @@ impl ScopeSource {
         let declared = source.columns.iter().map(|column| (column.name.clone(), &column.data_type));
         let mut columns = declared
             .map(|(name, data_type)| Ok((name, SqlType::from_arrow(data_type)?)))
-            .collect::<Result<Vec<_>, SqlError>>()?;
+            .collect::<Result<IndexMap<_, _>, SqlError>>()?;
         for (name, data_type) in pseudo_columns(&source) {
-            columns.push((name.to_owned(), SqlType::from_arrow(&data_type)?));
+            columns.insert(name.to_owned(), SqlType::from_arrow(&data_type)?);
         }
         Ok(ScopeSource { alias, source, columns })
     }
@@ -55,7 +56,7 @@ impl ScopeSource {
     /// The type of a column.
     #[must_use]
     pub fn column_type(&self, name: &str) -> Option<&SqlType> {
-        self.columns.iter().find(|(column, _)| column == name).map(|(_, data_type)| data_type)
+        self.columns.get(name)
     }
 
     /// Names of the columns `SELECT *` stands for: the key's columns, the bounds of the key's windows
@@ -217,7 +218,7 @@ impl Scope {
             .sources
             .iter()
             .filter(|candidate| source.is_none_or(|source| candidate.alias == source.value))
-            .flat_map(|candidate| candidate.columns.iter().map(|(column, _)| column.as_str()));
+            .flat_map(|candidate| candidate.columns.keys().map(String::as_str));
         SqlError::new(SqlErrorKind::UnknownColumn, message)
             .at(source.map_or(name.span, |source| source.span))
             .with_suggestion(&name.value, candidates)

@@ -9,7 +9,8 @@
 //!
 //! Event time, row kinds and windows travel beside the columns (they are no columns of the plan), so
 //! no node can lose them. Pseudo columns are ordinary columns of the scan, behind the declared ones,
-//! and appear only in the scans of queries that name them (the scan's projection leaves them out).
+//! and appear only in the scans of queries that name them (the scan's projection leaves them out). A
+//! scan's projection has the columns that the query names, and of a table always the key.
 
 pub mod aggregate;
 pub mod join;
@@ -32,8 +33,9 @@ pub enum Emit {
 /// A planned continuous query.
 #[derive(Clone, Debug)]
 pub struct QueryPlan {
-    /// What to compute. Its columns are those of the result: key columns and value columns in the
-    /// order of the projection, under their stored names.
+    /// What to compute. Its columns are those of the result under their stored names: of a stored
+    /// result the key's columns in key order and then the others in the order of the projection, of a
+    /// session's result all of them in that order.
     pub plan: LogicalPlan,
     /// Stored names of the sources it reads.
     pub sources: Vec<String>,

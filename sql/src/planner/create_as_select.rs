@@ -60,8 +60,8 @@ pub fn plan_create_as_select(
     let value_name = value_name.unwrap_or_else(|| leading.value_format.name.clone());
     let value_format = FormatSpec {
         properties: inherited(&properties, Part::Value, &value_name, &leading.value_format)?,
+        wrap_single: properties.wrap_single(&value_name, &columns, lookup)?,
         name: value_name,
-        wrap_single: properties.wrap_single()?,
     };
     let topic_name = match properties.topic()? {
         Some(topic) => topic,

@@ -1,5 +1,7 @@
 //! CREATE STREAM and CREATE TABLE with columns.
 
+use std::collections::HashSet;
+
 use sqlparser::tokenizer::Span;
 
 use super::formats::infers_columns;
@@ -7,7 +9,7 @@ use super::properties::{Part, Properties, declared_format};
 use crate::analyzer::resolve::resolve_custom_types;
 use crate::analyzer::scope::is_pseudo_column;
 use crate::error::{SqlError, SqlErrorKind};
-use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind, TimestampColumn};
+use crate::lookup::{ColumnRole, FormatSpec, Lookup, Source, SourceColumn, SourceKind, TimestampColumn};
 use crate::parser::ast::{self, ColumnDef, CreateSource};
 use crate::parser::identifier::quoted_name;
 use crate::type_system::{SqlType, StructField};
@@ -64,6 +66,8 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
         };
         return Err(SqlError::invalid(message).at(statement.name.span));
     }
+    let wrap_single = properties.wrap_single(&value_format.name, &columns, lookup)?;
+    let value_format = FormatSpec { wrap_single, ..value_format };
     let window = properties.window()?;
     if window.is_some() && !has_key {
         return Err(SqlError::invalid("Windowed sources require a key column.").at(statement.name.span));
@@ -214,6 +218,7 @@ fn check_schema_ids(
 
 fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<SourceColumn>, SqlError> {
     let mut columns: Vec<SourceColumn> = Vec::with_capacity(elements.len());
+    let mut names = HashSet::with_capacity(elements.len());
     for element in elements {
         let name = &element.name.value;
         if is_pseudo_column(name) {
@@ -221,7 +226,7 @@ fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<S
                 .at(element.name.span)
                 .with_hint("pseudo columns are there without being declared"));
         }
-        if columns.iter().any(|column| column.name == *name) {
+        if !names.insert(name) {
             let message = format!("Duplicate column names: {name}");
             return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(element.name.span));
         }

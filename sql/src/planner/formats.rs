@@ -34,6 +34,11 @@ pub(super) fn infers_columns(format: &str) -> bool {
     FORMATS.iter().any(|(known, infers)| *known == format && *infers)
 }
 
+/// Whether a single value can be written in a format both with a record around it and without.
+pub(super) fn wraps_or_not(format: &str) -> bool {
+    matches!(format, "JSON" | "JSON_SR" | "AVRO")
+}
+
 /// Refuses maps in a key: the order of a map's entries is not part of its value, so that the same key
 /// could be written differently.
 ///

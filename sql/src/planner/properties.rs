@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::formats::format_name;
+use super::formats::{format_name, wraps_or_not};
 use crate::error::{SqlError, SqlErrorKind};
-use crate::lookup::{FormatSpec, Lookup, WindowKind};
+use crate::lookup::{ColumnRole, FormatSpec, Lookup, SourceColumn, WindowKind};
 use crate::parser::ast::{DurationUnit, Property, PropertyValue, WithProperties};
 
 /// The topic.
@@ -181,12 +181,24 @@ impl<'a> Properties<'a> {
         .collect()
     }
 
-    /// Whether a single value is wrapped.
+    /// Whether a single value is wrapped: written out, or as the session has it where there is one value
+    /// and its format leaves a choice.
     ///
     /// # Errors
     /// It is no truth value.
-    pub(super) fn wrap_single(&self) -> Result<Option<bool>, SqlError> {
-        self.properties.get("WRAP_SINGLE_VALUE").map(boolean).transpose()
+    pub(super) fn wrap_single(
+        &self,
+        format: &str,
+        columns: &[SourceColumn],
+        lookup: &dyn Lookup,
+    ) -> Result<Option<bool>, SqlError> {
+        if let Some(property) = self.properties.get("WRAP_SINGLE_VALUE") {
+            return boolean(property).map(Some);
+        }
+        let mut values = columns.iter().filter(|column| column.role == ColumnRole::Value);
+        let single = values.next().is_some() && values.next().is_none();
+        let default = lookup.property("ksql.persistence.wrap.single.values");
+        Ok(default.filter(|_| single && wraps_or_not(format)).and_then(|default| default.parse().ok()))
     }
 
     /// Windows of the declared key.
@@ -245,7 +257,8 @@ impl<'a> Properties<'a> {
     }
 }
 
-/// A format with its properties; the session says which one where none is written out.
+/// A format with its properties; the session says which one where none is written out. Whether a
+/// single value is wrapped is left open.
 ///
 /// # Errors
 /// Neither the statement nor the session names one.
@@ -273,11 +286,8 @@ pub(super) fn declared_format(
             format_name(&name)?
         }
     };
-    let wrap_single = match part {
-        Part::Key => None,
-        Part::Value => properties.wrap_single()?,
-    };
-    Ok(FormatSpec { name, properties: properties.format_properties(part)?, wrap_single })
+    let properties = properties.format_properties(part)?;
+    Ok(FormatSpec { name, properties, wrap_single: None })
 }
 
 /// The stored name of a column given as text, by the rule for names in statements.

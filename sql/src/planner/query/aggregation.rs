@@ -7,6 +7,7 @@ use super::build::{extension, filter, unqualified};
 use super::from::FromClause;
 use super::key;
 use super::projection::{Names, ResultColumn};
+use super::unique_names::UniqueNames;
 use crate::analyzer::aggregates::{collect_calls, first_call, lower_call, ungrouped_columns};
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Expression, Node, WindowBound};
@@ -117,7 +118,7 @@ impl Aggregation {
         }
         let mut calls: Vec<AggregateCall> = Vec::with_capacity(self.calls.len());
         for (index, call) in self.calls.iter().enumerate() {
-            let name = names.unique(format!("KSQL_AGG_VARIABLE_{index}"));
+            let name = names.taken.unique(&format!("KSQL_AGG_VARIABLE_{index}"));
             let lowered = lower_call(call, name, lowering)?;
             let data_type = SqlType::from_arrow(&lowered.return_type)?;
             substitutions.push(stands_for(call, &lowered.name, data_type));
@@ -261,12 +262,13 @@ struct GroupNames<'a> {
     columns: &'a [ResultColumn],
     from: &'a FromClause,
     generated: Names,
-    taken: Vec<String>,
+    taken: UniqueNames,
 }
 
 impl<'a> GroupNames<'a> {
     fn new(columns: &'a [ResultColumn], from: &'a FromClause) -> GroupNames<'a> {
-        let taken = [ROWTIME, WINDOWSTART, WINDOWEND].map(str::to_owned).to_vec();
+        let mut taken = UniqueNames::default();
+        [ROWTIME, WINDOWSTART, WINDOWEND].into_iter().for_each(|name| taken.take(name));
         GroupNames { columns, from, generated: Names::new(&from.scope), taken }
     }
 
@@ -275,17 +277,6 @@ impl<'a> GroupNames<'a> {
             Some(column) => column.name.clone(),
             None => self.generated.of(group, &self.from.scope),
         };
-        self.unique(name)
-    }
-
-    fn unique(&mut self, name: String) -> String {
-        let mut unique = name.clone();
-        let mut number = 0;
-        while self.taken.contains(&unique) {
-            number += 1;
-            unique = format!("{name}_{number}");
-        }
-        self.taken.push(unique.clone());
-        unique
+        self.taken.unique(&name)
     }
 }

@@ -10,5 +10,6 @@ mod joins;
 mod key;
 mod projection;
 mod select;
+mod unique_names;
 
 pub(super) use select::plan;

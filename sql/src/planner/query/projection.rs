@@ -1,9 +1,12 @@
 //! The projection: what `*` stands for, and what the columns are called.
 
+use std::collections::HashSet;
+
 use sqlparser::ast::Expr as Ast;
 use sqlparser::tokenizer::Span;
 
 use super::from::FromClause;
+use super::unique_names::UniqueNames;
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Expression, Node};
 use crate::analyzer::lower::Lowering;
@@ -107,8 +110,9 @@ pub(super) fn expand(
 /// # Errors
 /// Two have.
 pub(super) fn check_duplicates(columns: &[(String, SqlType, Span)]) -> Result<(), SqlError> {
-    for (index, (name, data_type, span)) in columns.iter().enumerate() {
-        if columns[..index].iter().any(|(other, ..)| other == name) {
+    let mut names = HashSet::with_capacity(columns.len());
+    for (name, data_type, span) in columns {
+        if !names.insert(name) {
             let message =
                 format!("Duplicate value columns found in schema: {} {data_type}", quoted_name(name));
             return Err(SqlError::new(SqlErrorKind::Duplicate, message)
@@ -122,7 +126,7 @@ pub(super) fn check_duplicates(columns: &[(String, SqlType, Span)]) -> Result<()
 /// Names for columns that have none.
 pub(super) struct Names {
     next: usize,
-    taken: Vec<String>,
+    taken: UniqueNames,
 }
 
 /// What the names of unnamed columns begin with.
@@ -138,7 +142,7 @@ impl Names {
                 .iter()
                 .filter_map(|column| column.name.strip_prefix(GENERATED)?.parse::<usize>().ok())
         });
-        Names { next: numbers.max().map_or(0, |max| max + 1), taken: Vec::new() }
+        Names { next: numbers.max().map_or(0, |max| max + 1), taken: UniqueNames::default() }
     }
 
     /// The name of an expression's column.
@@ -148,10 +152,10 @@ impl Names {
             Node::Column(column) => column.name.clone(),
             Node::JoinKey(name) => name.clone(),
             Node::WindowBound(bound) => bound.name().to_owned(),
-            Node::Field { name, .. } => self.unique(name),
+            Node::Field { name, .. } => return self.taken.unique(name),
             _ => self.generated(),
         };
-        self.taken.push(name.clone());
+        self.taken.take(&name);
         name
     }
 
@@ -160,15 +164,6 @@ impl Names {
         let name = format!("{GENERATED}{}", self.next);
         self.next += 1;
         name
-    }
-
-    fn unique(&self, name: &str) -> String {
-        let taken = |candidate: &str| self.taken.iter().any(|taken| taken == candidate);
-        let numbered = (1..).map(|number| format!("{name}_{number}"));
-        std::iter::once(name.to_owned())
-            .chain(numbered)
-            .find(|candidate| !taken(candidate))
-            .unwrap_or_else(|| name.to_owned())
     }
 }
 

@@ -12,6 +12,7 @@ use super::from::FromClause;
 use super::joins::repartition_of_windowed;
 use super::key::{self, KeyRule, check_key_type, key_positions};
 use super::projection::{Names, ResultColumn, check_duplicates, check_reserved_names, expand};
+use super::unique_names::UniqueNames;
 use crate::analyzer::aggregates::{call_text, first_call};
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Expression, Node};
@@ -273,6 +274,9 @@ impl<'a> Select<'a> {
         mut substitutions: Vec<Substitution>,
     ) -> Result<(LogicalPlan, Vec<Substitution>), SqlError> {
         let mut generated = Names::new(&self.from.scope);
+        // A name of the input would mean two columns then.
+        let mut names = UniqueNames::default();
+        input.schema().fields().iter().for_each(|field| names.take(field.name()));
         let mut planned: Vec<(Typed, String)> = Vec::with_capacity(keys.len());
         let mut computed = Vec::new();
         for key in keys {
@@ -290,7 +294,7 @@ impl<'a> Select<'a> {
                 planned.push((typed, name));
                 continue;
             }
-            let name = unused_name(&shown, &input, &planned);
+            let name = names.unique(&shown);
             let column = Expr::Column(datafusion_common::Column::new_unqualified(&name));
             computed.push(Substitution { expression: key.clone(), typed: Typed::new(column, data_type) });
             planned.push((typed, name));
@@ -459,17 +463,4 @@ fn key_first(columns: Vec<(Typed, String)>, key_positions: &[usize]) -> Vec<(Typ
     let keys = key_positions.iter().map(|position| columns[*position].clone());
     let values = columns.iter().enumerate().filter(|(index, _)| !key_positions.contains(index));
     keys.chain(values.map(|(_, column)| column.clone())).collect()
-}
-
-/// A name that no column of the input has, so that it means one thing only.
-fn unused_name(wanted: &str, input: &LogicalPlan, planned: &[(Typed, String)]) -> String {
-    let taken = |name: &str| {
-        input.schema().fields().iter().any(|field| field.name() == name)
-            || planned.iter().any(|(_, other)| other == name)
-    };
-    let numbered = (1..).map(|number| format!("{wanted}_{number}"));
-    std::iter::once(wanted.to_owned())
-        .chain(numbered)
-        .find(|name| !taken(name))
-        .unwrap_or_else(|| wanted.to_owned())
 }
