@@ -1,6 +1,31 @@
 //! The executable: parse arguments, listen, translate.
 
-#[allow(dead_code, unused_imports, reason = "a door is used by the command that serves")]
+mod args;
+mod commands;
+mod http;
 mod kafka;
+mod postgres;
+mod server;
+mod telemetry;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Serve(serve) => commands::serve::run(serve),
+        Command::Sql(sql) => commands::sql::run(sql),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line: what went wrong and what helps.
+            eprintln!("tidemill: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

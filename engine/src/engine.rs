@@ -1,10 +1,59 @@
 //! The open data directory.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::error::Result;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use tidemill_storage::data_dir::DataDir;
+use tidemill_storage::io::{SystemClock, SystemRandom};
+use tidemill_storage::log::Log;
+use tidemill_storage::log::embedded::{EmbeddedLog, Options as EmbeddedLogOptions};
+use tidemill_storage::log::memory::MemoryLog;
+use tidemill_storage::state::memory::MemoryStateStore;
+use tidemill_storage::state::rocksdb::{RocksDbOptions, RocksDbStateStore};
+use tidemill_storage::state::{Durability, StateStore, WriteBatch};
+
+use crate::catalog::{Catalog, CatalogSource};
+use crate::error::{Error, Result};
+use crate::processing_log::{self, ProcessingLog};
+use crate::queries::{Queries, QueryDefaults};
+use crate::runtime::commit;
+use crate::runtime::query::Environment;
+use crate::serving::pull::{self, PullEnvironment};
 use crate::session::{Session, SessionOptions};
-use crate::topics::Topics;
+use crate::state_keys;
+use crate::topics::{TopicLimits, Topics};
+
+/// How often retention and checkpoints are looked after.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// What a data directory is opened with.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Where data is; `None` keeps everything in memory, for throwaway sessions.
+    pub data_dir: Option<PathBuf>,
+    /// Memory for state, caches and queries together, in bytes.
+    pub memory_bytes: u64,
+    /// Threads that run queries.
+    pub workers: usize,
+    /// Shortest time between two commits of a query.
+    pub commit_interval: Duration,
+    /// Limits and defaults of topics.
+    pub topics: TopicLimits,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        EngineOptions {
+            data_dir: None,
+            memory_bytes: 1 << 30,
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
+            commit_interval: Duration::from_millis(10),
+            topics: TopicLimits::default(),
+        }
+    }
+}
 
 /// An open engine. Cheap to clone.
 #[derive(Clone)]
@@ -13,10 +62,134 @@ pub struct Engine {
 }
 
 struct Inner {
+    cluster_id: String,
     topics: Topics,
+    log: Arc<dyn Log>,
+    store: Arc<dyn StateStore>,
+    catalog: Catalog,
+    queries: Queries,
+    pull_runtime: Arc<RuntimeEnv>,
+    processing_log: ProcessingLog,
+    /// `None` once it was shut down.
+    compute: parking_lot::Mutex<Option<tokio::runtime::Runtime>>,
+    /// Held until the process ends, so that no other server opens the directory.
+    _data_dir: Option<DataDir>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where it could be waited for in vain.
+        if let Some(compute) = self.compute.get_mut().take() {
+            compute.shutdown_background();
+        }
+    }
 }
 
 impl Engine {
+    /// Opens a data directory (blocking), and starts its queries.
+    ///
+    /// # Errors
+    /// `Unavailable` where the directory is in use or of another version, `Corrupt`, `Io`.
+    pub fn open(options: EngineOptions) -> Result<Engine> {
+        let data_dir = options.data_dir.as_deref().map(DataDir::open).transpose()?;
+        let memory = usize::try_from(options.memory_bytes).unwrap_or(usize::MAX);
+        // A quarter each for RocksDB, for one-shot queries, and a half for the hot state of queries.
+        let store: Arc<dyn StateStore> = match &data_dir {
+            Some(dir) => {
+                let options = RocksDbOptions { memory_bytes: memory / 4 };
+                Arc::new(RocksDbStateStore::open(&dir.path().join("state"), options)?)
+            }
+            None => Arc::new(MemoryStateStore::new()),
+        };
+        let log: Arc<dyn Log> = match &data_dir {
+            Some(dir) => {
+                let options = EmbeddedLogOptions::new(dir.path().join("log"));
+                let (log, report) = EmbeddedLog::open(options, &commit::decisions(store.clone()))?;
+                tracing::info!(?report, "log opened");
+                Arc::new(log)
+            }
+            None => Arc::new(MemoryLog::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom::new()))),
+        };
+        let compute = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(options.workers.max(1))
+            .thread_name("tidemill-compute")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("could not start worker threads: {error}")))?;
+        let processing_log = ProcessingLog::start(log.clone(), compute.handle())?;
+        let catalog = Catalog::open(store.clone())?;
+        let environment = Environment {
+            log: log.clone(),
+            store: store.clone(),
+            compute: compute.handle().clone(),
+            processing_log: processing_log.clone(),
+        };
+        let defaults = QueryDefaults {
+            commit_interval: options.commit_interval,
+            shards: options.workers.clamp(1, 64).next_power_of_two(),
+            state_bytes_max: memory / 2,
+        };
+        let engine = Engine {
+            inner: Arc::new(Inner {
+                cluster_id: cluster_id(store.as_ref())?,
+                topics: Topics::new(log.clone(), store.clone(), options.topics),
+                log,
+                store,
+                catalog,
+                queries: Queries::new(environment, defaults),
+                pull_runtime: pull::runtime(memory / 4)?,
+                processing_log,
+                compute: parking_lot::Mutex::new(Some(compute)),
+                _data_dir: data_dir,
+            }),
+        };
+        engine.declare_own_sources()?;
+        engine.inner.queries.start_all(&engine.inner.catalog.state());
+        engine.start_housekeeping();
+        Ok(engine)
+    }
+
+    /// The streams the server itself fills.
+    fn declare_own_sources(&self) -> Result<()> {
+        let source = processing_log::source();
+        self.inner.catalog.change(|state, _| {
+            if !state.sources.contains_key(&source.name) {
+                let oid = state.take_oid();
+                let declared = CatalogSource {
+                    oid,
+                    statement: String::new(),
+                    query: None,
+                    stored_rows: None,
+                    created_ms: chrono::Utc::now().timestamp_millis(),
+                    source: Arc::new(source.clone()),
+                };
+                state.sources.insert(source.name.clone(), Arc::new(declared));
+            }
+            Ok(())
+        })
+    }
+
+    fn start_housekeeping(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        let log = self.inner.log.clone();
+        self.inner.queries.environment().compute.spawn(async move {
+            loop {
+                tokio::time::sleep(HOUSEKEEPING).await;
+                if weak.strong_count() == 0 {
+                    break;
+                }
+                let log = log.clone();
+                let kept = tokio::task::spawn_blocking(move || {
+                    log.enforce_retention()?;
+                    log.checkpoint()
+                });
+                if let Ok(Err(error)) = kept.await {
+                    tracing::error!(%error, "housekeeping of the log failed");
+                }
+            }
+        });
+    }
+
     /// Opens a session.
     #[must_use]
     pub fn session(&self, options: SessionOptions) -> Session {
@@ -32,19 +205,26 @@ impl Engine {
     /// Identity of the data directory (Kafka's cluster id): 22 characters.
     #[must_use]
     pub fn cluster_id(&self) -> &str {
-        "tidemill"
+        &self.inner.cluster_id
     }
 
-    /// Whether every query that should run has started.
+    /// Whether the server can take requests: the log accepts writes.
     #[must_use]
     pub fn ready(&self) -> bool {
-        true
+        self.inner.log.failure().is_none()
+    }
+
+    /// Why the server cannot go on, if it cannot: a failed write or sync of the log. The process is
+    /// to end then, so that a restart reads again what the disk really has.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.inner.log.failure().map(Error::from)
     }
 
     /// All metrics in Prometheus' text format.
     #[must_use]
     pub fn metrics(&self) -> String {
-        String::new()
+        crate::metrics::render(self)
     }
 
     /// Stops taking input, finishes and commits what is running, syncs, and closes.
@@ -52,6 +232,53 @@ impl Engine {
     /// # Errors
     /// Those of the disk; what was acknowledged is safe all the same.
     pub async fn shutdown(&self) -> Result<()> {
+        self.inner.queries.stop_all().await;
+        let log = self.inner.log.clone();
+        let closed = tokio::task::spawn_blocking(move || log.checkpoint()).await;
+        closed.map_err(|error| Error::internal(format!("the checkpoint panicked: {error}")))??;
         Ok(())
     }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    pub(crate) fn queries(&self) -> &Queries {
+        &self.inner.queries
+    }
+
+    pub(crate) fn log(&self) -> &Arc<dyn Log> {
+        &self.inner.log
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn StateStore> {
+        &self.inner.store
+    }
+
+    pub(crate) fn processing_log(&self) -> &ProcessingLog {
+        &self.inner.processing_log
+    }
+
+    pub(crate) fn pull_environment(&self) -> PullEnvironment {
+        PullEnvironment {
+            catalog: self.inner.catalog.state(),
+            log: self.inner.log.clone(),
+            snapshot: self.inner.store.snapshot(),
+            runtime: self.inner.pull_runtime.clone(),
+        }
+    }
+}
+
+/// The identity of the data directory; made at its first opening.
+fn cluster_id(store: &dyn StateStore) -> Result<String> {
+    let key = state_keys::cluster_id();
+    if let Some(bytes) = store.get(&key)? {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    // Kafka writes a UUID in base 64 without padding; hexadecimal digits are as legal.
+    let id: String = uuid::Uuid::new_v4().simple().to_string().chars().take(22).collect();
+    let mut changes = WriteBatch::default();
+    changes.put(key, id.clone().into_bytes());
+    store.write(changes, Durability::Synced)?;
+    Ok(id)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tidemill_sql::{SqlError, SqlErrorKind};
 use tidemill_storage::StorageError;
 
 /// Result of everything in this crate.
@@ -53,10 +54,10 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Position {
     /// From 1.
-    pub line: u64,
+    pub line: u32,
     /// In characters from 1.
-    pub column: u64,
-    /// In characters from 1, over the whole text (Postgres' `P` field).
+    pub column: u32,
+    /// In characters from 1, over the whole text (Postgres' `P` field); 0 until the text is known.
     pub offset: u64,
 }
 
@@ -92,6 +93,16 @@ impl Error {
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error with its place counted over the text it is about.
+    #[must_use]
+    pub fn located_in(mut self, text: &str) -> Error {
+        if let Some(position) = &mut self.position {
+            let place = tidemill_sql::Position { line: position.line, column: position.column };
+            position.offset = place.character(text) as u64;
+        }
         self
     }
 
@@ -153,5 +164,28 @@ impl From<datafusion::error::DataFusionError> for Error {
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Error {
         Error::new(ErrorKind::Evaluation, error.to_string())
+    }
+}
+
+impl From<SqlError> for Error {
+    fn from(error: SqlError) -> Error {
+        let kind = match error.kind {
+            SqlErrorKind::Syntax => ErrorKind::Syntax,
+            SqlErrorKind::UnknownColumn | SqlErrorKind::AmbiguousColumn => ErrorKind::UnknownColumn,
+            SqlErrorKind::UnknownSource | SqlErrorKind::UnknownObject => ErrorKind::NotFound,
+            SqlErrorKind::UnknownFunction => ErrorKind::UnknownFunction,
+            SqlErrorKind::UnknownType | SqlErrorKind::Type | SqlErrorKind::InvalidLiteral => ErrorKind::Type,
+            SqlErrorKind::Duplicate => ErrorKind::AlreadyExists,
+            SqlErrorKind::InvalidProperty | SqlErrorKind::Invalid => ErrorKind::Invalid,
+            SqlErrorKind::Unsupported => ErrorKind::Unsupported,
+            SqlErrorKind::TooComplex => ErrorKind::TooComplex,
+            SqlErrorKind::Internal => ErrorKind::Internal,
+        };
+        let position = error.position.map(|position| Position {
+            line: position.line,
+            column: position.column,
+            offset: 0,
+        });
+        Error { kind, message: error.message, detail: error.detail, hint: error.hint, position }
     }
 }

@@ -5,17 +5,33 @@
 //! uses [`topics::Topics`] beside them: existence and limits are checked there, record bytes pass
 //! untouched.
 
+pub mod aggregates;
 pub mod batch;
+pub mod catalog;
 pub mod engine;
 pub mod error;
 pub mod expressions;
 pub mod formats;
+pub mod functions;
 pub mod group_offsets;
+pub mod lookup;
+pub mod metrics;
+pub mod names;
 pub mod operators;
+pub mod physical;
+pub mod processing_log;
+pub mod queries;
 pub mod response;
+pub mod runtime;
+pub mod serving;
 pub mod session;
+pub mod state;
 pub mod state_keys;
+pub mod statements;
+pub mod system_catalog;
+pub mod time;
 pub mod topics;
+pub mod windows;
 
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Position, Result};

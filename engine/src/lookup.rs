@@ -36,7 +36,7 @@ impl Lookup for EngineLookup {
     }
 
     fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>> {
-        aggregates::lookup(name).map(|function| Arc::new(function) as Arc<dyn AggregateFunction>)
+        aggregates::lookup(name).map(|function| Arc::new(*function) as Arc<dyn AggregateFunction>)
     }
 
     fn function_names(&self) -> Vec<String> {

@@ -18,7 +18,11 @@ pub fn shown(dialect: Dialect, stored: &str) -> String {
 
 /// The stored name for one a session shows.
 #[must_use]
-pub fn stored<'a>(dialect: Dialect, shown_name: &str, mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn stored<'a>(
+    dialect: Dialect,
+    shown_name: &str,
+    mut names: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     names.find(|name| shown(dialect, name) == shown_name || *name == shown_name)
 }
 
@@ -35,7 +39,9 @@ mod tests {
 
     #[test]
     fn a_postgres_session_lowers_only_regular_names() {
-        for (name, seen) in [("ORDERS", "orders"), ("A_1", "a_1"), ("Orders", "Orders"), ("A-B", "A-B"), ("1A", "1A")] {
+        for (name, seen) in
+            [("ORDERS", "orders"), ("A_1", "a_1"), ("Orders", "Orders"), ("A-B", "A-B"), ("1A", "1A")]
+        {
             assert_eq!(shown(Dialect::Postgres, name), seen);
             assert_eq!(shown(Dialect::Ksql, name), name);
         }

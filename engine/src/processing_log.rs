@@ -113,7 +113,8 @@ pub fn source() -> Source {
         data_type,
         role: ColumnRole::Value,
     };
-    let format = |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
+    let format =
+        |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
     Source {
         name: STREAM.to_owned(),
         kind: SourceKind::Stream,

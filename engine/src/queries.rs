@@ -104,7 +104,12 @@ impl Queries {
         Ok(())
     }
 
-    fn launch(&self, record: &QueryRecord, plan: &PhysicalPlan, sink: &Arc<CatalogSource>) -> Result<QueryHandle> {
+    fn launch(
+        &self,
+        record: &QueryRecord,
+        plan: &PhysicalPlan,
+        sink: &Arc<CatalogSource>,
+    ) -> Result<QueryHandle> {
         let identity = QueryIdentity {
             id: record.id.clone(),
             number: record.number,
@@ -208,11 +213,8 @@ pub fn plan_record(
     catalog: &Arc<CatalogState>,
     environment: &Environment,
 ) -> Result<PhysicalPlan> {
-    let lookup = EngineLookup {
-        catalog: catalog.clone(),
-        settings: BTreeMap::new(),
-        log: environment.log.clone(),
-    };
+    let lookup =
+        EngineLookup { catalog: catalog.clone(), settings: BTreeMap::new(), log: environment.log.clone() };
     let select = match parse_one(&record.statement)?.statement {
         Statement::CreateAsSelect(create) => create.query,
         Statement::InsertSelect(insert) => insert.query,

@@ -1,13 +1,23 @@
 //! Who is asking, with which settings: one session a connection.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::scalar::ScalarValue;
+use tidemill_sql::parser::ast::{Show, ShowWhat, Statement};
+use tidemill_sql::parser::{self, Parsed, parse_one};
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lookup::EngineLookup;
 use crate::response::Response;
+use crate::runtime::query::StartAt;
+use crate::statements::text_rows::{self, done};
+use crate::statements::{
+    control, create, describe, drop, explain, insert, print, select, settings, show, system,
+};
+use crate::system_catalog::CatalogQuery;
 
 /// Which rule of names and of SELECT a session follows (one rule, in one place: the session).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,11 +57,12 @@ pub struct Session {
     engine: Engine,
     options: SessionOptions,
     settings: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
 }
 
 impl Session {
     pub(crate) fn new(engine: Engine, options: SessionOptions) -> Session {
-        Session { engine, options, settings: BTreeMap::new() }
+        Session { engine, options, settings: BTreeMap::new(), variables: BTreeMap::new() }
     }
 
     /// Who asked.
@@ -66,13 +77,24 @@ impl Session {
         &self.engine
     }
 
+    /// Variables made by DEFINE.
+    #[must_use]
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
     /// Cuts a text into its statements, without reading their meaning. Empty statements are left out.
     ///
     /// # Errors
     /// `Syntax` for an unfinished quote or comment, `TooComplex` over the limits.
     pub fn split(&self, text: &str) -> Result<Vec<String>> {
-        let _ = text;
-        Err(Error::new(ErrorKind::Unavailable, "the engine is not open"))
+        parser::complexity::check_text(text)?;
+        let split = parser::split(text);
+        Ok(split.statements.iter().chain(&split.remainder).map(|piece| piece.text.to_owned()).collect())
+    }
+
+    fn parse(&self, statement: &str) -> Result<Parsed> {
+        Ok(parse_one(statement)?)
     }
 
     /// Reads one statement and tells its parameters and columns, without running it.
@@ -80,8 +102,45 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with the statement.
     pub async fn prepare(&self, statement: &str, parameters: &[Option<DataType>]) -> Result<Prepared> {
-        let _ = (statement, parameters);
-        Err(Error::new(ErrorKind::Unavailable, "the engine is not open"))
+        self.prepare_unlocated(statement, parameters).await.map_err(|error| error.located_in(statement))
+    }
+
+    async fn prepare_unlocated(&self, statement: &str, parameters: &[Option<DataType>]) -> Result<Prepared> {
+        if let Some(query) = CatalogQuery::read(statement) {
+            let (parameters, columns) = system::prepare(self, &query, parameters)?;
+            return Ok(Prepared { text: statement.to_owned(), parameters, columns: Some(columns) });
+        }
+        let parsed = self.parse(statement)?;
+        let mut types = parameters.to_vec();
+        let columns: Option<SchemaRef> = match &parsed.statement {
+            Statement::Query(query) if select::is_push(query) => {
+                let plan = select::plan_push(self, query)?;
+                Some(select::shown_schema(self, &plan.schema))
+            }
+            Statement::Query(query) => {
+                let (_, plan) = select::plan_now(self, query, &parsed.text).await?;
+                for (index, found) in select::parameter_types(&plan)?.into_iter().enumerate() {
+                    if index == types.len() {
+                        types.push(None);
+                    }
+                    if types[index].is_none() {
+                        types[index] = found;
+                    }
+                }
+                Some(Arc::new(plan.schema().as_arrow().clone()))
+            }
+            Statement::Show(Show { what: ShowWhat::Setting(name), .. }) => {
+                Some(settings::show_one_schema(name))
+            }
+            Statement::Show(show) => show::columns(&show.what).map(text_rows::schema),
+            Statement::Describe { target, extended } => {
+                Some(text_rows::schema(describe::columns(target, *extended)))
+            }
+            Statement::Explain(_) => Some(text_rows::schema(explain::COLUMNS)),
+            Statement::Print(_) => Some(print::schema()),
+            _ => None,
+        };
+        Ok(Prepared { text: parsed.text, parameters: types, columns })
     }
 
     /// Runs one statement with values for its parameters.
@@ -89,23 +148,128 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with the statement, or goes wrong before its first row.
     pub async fn execute(&mut self, statement: &str, parameters: &[ScalarValue]) -> Result<Response> {
-        let _ = (statement, parameters);
-        Err(Error::new(ErrorKind::Unavailable, "the engine is not open"))
+        self.execute_unlocated(statement, parameters).await.map_err(|error| error.located_in(statement))
+    }
+
+    async fn execute_unlocated(&mut self, statement: &str, parameters: &[ScalarValue]) -> Result<Response> {
+        if let Some(query) = CatalogQuery::read(statement) {
+            return system::execute(self, &query, parameters).await;
+        }
+        let parsed = self.parse(statement)?;
+        let text = parsed.text.as_str();
+        let engine = self.engine.clone();
+        match &parsed.statement {
+            Statement::Query(query) => select::select(self, query, text, parameters).await,
+            Statement::CreateSource(create) => create::create_source(self, create, text),
+            Statement::CreateAsSelect(create) => create::create_as_select(self, create, text).await,
+            Statement::InsertValues(values) => insert::insert_values(self, values).await,
+            Statement::InsertSelect(query) => create::insert_select(self, query, text),
+            Statement::DropSource(source) => drop::drop_source(&engine, source).await,
+            Statement::CreateType { if_not_exists, name, data_type } => {
+                create::create_type(self, name.value.as_str(), data_type, *if_not_exists)
+            }
+            Statement::DropType { if_exists, name } => {
+                drop::drop_type(&engine, name.value.as_str(), *if_exists)
+            }
+            Statement::Terminate(target) => control::terminate(&engine, target).await,
+            Statement::Pause(target) => control::pause(&engine, target).await,
+            Statement::Resume(target) => control::resume(&engine, target).await,
+            Statement::Show(statement) => show::show(self, statement),
+            Statement::Describe { target, extended } => describe::describe(self, target, *extended),
+            Statement::Explain(statement) => explain::explain(self, statement, text).await,
+            Statement::Print(statement) => print::print(&engine, statement),
+            Statement::Set(set) => {
+                let values: Vec<String> = set.values.iter().map(|value| value.as_text()).collect();
+                if values.is_empty() {
+                    self.unset(Some(&set.name));
+                } else {
+                    self.set(&set.name, &values.join(", "))?;
+                }
+                Ok(Response::Done { tag: "SET".to_owned(), message: None })
+            }
+            Statement::Unset { name } => {
+                self.unset(name.as_ref().map(|name| name.value.as_str()));
+                Ok(Response::Done { tag: "RESET".to_owned(), message: None })
+            }
+            Statement::Define { name, value } => {
+                self.variables.insert(name.value.as_str().to_owned(), value.clone());
+                Ok(done("DEFINE", format!("Defined '{}'", name.value.as_str())))
+            }
+            Statement::Undefine { name } => match self.variables.remove(name.value.as_str()) {
+                Some(_) => Ok(done("UNDEFINE", format!("Undefined '{}'", name.value.as_str()))),
+                None => {
+                    let message = format!("there is no variable '{}'", name.value.as_str());
+                    Err(Error::new(ErrorKind::NotFound, message).with_hint("SHOW VARIABLES lists them"))
+                }
+            },
+            _ => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("this statement cannot be run here: {}", statement_word(text)),
+            )),
+        }
     }
 
     /// A setting of the session or its default, by name in any case: ksqlDB's
     /// (`auto.offset.reset`) and Postgres' (`search_path`, `DateStyle` …).
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<String> {
-        self.settings.get(&name.to_lowercase()).cloned()
+        let name = settings::canonical(name);
+        let name = name.as_str();
+        if let Some(value) = self.settings.get(name) {
+            return Some(value.clone());
+        }
+        match name {
+            "session_authorization" => Some(self.options.user.clone()),
+            _ => settings::find(name).map(|setting| setting.default.to_owned()),
+        }
     }
 
     /// Changes a setting.
     ///
     /// # Errors
-    /// `Invalid` for a value that cannot be.
+    /// `NotFound` for an unknown name, `Invalid` for a value that cannot be.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.insert(name.to_lowercase(), value.to_owned());
+        let name = settings::canonical(name);
+        settings::check(&name, value)?;
+        self.settings.insert(name, value.to_owned());
         Ok(())
     }
+
+    /// Takes a setting back to its default; all of them without a name.
+    pub fn unset(&mut self, name: Option<&str>) {
+        match name {
+            Some(name) => {
+                self.settings.remove(&settings::canonical(name));
+            }
+            None => self.settings.clear(),
+        }
+    }
+
+    /// What the planner may ask, as of now.
+    pub(crate) fn lookup(&self) -> EngineLookup {
+        EngineLookup {
+            catalog: self.engine.catalog().state(),
+            settings: self.settings.clone(),
+            log: self.engine.log().clone(),
+        }
+    }
+
+    /// Where a new query begins.
+    pub(crate) fn start_at(&self, default: StartAt) -> StartAt {
+        match self.setting("auto.offset.reset").as_deref().map(str::to_lowercase).as_deref() {
+            Some("earliest") => StartAt::Earliest,
+            Some("latest") => StartAt::Latest,
+            _ => default,
+        }
+    }
+
+    /// Whether every update of a key is to be passed on.
+    pub(crate) fn every_update(&self) -> bool {
+        self.setting("cache.max.bytes.buffering").as_deref() == Some("0")
+    }
+}
+
+/// The first words of a statement, for messages.
+fn statement_word(text: &str) -> String {
+    text.split_whitespace().take(2).collect::<Vec<_>>().join(" ").to_uppercase()
 }

@@ -206,6 +206,12 @@ pub fn format_version() -> Bytes {
     Bytes::from_static(&[Owner::Meta as u8, b'v'])
 }
 
+/// The identity of the data directory.
+#[must_use]
+pub fn cluster_id() -> Bytes {
+    Bytes::from_static(&[Owner::Meta as u8, b'c'])
+}
+
 #[cfg(test)]
 mod tests {
     use tidemill_storage::{PartitionId, TopicName};

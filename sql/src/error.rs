@@ -60,19 +60,14 @@ impl Position {
     pub fn byte_offset(self, text: &str) -> usize {
         let line_start = match self.line {
             0 | 1 => 0,
-            line => text
-                .match_indices('\n')
-                .nth(line as usize - 2)
-                .map_or(text.len(), |(newline, _)| newline + 1),
+            line => {
+                text.match_indices('\n').nth(line as usize - 2).map_or(text.len(), |(newline, _)| newline + 1)
+            }
         };
         let line = &text[line_start..];
         let line = line.split('\n').next().unwrap_or(line);
         let column = self.column.saturating_sub(1) as usize;
-        line_start
-            + line
-                .char_indices()
-                .nth(column)
-                .map_or(line.len(), |(offset, _)| offset)
+        line_start + line.char_indices().nth(column).map_or(line.len(), |(offset, _)| offset)
     }
 
     /// The position as a character offset into `text`, counted from one as Postgres's error field
@@ -108,13 +103,7 @@ pub struct SqlError {
 impl SqlError {
     /// An error of `kind` without a position.
     pub fn new(kind: SqlErrorKind, message: impl Into<String>) -> Self {
-        SqlError {
-            kind,
-            message: message.into(),
-            position: None,
-            detail: None,
-            hint: None,
-        }
+        SqlError { kind, message: message.into(), position: None, detail: None, hint: None }
     }
 
     /// A syntax error.
@@ -165,11 +154,7 @@ impl SqlError {
     /// Sets the position unless the error already has one.
     #[must_use]
     pub fn or_at(self, span: Span) -> Self {
-        if self.position.is_some() {
-            self
-        } else {
-            self.at(span)
-        }
+        if self.position.is_some() { self } else { self.at(span) }
     }
 
     /// Sets the detail.
@@ -188,11 +173,7 @@ impl SqlError {
 
     /// Adds the hint `did you mean …?` when one of `candidates` is close to `found`.
     #[must_use]
-    pub fn with_suggestion<'a>(
-        self,
-        found: &str,
-        candidates: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn with_suggestion<'a>(self, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         match closest(found, candidates) {
             Some(candidate) => self.with_hint(format!("did you mean '{candidate}'?")),
             None => self,
@@ -235,8 +216,7 @@ pub fn closest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -
     candidates
         .into_iter()
         .map(|candidate| {
-            let similarity =
-                strsim::normalized_damerau_levenshtein(&found, &candidate.to_uppercase());
+            let similarity = strsim::normalized_damerau_levenshtein(&found, &candidate.to_uppercase());
             (similarity, candidate)
         })
         .filter(|(similarity, _)| *similarity >= SIMILAR_ENOUGH)
@@ -262,9 +242,6 @@ mod tests {
     fn a_suggestion_is_made_only_for_similar_words() {
         let error = SqlError::syntax("x").with_suggestion("SELCT", ["SHOW", "SELECT"]);
         assert_eq!(error.hint.as_deref(), Some("did you mean 'SELECT'?"));
-        assert_eq!(
-            SqlError::syntax("x").with_suggestion("frob", ["SHOW"]).hint,
-            None
-        );
+        assert_eq!(SqlError::syntax("x").with_suggestion("frob", ["SHOW"]).hint, None);
     }
 }

@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 use tidemill_sql::parser::parse;
 
 #[test]
-fn every_statement_of_the_given_cases_parses_or_fails_as_the_case_says()
--> Result<(), Box<dyn Error>> {
+fn every_statement_of_the_given_cases_parses_or_fails_as_the_case_says() -> Result<(), Box<dyn Error>> {
     let Some(directory) = std::env::var_os("TIDEMILL_CONFORMANCE") else {
         eprintln!("skipped: TIDEMILL_CONFORMANCE does not name a directory of cases");
         return Ok(());
@@ -42,11 +41,7 @@ fn every_statement_of_the_given_cases_parses_or_fails_as_the_case_says()
             _ => {}
         }
     }
-    assert!(
-        statements > 0,
-        "there are no cases in {}",
-        Path::new(&directory).display()
-    );
+    assert!(statements > 0, "there are no cases in {}", Path::new(&directory).display());
     assert!(
         failures.is_empty(),
         "{} of {statements} statements:\n\n{}",
@@ -64,9 +59,8 @@ fn check_case(case: &serde_json::Value, failures: &mut Vec<String>) -> usize {
         .flatten()
         .filter_map(|statement| statement.as_str())
         .collect();
-    let must_fail = case["expectedException"]["type"]
-        .as_str()
-        .is_some_and(|name| name.ends_with("ParseFailedException"));
+    let must_fail =
+        case["expectedException"]["type"].as_str().is_some_and(|name| name.ends_with("ParseFailedException"));
     let last = statements.len().saturating_sub(1);
     for (index, statement) in statements.iter().enumerate() {
         match parse(statement) {

@@ -62,7 +62,9 @@ impl CatalogState {
             let near = self
                 .sources
                 .keys()
-                .map(|other| (strsim::damerau_levenshtein(&other.to_uppercase(), &name.to_uppercase()), other))
+                .map(|other| {
+                    (strsim::damerau_levenshtein(&other.to_uppercase(), &name.to_uppercase()), other)
+                })
                 .filter(|(distance, _)| *distance <= 1 + name.len() / 4)
                 .min();
             match near {
@@ -145,7 +147,10 @@ impl Catalog {
     ///
     /// # Errors
     /// Those of `change`, and of the disk.
-    pub fn change<T>(&self, change: impl FnOnce(&mut CatalogState, &mut WriteBatch) -> Result<T>) -> Result<T> {
+    pub fn change<T>(
+        &self,
+        change: impl FnOnce(&mut CatalogState, &mut WriteBatch) -> Result<T>,
+    ) -> Result<T> {
         let _one_at_a_time = self.changing.lock();
         let old = self.state();
         let mut new = CatalogState::clone(&old);
@@ -165,7 +170,9 @@ fn write_differences(old: &CatalogState, new: &CatalogState, batch: &mut WriteBa
     differences(&old.sources, &new.sources, Class::Source, batch, Arc::ptr_eq, |source| {
         record::write(&SourceRecord::from_source(source)?)
     })?;
-    differences(&old.queries, &new.queries, Class::Query, batch, Arc::ptr_eq, |query| record::write(query.as_ref()))?;
+    differences(&old.queries, &new.queries, Class::Query, batch, Arc::ptr_eq, |query| {
+        record::write(query.as_ref())
+    })?;
     let named: BTreeMap<String, TypeRecord> = named_types(&new.types)?;
     differences(&named_types(&old.types)?, &named, Class::Type, batch, PartialEq::eq, record::write)?;
     if (old.next_oid, old.next_query) != (new.next_oid, new.next_query) {

@@ -140,7 +140,8 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 /// # Errors
 /// A bug only.
 pub fn write<T: Serialize>(record: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(record).map_err(|error| Error::internal(format!("a catalog record cannot be written: {error}")))
+    serde_json::to_vec(record)
+        .map_err(|error| Error::internal(format!("a catalog record cannot be written: {error}")))
 }
 
 /// SQL text of a type.
@@ -157,7 +158,9 @@ pub fn print_type(data_type: &DataType) -> Result<String> {
 /// `Corrupt`.
 pub fn parse_type(text: &str) -> Result<DataType> {
     let parsed = parse_sql_type(text).and_then(|parsed| parsed.to_arrow());
-    parsed.map_err(|error| Error::new(ErrorKind::Corrupt, format!("the stored type '{text}' is damaged: {error}")))
+    parsed.map_err(|error| {
+        Error::new(ErrorKind::Corrupt, format!("the stored type '{text}' is damaged: {error}"))
+    })
 }
 
 impl SourceRecord {
@@ -257,7 +260,11 @@ impl SourceRecord {
 }
 
 fn format_record(spec: &FormatSpec) -> FormatRecord {
-    FormatRecord { name: spec.name.clone(), properties: spec.properties.clone(), wrap_single: spec.wrap_single }
+    FormatRecord {
+        name: spec.name.clone(),
+        properties: spec.properties.clone(),
+        wrap_single: spec.wrap_single,
+    }
 }
 
 fn format_spec(record: FormatRecord) -> FormatSpec {

@@ -4,6 +4,8 @@
 //! halved until the rows that fail stand alone; they become NULL and are reported, the others keep
 //! their values. Batches without failures, nearly all, pay nothing for it.
 
+pub mod failures;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, new_null_array};
@@ -20,7 +22,7 @@ use crate::error::{Error, Result};
 /// A row for which an expression had no value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// Index of the row in the batch.
+    /// Index of the row in the batch; where only the batch is known, of its first row.
     pub row: usize,
     /// The expression and what went wrong.
     pub reason: String,
@@ -75,22 +77,36 @@ impl CompiledExpression {
         batch: &RecordBatch,
         first_row: usize,
         parts: &mut Vec<ArrayRef>,
-        failures: &mut Vec<Failure>,
+        failed: &mut Vec<Failure>,
     ) -> Result<()> {
         let rows = batch.num_rows();
-        match self.physical.evaluate(batch).and_then(|value| value.into_array(rows)) {
+        let (evaluated, noted) =
+            failures::collect(|| self.physical.evaluate(batch).and_then(|value| value.into_array(rows)));
+        if evaluated.is_ok() {
+            // Functions know that a row failed and why, but not which: a CASE shows them some rows only.
+            let reasons = noted.reasons.into_iter();
+            failed.extend(
+                reasons.map(|reason| Failure { row: first_row, reason: format!("{}: {reason}", self.text) }),
+            );
+        }
+        match evaluated {
             Ok(array) if array.len() == rows => parts.push(array),
             Ok(array) => {
-                return Err(Error::internal(format!("'{}' gave {} values for {rows} rows", self.text, array.len())));
+                return Err(Error::internal(format!(
+                    "'{}' gave {} values for {rows} rows",
+                    self.text,
+                    array.len()
+                )));
             }
             Err(error) if rows == 1 => {
-                failures.push(Failure { row: first_row, reason: format!("{}: {}", self.text, error.strip_backtrace()) });
+                let reason = format!("{}: {}", self.text, error.strip_backtrace());
+                failed.push(Failure { row: first_row, reason });
                 parts.push(new_null_array(&self.data_type, 1));
             }
             Err(_) => {
                 let half = rows / 2;
-                self.evaluate_range(&batch.slice(0, half), first_row, parts, failures)?;
-                self.evaluate_range(&batch.slice(half, rows - half), first_row + half, parts, failures)?;
+                self.evaluate_range(&batch.slice(0, half), first_row, parts, failed)?;
+                self.evaluate_range(&batch.slice(half, rows - half), first_row + half, parts, failed)?;
             }
         }
         Ok(())
@@ -100,7 +116,11 @@ impl CompiledExpression {
     ///
     /// # Errors
     /// As [`CompiledExpression::evaluate`].
-    pub fn evaluate_predicate(&self, batch: &RecordBatch, failures: &mut Vec<Failure>) -> Result<BooleanArray> {
+    pub fn evaluate_predicate(
+        &self,
+        batch: &RecordBatch,
+        failures: &mut Vec<Failure>,
+    ) -> Result<BooleanArray> {
         let values = self.evaluate(batch, failures)?;
         let values = values
             .as_any()

@@ -12,10 +12,18 @@
 //!   rejected in [`Ledger`], and a rejected or late one is reported with its reason;
 //! - an expression that fails for a row is that row's affair and never ends the query.
 
+pub mod aggregate;
 pub mod filter;
 pub mod join;
 pub mod partition_by;
 pub mod project;
+mod session_aggregate;
+mod suppress;
+pub mod table_state;
+mod window_aggregate;
+
+#[cfg(test)]
+pub(crate) mod driver;
 
 use std::sync::Arc;
 

@@ -9,9 +9,9 @@ pub mod planner;
 use arrow::datatypes::SchemaRef;
 use tidemill_sql::lookup::{SourceKind, WindowKind};
 
-use crate::aggregates::AggregateSpec;
 use crate::error::Result;
 use crate::expressions::CompiledExpression;
+use crate::operators::aggregate::{self, AggregateSpec};
 use crate::operators::join::JoinSpec;
 use crate::operators::{Input, Operator, StateRoom};
 use crate::runtime::source::ScanSpec;
@@ -110,7 +110,7 @@ impl OperatorPlan {
             OperatorKind::TableState { key, schema } => {
                 Box::new(table_state::TableState::new(key.clone(), schema.clone(), room)?)
             }
-            OperatorKind::Aggregate(spec) => crate::aggregates::build(spec, room)?,
+            OperatorKind::Aggregate(spec) => aggregate::build(spec, room)?,
             OperatorKind::Join(spec) => join::build(spec, room)?,
         })
     }
@@ -123,7 +123,7 @@ impl OperatorPlan {
             OperatorKind::Project(columns) => format!("Project {}", describe_columns(columns)),
             OperatorKind::PartitionBy(columns) => format!("PartitionBy {}", describe_columns(columns)),
             OperatorKind::TableState { .. } => "TableState".to_owned(),
-            OperatorKind::Aggregate(spec) => format!("Aggregate {spec}"),
+            OperatorKind::Aggregate(spec) => format!("Aggregate {}", describe_aggregate(spec)),
             OperatorKind::Join(spec) => format!("Join {spec}"),
         }
     }
@@ -133,4 +133,12 @@ fn describe_columns(columns: &[(String, CompiledExpression, Option<usize>)]) -> 
     let columns: Vec<String> =
         columns.iter().map(|(name, expression, _)| format!("{expression} AS {name}")).collect();
     columns.join(", ")
+}
+
+fn describe_aggregate(spec: &AggregateSpec) -> String {
+    let groups: Vec<&str> = spec.groups.iter().map(|group| group.name().as_str()).collect();
+    let calls: Vec<String> =
+        spec.calls.iter().map(|call| format!("{} AS {}", call.function, call.name)).collect();
+    let window = spec.window.map(|window| format!(", {:?}, grace {} ms", window.kind, window.grace_ms));
+    format!("[{}] by [{}]{}", calls.join(", "), groups.join(", "), window.unwrap_or_default())
 }

@@ -17,10 +17,10 @@ use tidemill_sql::plan::join::{JoinKind, StreamJoin};
 use tidemill_sql::plan::partition_by::PartitionBy;
 use tidemill_sql::plan::source::SourceScan;
 
-use crate::aggregates::{AggregateSpec, CallSpec};
 use crate::error::{Error, Result};
 use crate::expressions::CompiledExpression;
 use crate::operators::Input;
+use crate::operators::aggregate::{AggregateSpec, CallSpec, Overtaken};
 use crate::operators::join::{JoinSide, JoinSpec};
 use crate::physical::{Exchange, OperatorKind, OperatorPlan, PhysicalPlan, StageInput, StagePlan};
 use crate::runtime::source::ScanSpec;
@@ -38,7 +38,9 @@ pub fn plan(query: &QueryPlan) -> Result<PhysicalPlan> {
         .key
         .iter()
         .map(|name| {
-            schema.index_of(name).map_err(|_| Error::internal(format!("the result has no key column '{name}'")))
+            schema
+                .index_of(name)
+                .map_err(|_| Error::internal(format!("the result has no key column '{name}'")))
         })
         .collect::<Result<_>>()?;
     // The open stage gives the result, so it has to be the last one; stages below it were pushed first.
@@ -153,11 +155,14 @@ impl Lowering {
                 constants: call.arguments.iter().map(literal).collect(),
                 return_type: call.return_type.clone(),
                 name: call.name.clone(),
+                entries_max: None,
             });
         }
         let fields: Vec<_> = columns
             .iter()
-            .map(|(name, expression, _)| arrow::datatypes::Field::new(name, expression.data_type().clone(), true))
+            .map(|(name, expression, _)| {
+                arrow::datatypes::Field::new(name, expression.data_type().clone(), true)
+            })
             .collect();
         let groups: Vec<_> = fields[..node.groups.len()].to_vec();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
@@ -166,18 +171,20 @@ impl Lowering {
         self.stages[open.stage].exchange =
             Some(Exchange { stage, input: Input::Left, key: (0..node.groups.len()).collect() });
         self.stages.push(StagePlan {
-            input: StageInput::Exchanged(vec![schema]),
+            input: StageInput::Exchanged(vec![schema.clone()]),
             operators: Vec::new(),
             exchange: None,
         });
         self.push(
             stage,
             OperatorKind::Aggregate(AggregateSpec {
+                input: schema,
                 groups,
                 calls,
                 window: node.window,
                 emit: node.emit,
                 input_kind: node.input_kind,
+                overtaken: Overtaken::Emit,
                 with_before,
             }),
         );
@@ -261,14 +268,20 @@ impl Lowering {
         }
         let fields: Vec<_> = columns
             .iter()
-            .map(|(name, expression, _)| arrow::datatypes::Field::new(name, expression.data_type().clone(), true))
+            .map(|(name, expression, _)| {
+                arrow::datatypes::Field::new(name, expression.data_type().clone(), true)
+            })
             .collect();
         self.push(open.stage, OperatorKind::Project(columns));
         Ok(JoinSide { schema: Arc::new(Schema::new(fields)), output_columns: outputs, key, primary_key })
     }
 
     /// A column that a scan carries behind those its plan names.
-    fn carried_column(&self, open: &Open, position: usize) -> Result<(String, CompiledExpression, Option<usize>)> {
+    fn carried_column(
+        &self,
+        open: &Open,
+        position: usize,
+    ) -> Result<(String, CompiledExpression, Option<usize>)> {
         let StageInput::Scan(scan) = &self.stages[open.stage].input else {
             return Err(Error::internal("a table's key is not among its columns"));
         };
@@ -358,4 +371,3 @@ fn literal(expression: &Expr) -> Option<ScalarValue> {
 fn unsupported(plan: &LogicalPlan) -> Error {
     Error::internal(format!("no continuous operator for plan node '{}'", plan.display()))
 }
-

@@ -109,7 +109,10 @@ fn merge_overlapping(runs: &[(Input, ChangeBatch)]) -> Result<Vec<(Input, Change
         let all = ChangeBatch::concat(&batches[0].schema(), &batches)?;
         return Ok(vec![(first_input, all.take(&UInt32Array::from(order))?)]);
     }
-    Ok(stretches.into_iter().map(|(run, from, to)| (runs[run].0, runs[run].1.slice(from, to - from))).collect())
+    Ok(stretches
+        .into_iter()
+        .map(|(run, from, to)| (runs[run].0, runs[run].1.slice(from, to - from)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -137,7 +140,8 @@ mod tests {
 
     #[test]
     fn runs_of_one_input_come_out_by_time_and_keep_their_own_order() {
-        let left = Run { input: Input::Left, batches: vec![batch(&[(1, 10), (5, 11), (4, 12)]), batch(&[(9, 13)])] };
+        let left =
+            Run { input: Input::Left, batches: vec![batch(&[(1, 10), (5, 11), (4, 12)]), batch(&[(9, 13)])] };
         let right = Run { input: Input::Left, batches: vec![batch(&[(2, 20), (6, 21)])] };
         let merged = merge(vec![left, right]).expect("merges");
         assert_eq!(values(&merged), [10, 20, 11, 12, 21, 13]);
@@ -149,12 +153,10 @@ mod tests {
         let right = Run { input: Input::Right, batches: vec![batch(&[(2, 2), (4, 4)])] };
         let merged = merge(vec![left, right]).expect("merges");
         assert_eq!(values(&merged), [1, 2, 3, 4]);
-        assert_eq!(merged.iter().map(|(input, _)| *input).collect::<Vec<_>>(), [
-            Input::Left,
-            Input::Right,
-            Input::Left,
-            Input::Right
-        ]);
+        assert_eq!(
+            merged.iter().map(|(input, _)| *input).collect::<Vec<_>>(),
+            [Input::Left, Input::Right, Input::Left, Input::Right]
+        );
     }
 
     #[test]

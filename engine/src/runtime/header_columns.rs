@@ -26,7 +26,9 @@ pub fn all(headers: Option<&[Headers]>, rows: usize) -> ArrayRef {
     );
     let mut list = ListBuilder::new(item);
     for row in 0..rows {
-        for (name, value) in headers.and_then(|headers| headers.get(row)).into_iter().flat_map(|row| row.iter()) {
+        for (name, value) in
+            headers.and_then(|headers| headers.get(row)).into_iter().flat_map(|row| row.iter())
+        {
             let item = list.values();
             if let Some(names) = item.field_builder::<StringBuilder>(0) {
                 names.append_value(name);

@@ -254,7 +254,13 @@ fn build_stages(
                 })
                 .collect::<Result<Vec<_>>>()?;
             let sink = if last { Some(sink(shard)?) } else { None };
-            built.push(Some(Worker::new(reader, operators, sink, environment.store.clone(), options.every_update)));
+            built.push(Some(Worker::new(
+                reader,
+                operators,
+                sink,
+                environment.store.clone(),
+                options.every_update,
+            )));
         }
         stages.push(built);
     }
@@ -352,7 +358,8 @@ impl Query {
                     if watermark.changed().await.is_err() {
                         break;
                     }
-                    let ended = matches!(*watermark.borrow_and_update(), Watermark::Deleted | Watermark::Failed(_));
+                    let ended =
+                        matches!(*watermark.borrow_and_update(), Watermark::Deleted | Watermark::Failed(_));
                     arrivals.notify_one();
                     if ended {
                         break;
@@ -366,7 +373,8 @@ impl Query {
 
     /// Runs one round; tells whether any record was read or any row given.
     async fn round(&mut self) -> Result<bool> {
-        let mut mailboxes: Vec<BTreeMap<usize, Vec<Run>>> = self.stages.iter().map(|_| BTreeMap::new()).collect();
+        let mut mailboxes: Vec<BTreeMap<usize, Vec<Run>>> =
+            self.stages.iter().map(|_| BTreeMap::new()).collect();
         let mut worked = false;
         for stage in 0..self.stages.len() {
             let mut running = Vec::new();
@@ -377,10 +385,13 @@ impl Query {
                     None => !runs.is_empty(),
                 };
                 if has_input && let Some(mut worker) = slot.take() {
-                    running.push((shard, worker_task(&self.environment.compute, move || {
-                        let output = worker.round(runs);
-                        (worker, output)
-                    })));
+                    running.push((
+                        shard,
+                        worker_task(&self.environment.compute, move || {
+                            let output = worker.round(runs);
+                            (worker, output)
+                        }),
+                    ));
                 }
             }
             for (shard, task) in running {
@@ -536,8 +547,11 @@ impl Query {
             pending.outputs.into_iter().map(|(target, batches)| StagedOutput { target, batches }).collect();
         let epoch = Epoch { producer, outputs, changes: pending.changes };
         let (log, store) = (self.environment.log.clone(), self.environment.store.clone());
-        self.in_flight =
-            Some(self.environment.compute.spawn_blocking(move || commit::commit(log.as_ref(), store.as_ref(), epoch)));
+        self.in_flight = Some(
+            self.environment
+                .compute
+                .spawn_blocking(move || commit::commit(log.as_ref(), store.as_ref(), epoch)),
+        );
         Ok(())
     }
 }
@@ -551,7 +565,10 @@ async fn session_gone(session: Option<&mpsc::Sender<RecordBatch>>) {
 }
 
 /// Runs a worker's round on a compute thread.
-fn worker_task<T: Send + 'static>(compute: &Handle, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+fn worker_task<T: Send + 'static>(
+    compute: &Handle,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
     compute.spawn(async move { run() })
 }
 
@@ -604,6 +621,7 @@ impl StartAt {
 /// `NotFound`.
 pub fn partition_count(log: &dyn Log, topic: &TopicName) -> Result<u32> {
     let found = log.topic(topic);
-    let found = found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("topic '{topic}' does not exist")))?;
+    let found =
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("topic '{topic}' does not exist")))?;
     Ok(found.settings.partitions)
 }

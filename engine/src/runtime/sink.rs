@@ -119,8 +119,10 @@ impl RowEncoder {
         mut take: impl FnMut(usize, Option<&[u8]>, Option<&[u8]>) -> Result<()>,
     ) -> Result<()> {
         let kind = |row: usize| batch.kinds.get(row);
-        let rows: Vec<u32> =
-            (0..batch.rows()).filter(|row| kind(*row) != RowKind::UpdateBefore).map(|row| row as u32).collect();
+        let rows: Vec<u32> = (0..batch.rows())
+            .filter(|row| kind(*row) != RowKind::UpdateBefore)
+            .map(|row| row as u32)
+            .collect();
         let with_value: Vec<u32> = rows
             .iter()
             .copied()
@@ -132,7 +134,8 @@ impl RowEncoder {
         self.keys.clear();
         self.values.clear();
         let all = |rows: &[u32]| rows.len() == batch.rows();
-        let selection = |rows: &'_ [u32]| -> Option<std::ops::Range<usize>> { all(rows).then_some(0..batch.rows()) };
+        let selection =
+            |rows: &'_ [u32]| -> Option<std::ops::Range<usize>> { all(rows).then_some(0..batch.rows()) };
         let select = |range: Option<std::ops::Range<usize>>, rows| match range {
             Some(range) => RowSelection::Range(range),
             None => RowSelection::Indices(rows),
@@ -242,7 +245,9 @@ impl TopicSink {
         }
         let records = closed
             .into_iter()
-            .map(|(partition, batches)| (TopicPartition::new(self.topic.clone(), PartitionId(partition)), batches))
+            .map(|(partition, batches)| {
+                (TopicPartition::new(self.topic.clone(), PartitionId(partition)), batches)
+            })
             .collect();
         Ok(SinkOutput { records, table_rows, rows: Vec::new() })
     }
@@ -292,7 +297,11 @@ impl SessionSink {
                 .filter(|row| batch.kinds.get(*row) != RowKind::UpdateBefore)
                 .map(|row| row as u32)
                 .collect();
-            let batch = if kept.len() == batch.rows() { batch.clone() } else { batch.take(&UInt32Array::from(kept))? };
+            let batch = if kept.len() == batch.rows() {
+                batch.clone()
+            } else {
+                batch.take(&UInt32Array::from(kept))?
+            };
             let gone: BooleanArray = (0..batch.rows())
                 .map(|row| Some(matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue)))
                 .collect();
@@ -326,4 +335,3 @@ impl SessionSink {
             .collect()
     }
 }
-

@@ -81,7 +81,10 @@ impl ScanSpec {
         let mut fields = Vec::with_capacity(names.len());
         for name in names {
             let index = all.index_of(name).map_err(|_| {
-                Error::new(ErrorKind::UnknownColumn, format!("source '{}' has no column '{name}'", source.name))
+                Error::new(
+                    ErrorKind::UnknownColumn,
+                    format!("source '{}' has no column '{name}'", source.name),
+                )
             })?;
             fields.push(all.field(index).clone());
             columns.push(scan_column(source, index, name)?);
@@ -97,7 +100,8 @@ impl ScanSpec {
 
 /// What the column at an index of a source's scan schema is.
 fn scan_column(source: &Source, index: usize, name: &str) -> Result<ScanColumn> {
-    let position = |role: &ColumnRole| source.columns[..index].iter().filter(|other| other.role == *role).count();
+    let position =
+        |role: &ColumnRole| source.columns[..index].iter().filter(|other| other.role == *role).count();
     Ok(match source.columns.get(index).map(|column| &column.role) {
         Some(role @ ColumnRole::Key) => ScanColumn::Key(position(role)),
         Some(role @ ColumnRole::Value) => ScanColumn::Value(position(role)),
@@ -361,7 +365,9 @@ impl PartDecoder {
 
     fn column(&self, decoded: &Decoded, index: usize) -> Result<ArrayRef> {
         let at = self.projection.binary_search(&index).ok();
-        at.and_then(|at| decoded.columns.get(at)).cloned().ok_or_else(|| Error::internal("a column was not decoded"))
+        at.and_then(|at| decoded.columns.get(at))
+            .cloned()
+            .ok_or_else(|| Error::internal("a column was not decoded"))
     }
 }
 
@@ -506,13 +512,14 @@ impl RowDecoder {
         value: &Decoded,
         windows: Option<(Vec<i64>, Vec<i64>)>,
     ) -> Result<ChangeBatch> {
-        let windows =
-            windows.map(|(start, end)| Windows { start_ms: start.into(), end_ms: end.into() });
+        let windows = windows.map(|(start, end)| Windows { start_ms: start.into(), end_ms: end.into() });
         let headers: Option<Arc<[Headers]>> = (!gathered.headers.is_empty()).then(|| {
             let none: Headers = Arc::from([]);
             let found: std::collections::BTreeMap<usize, &Headers> =
                 gathered.headers.iter().map(|(row, headers)| (*row, headers)).collect();
-            rows.iter().map(|row| found.get(&(*row as usize)).map_or_else(|| none.clone(), |h| (*h).clone())).collect()
+            rows.iter()
+                .map(|row| found.get(&(*row as usize)).map_or_else(|| none.clone(), |h| (*h).clone()))
+                .collect()
         });
         let bound = |pick: fn(&Windows) -> &arrow::buffer::ScalarBuffer<i64>| -> Result<ArrayRef> {
             let windows = windows.as_ref().ok_or_else(|| Error::internal("the source is not windowed"))?;
@@ -550,7 +557,10 @@ impl RowDecoder {
         let kinds = match &value.present {
             None => Kinds::AllInsert,
             Some(present) => Kinds::Each(
-                present.iter().map(|present| if present { RowKind::Insert } else { without_value } as u8).collect(),
+                present
+                    .iter()
+                    .map(|present| if present { RowKind::Insert } else { without_value } as u8)
+                    .collect(),
             ),
         };
         Ok(ChangeBatch { columns, kinds, times_ms: times_ms.into(), windows, headers })
@@ -582,7 +592,8 @@ impl RowDecoder {
             if batch.times_ms.iter().all(|time| *time >= 0) {
                 return Ok(Some(batch));
             }
-            let valid: Vec<Option<i64>> = batch.times_ms.iter().map(|time| Some(*time).filter(|t| *t >= 0)).collect();
+            let valid: Vec<Option<i64>> =
+                batch.times_ms.iter().map(|time| Some(*time).filter(|t| *t >= 0)).collect();
             return self.keep_timed(gathered, rows, batch, &valid, ledger, reports);
         };
         // A record without a value has no such column; it keeps its own timestamp.

@@ -34,11 +34,21 @@ fn hash_single(column: &ArrayRef) -> Option<Vec<u32>> {
         }
         DataType::Int32 => {
             let values = column.as_primitive::<Int32Type>();
-            Some(values.iter().map(|value| value.map_or(0, |value| crc32c::crc32c(&value.to_be_bytes()))).collect())
+            Some(
+                values
+                    .iter()
+                    .map(|value| value.map_or(0, |value| crc32c::crc32c(&value.to_be_bytes())))
+                    .collect(),
+            )
         }
         DataType::Int64 => {
             let values = column.as_primitive::<Int64Type>();
-            Some(values.iter().map(|value| value.map_or(0, |value| crc32c::crc32c(&value.to_be_bytes()))).collect())
+            Some(
+                values
+                    .iter()
+                    .map(|value| value.map_or(0, |value| crc32c::crc32c(&value.to_be_bytes())))
+                    .collect(),
+            )
         }
         _ => None,
     }

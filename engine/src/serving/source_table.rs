@@ -17,7 +17,9 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableSource, TableType};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableSource, TableType,
+};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -260,7 +262,16 @@ impl PartitionStream for StoredRows {
         let range = state_keys::prefix_range(&prefix);
         let start = Some(range.start.clone());
         let stream = futures::stream::try_unfold(start, move |from| {
-            let batch = next_stored_rows(&scan, &schema, snapshot.as_ref(), &prefix, key.as_ref(), &target, from, &range.end);
+            let batch = next_stored_rows(
+                &scan,
+                &schema,
+                snapshot.as_ref(),
+                &prefix,
+                key.as_ref(),
+                &target,
+                from,
+                &range.end,
+            );
             async move { batch.map_err(external) }
         });
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
@@ -440,7 +451,9 @@ fn decode_rows(
         return Ok(None);
     }
     let mut decoder = RowDecoder::new(scan, target.clone())?;
-    let Some(batch) = decoder.decode(gathered, &mut Ledger::default(), &mut Vec::new())? else { return Ok(None) };
+    let Some(batch) = decoder.decode(gathered, &mut Ledger::default(), &mut Vec::new())? else {
+        return Ok(None);
+    };
     let kept: arrow::array::BooleanArray =
         (0..batch.rows()).map(|row| Some(batch.kinds.get(row) != RowKind::Delete)).collect();
     let batch = batch.filter(&kept)?;

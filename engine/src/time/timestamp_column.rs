@@ -39,14 +39,19 @@ impl TimestampExtractor {
                             ErrorKind::Type,
                             format!("column '{}' of type {other} cannot be the event time", column.name),
                         )
-                        .with_hint("use a BIGINT or TIMESTAMP column, or a STRING column with TIMESTAMP_FORMAT"));
+                        .with_hint(
+                            "use a BIGINT or TIMESTAMP column, or a STRING column with TIMESTAMP_FORMAT",
+                        ));
                     }
                 };
                 return Ok(Some(TimestampExtractor { part, index: at[counter], pattern }));
             }
             at[counter] += 1;
         }
-        Err(Error::new(ErrorKind::UnknownColumn, format!("the event time's column '{}' does not exist", timestamp.column)))
+        Err(Error::new(
+            ErrorKind::UnknownColumn,
+            format!("the event time's column '{}' does not exist", timestamp.column),
+        ))
     }
 
     /// Whether the column is of the key or of the value.
@@ -67,11 +72,17 @@ impl TimestampExtractor {
     /// `Internal` for a column of another type than the source declares.
     pub fn extract(&self, column: &ArrayRef) -> Result<Vec<Option<i64>>> {
         match &self.pattern {
-            None => milliseconds(column).ok_or_else(|| Error::internal("an event time column of an unexpected type")),
+            None => milliseconds(column)
+                .ok_or_else(|| Error::internal("an event time column of an unexpected type")),
             Some(pattern) => {
                 let texts = column.as_string::<i32>();
                 Ok((0..texts.len())
-                    .map(|row| texts.is_valid(row).then(|| pattern.parse_timestamp_ms(texts.value(row)).ok()).flatten())
+                    .map(|row| {
+                        texts
+                            .is_valid(row)
+                            .then(|| pattern.parse_timestamp_ms(texts.value(row)).ok())
+                            .flatten()
+                    })
                     .collect())
             }
         }

@@ -32,7 +32,7 @@ const MAX_LEXEMES: usize = 400_000;
 const MAX_CHAIN: usize = 1_000;
 
 /// Refuses text that is too long to be looked at.
-pub(crate) fn check_text(text: &str) -> Result<(), SqlError> {
+pub fn check_text(text: &str) -> Result<(), SqlError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(SqlError::too_complex(format!(
             "the text is too long: {} bytes, at most {MAX_TEXT_BYTES} are parsed at once",
@@ -93,9 +93,8 @@ impl LexemeGauge {
     fn add_word(&mut self, word: &str) {
         /// Words that apply to the expression before or after them.
         const OPERATORS: [&str; 20] = [
-            "AND", "AT", "BETWEEN", "CASE", "COLLATE", "DIV", "ILIKE", "IN", "INTERVAL", "IS",
-            "ISNULL", "LIKE", "NOT", "NOTNULL", "OPERATOR", "OR", "OVERLAPS", "REGEXP", "SIMILAR",
-            "XOR",
+            "AND", "AT", "BETWEEN", "CASE", "COLLATE", "DIV", "ILIKE", "IN", "INTERVAL", "IS", "ISNULL",
+            "LIKE", "NOT", "NOTNULL", "OPERATOR", "OR", "OVERLAPS", "REGEXP", "SIMILAR", "XOR",
         ];
         /// Words with which another expression begins.
         const CLAUSES: [&str; 6] = ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ON"];
@@ -172,10 +171,8 @@ impl Visitor for TreeGauge {
 }
 
 fn too_deep() -> SqlError {
-    SqlError::too_complex(format!(
-        "the statement is nested too deeply: more than {MAX_DEPTH} levels"
-    ))
-    .with_hint("break it into several statements, or replace long chains of AND and OR by IN (…)")
+    SqlError::too_complex(format!("the statement is nested too deeply: more than {MAX_DEPTH} levels"))
+        .with_hint("break it into several statements, or replace long chains of AND and OR by IN (…)")
 }
 
 fn too_long_chain() -> SqlError {

@@ -34,11 +34,7 @@ pub(crate) fn parse_copy(parser: &mut Parser<'_>) -> Result<Statement, ParserErr
         return parser.unexpected("TO STDOUT");
     };
     let options = parse_options(parser)?;
-    Ok(Statement::Copy(Box::new(Copy {
-        source,
-        to,
-        options,
-    })))
+    Ok(Statement::Copy(Box::new(Copy { source, to, options })))
 }
 
 /// `(FORMAT csv, HEADER)`, or the older `CSV HEADER` without parentheses.
@@ -56,10 +52,7 @@ fn parse_options(parser: &mut Parser<'_>) -> Result<Vec<(String, PropertyValue)>
     while !parser.at_end() {
         let option = parser.expect_name("an option")?.value.to_uppercase();
         options.push(match option.as_str() {
-            "CSV" | "BINARY" | "TEXT" => (
-                "FORMAT".to_owned(),
-                PropertyValue::String(option.to_lowercase()),
-            ),
+            "CSV" | "BINARY" | "TEXT" => ("FORMAT".to_owned(), PropertyValue::String(option.to_lowercase())),
             "HEADER" => (option, PropertyValue::Boolean(true)),
             _ => {
                 parser.take_word("AS");
@@ -74,9 +67,7 @@ fn parse_option_value(parser: &mut Parser<'_>) -> Result<PropertyValue, ParserEr
     match &parser.peek_token_ref().token {
         Token::Comma | Token::RParen | Token::EOF => Ok(PropertyValue::Null),
         Token::Word(word)
-            if !["TRUE", "FALSE", "NULL"]
-                .iter()
-                .any(|known| word.value.eq_ignore_ascii_case(known)) =>
+            if !["TRUE", "FALSE", "NULL"].iter().any(|known| word.value.eq_ignore_ascii_case(known)) =>
         {
             let value = PropertyValue::String(word.value.clone());
             parser.advance_token();

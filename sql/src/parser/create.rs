@@ -35,24 +35,13 @@ pub(crate) fn parse_create(parser: &mut Parser<'_>) -> Result<Statement, ParserE
     };
     let if_not_exists = parser.take_words(&["IF", "NOT", "EXISTS"]);
     let name = Name::from(parser.expect_name("a name")?);
-    let elements = if parser.peek_symbol_at(0, &Token::LParen) {
-        parse_elements(parser)?
-    } else {
-        Vec::new()
-    };
+    let elements =
+        if parser.peek_symbol_at(0, &Token::LParen) { parse_elements(parser)? } else { Vec::new() };
     let properties = parse_with_properties(parser)?;
     if parser.peek_word("AS") {
         return parse_as_select(
             parser,
-            CreateSource {
-                or_replace,
-                if_not_exists,
-                read_only,
-                kind,
-                name,
-                elements,
-                properties,
-            },
+            CreateSource { or_replace, if_not_exists, read_only, kind, name, elements, properties },
         );
     }
     for column in &elements {
@@ -70,10 +59,7 @@ pub(crate) fn parse_create(parser: &mut Parser<'_>) -> Result<Statement, ParserE
 }
 
 /// The rest of `CREATE … name WITH (…) AS SELECT …`; `declared` is what was read before `AS`.
-fn parse_as_select(
-    parser: &mut Parser<'_>,
-    declared: CreateSource,
-) -> Result<Statement, ParserError> {
+fn parse_as_select(parser: &mut Parser<'_>, declared: CreateSource) -> Result<Statement, ParserError> {
     if declared.read_only {
         return parser.unexpected("the end of the statement: what SOURCE declares has no query");
     }
@@ -81,9 +67,7 @@ fn parse_as_select(
         return Err(carry(
             SqlError::syntax("CREATE … AS SELECT takes its columns from the query")
                 .at(column.span)
-                .with_hint(
-                    "leave the column list out, and name columns in the query: SELECT x AS name",
-                ),
+                .with_hint("leave the column list out, and name columns in the query: SELECT x AS name"),
         ));
     }
     parser.expect_words(&["AS"])?;
@@ -103,10 +87,7 @@ fn parse_elements(parser: &mut Parser<'_>) -> Result<Vec<ColumnDef>, ParserError
     let elements = parser.parse_comma_separated(parse_column)?;
     parser.expect_token(&Token::RParen)?;
     for (index, column) in elements.iter().enumerate() {
-        if elements[..index]
-            .iter()
-            .any(|earlier| earlier.name == column.name)
-        {
+        if elements[..index].iter().any(|earlier| earlier.name == column.name) {
             return Err(carry(
                 SqlError::new(
                     SqlErrorKind::Duplicate,
@@ -138,12 +119,7 @@ pub(crate) fn parse_column(parser: &mut Parser<'_>) -> Result<ColumnDef, ParserE
     } else {
         ColumnRole::Value
     };
-    Ok(ColumnDef {
-        name,
-        data_type,
-        role,
-        span: parser.span_from(start),
-    })
+    Ok(ColumnDef { name, data_type, role, span: parser.span_from(start) })
 }
 
 /// Keys of streams and of tables are declared with different words, because only the latter are
@@ -168,17 +144,10 @@ fn parse_create_type(parser: &mut Parser<'_>) -> Result<Statement, ParserError> 
     let name = Name::from(parser.expect_name("the name of a type")?);
     parser.expect_words(&["AS"])?;
     let data_type = parse_sql_type(parser)?;
-    Ok(Statement::CreateType {
-        if_not_exists,
-        name,
-        data_type,
-    })
+    Ok(Statement::CreateType { if_not_exists, name, data_type })
 }
 
-fn parse_create_function(
-    parser: &mut Parser<'_>,
-    or_replace: bool,
-) -> Result<Statement, ParserError> {
+fn parse_create_function(parser: &mut Parser<'_>, or_replace: bool) -> Result<Statement, ParserError> {
     let if_not_exists = parser.take_words(&["IF", "NOT", "EXISTS"]);
     let name = Name::from(parser.expect_name("the name of a function")?);
     parser.expect_token(&Token::LParen)?;
@@ -239,18 +208,14 @@ fn not_created_here(
         "TEMPORARY",
     ]) {
         None => return parser.unexpected("STREAM, TABLE, TYPE or FUNCTION"),
-        Some("VIEW" | "MATERIALIZED") => {
-            "CREATE TABLE … AS SELECT keeps the result of a query up to date"
-        }
+        Some("VIEW" | "MATERIALIZED") => "CREATE TABLE … AS SELECT keeps the result of a query up to date",
         Some("CONNECTOR" | "SINK") => "produce to and consume from topics with any Kafka client",
         Some("INDEX" | "UNIQUE") => "a table is looked up by its primary key",
         Some(_) => "there are streams, tables, types and functions",
     };
     let what = parser.get_current_token().token.to_string().to_uppercase();
     Err(carry(
-        SqlError::unsupported(format!("CREATE {what} is not supported"))
-            .at_location(start)
-            .with_hint(hint),
+        SqlError::unsupported(format!("CREATE {what} is not supported")).at_location(start).with_hint(hint),
     ))
 }
 
@@ -293,10 +258,7 @@ pub(crate) fn parse_alter(parser: &mut Parser<'_>) -> Result<Statement, ParserEr
     let add_columns = parser.parse_comma_separated(|parser| {
         parser.expect_words(&["ADD"])?;
         // COLUMN may be left out, and may be the name of the column itself.
-        if !matches!(
-            parser.peek_nth_token_ref(2).token,
-            Token::Comma | Token::EOF
-        ) {
+        if !matches!(parser.peek_nth_token_ref(2).token, Token::Comma | Token::EOF) {
             parser.take_word("COLUMN");
         }
         let start = parser.here();
@@ -307,9 +269,5 @@ pub(crate) fn parse_alter(parser: &mut Parser<'_>) -> Result<Statement, ParserEr
             span: parser.span_from(start),
         })
     })?;
-    Ok(Statement::AlterSource(AlterSource {
-        kind,
-        name,
-        add_columns,
-    }))
+    Ok(Statement::AlterSource(AlterSource { kind, name, add_columns }))
 }

@@ -42,10 +42,7 @@ pub(crate) trait TokenCursor {
     }
     /// Whether the words are next.
     fn peek_words(&self, words: &[&str]) -> bool {
-        words
-            .iter()
-            .enumerate()
-            .all(|(n, word)| self.peek_word_at(n, word))
+        words.iter().enumerate().all(|(n, word)| self.peek_word_at(n, word))
     }
     /// Takes `word` if it is next.
     fn take_word(&mut self, word: &str) -> bool {
@@ -59,8 +56,7 @@ pub(crate) trait TokenCursor {
 
 impl TokenCursor for Parser<'_> {
     fn peek_word_at(&self, n: usize, word: &str) -> bool {
-        unquoted(&self.peek_nth_token_ref(n).token)
-            .is_some_and(|found| found.eq_ignore_ascii_case(word))
+        unquoted(&self.peek_nth_token_ref(n).token).is_some_and(|found| found.eq_ignore_ascii_case(word))
     }
 
     fn peek_symbol_at(&self, n: usize, token: &Token) -> bool {
@@ -89,9 +85,7 @@ impl TokenCursor for Parser<'_> {
     fn expect_name(&mut self, what: &str) -> Result<Ident, ParserError> {
         let next = self.peek_token_ref();
         match &next.token {
-            Token::Word(word)
-                if word.quote_style.is_none() && keywords::is_reserved(&word.value) =>
-            {
+            Token::Word(word) if word.quote_style.is_none() && keywords::is_reserved(&word.value) => {
                 self.unexpected(what)
             }
             Token::Word(word) => {

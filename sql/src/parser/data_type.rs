@@ -32,9 +32,7 @@ pub(crate) fn parse_sql_type(parser: &mut Parser<'_>) -> Result<SqlType, ParserE
     loop {
         if parser.take_word("ARRAY") {
             data_type = SqlType::array(data_type);
-        } else if parser.peek_symbol_at(0, &Token::LBracket)
-            && parser.peek_symbol_at(1, &Token::RBracket)
-        {
+        } else if parser.peek_symbol_at(0, &Token::LBracket) && parser.peek_symbol_at(1, &Token::RBracket) {
             parser.advance_token();
             parser.advance_token();
             data_type = SqlType::array(data_type);
@@ -51,20 +49,14 @@ pub(crate) fn parse_cast_type(parser: &mut Parser<'_>) -> Result<DataType, Parse
     let ours = !qualified
         && match next {
             Token::Word(word) if word.quote_style.is_none() => {
-                ["ARRAY", "MAP", "STRUCT"]
-                    .iter()
-                    .any(|word| opens_nested(parser, word))
+                ["ARRAY", "MAP", "STRUCT"].iter().any(|word| opens_nested(parser, word))
                     || base_type(&word.value).is_some()
                     || keywords::is_reserved(&word.value)
                     || is_decimal(&word.value)
             }
             _ => false,
         };
-    if ours {
-        Ok(parse_sql_type(parser)?.to_ast())
-    } else {
-        parser.parse_data_type()
-    }
+    if ours { Ok(parse_sql_type(parser)?.to_ast()) } else { parser.parse_data_type() }
 }
 
 fn opens_nested(parser: &Parser<'_>, word: &str) -> bool {
@@ -150,9 +142,7 @@ fn base_type(name: &str) -> Option<SqlType> {
 }
 
 fn is_decimal(name: &str) -> bool {
-    ["DECIMAL", "DEC", "NUMERIC"]
-        .iter()
-        .any(|word| name.eq_ignore_ascii_case(word))
+    ["DECIMAL", "DEC", "NUMERIC"].iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
 enum DecimalError {

@@ -121,21 +121,11 @@ impl Dialect for TidemillDialect {
         self.postgres.is_reserved_for_identifier(keyword)
     }
 
-    fn is_select_item_alias(
-        &self,
-        explicit: bool,
-        keyword: &Keyword,
-        parser: &mut Parser<'_>,
-    ) -> bool {
+    fn is_select_item_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
         explicit || (self.is_column_alias(keyword, parser) && !begins_our_clause(parser))
     }
 
-    fn is_table_factor_alias(
-        &self,
-        explicit: bool,
-        keyword: &Keyword,
-        parser: &mut Parser<'_>,
-    ) -> bool {
+    fn is_table_factor_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
         explicit || (self.is_table_alias(keyword, parser) && !begins_our_clause(parser))
     }
 

@@ -16,9 +16,9 @@
 //! [`SqlType::to_ast`]: crate::type_system::SqlType::to_ast
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgOperator, FunctionArgumentList, FunctionArguments, Ident,
-    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Value,
+    BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgOperator, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
+    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Value,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
@@ -35,14 +35,8 @@ pub const STRUCT_WILDCARD: &str = "__STRUCT_WILDCARD";
 pub const INTERVAL_UNIT: &str = "__INTERVAL_UNIT";
 
 /// Functions whose first argument is a unit of time.
-const UNIT_FUNCTIONS: [&str; 6] = [
-    "DATEADD",
-    "DATESUB",
-    "TIMEADD",
-    "TIMESUB",
-    "TIMESTAMPADD",
-    "TIMESTAMPSUB",
-];
+const UNIT_FUNCTIONS: [&str; 6] =
+    ["DATEADD", "DATESUB", "TIMEADD", "TIMESUB", "TIMESTAMPADD", "TIMESTAMPSUB"];
 
 /// Units of time that functions take.
 const UNITS: [&str; 14] = [
@@ -130,12 +124,10 @@ pub(crate) fn parse_infix(
 /// The struct of `struct->*`, if `expr` is that.
 pub fn struct_wildcard(expr: &Expr) -> Option<&Expr> {
     match expr {
-        Expr::Function(function) if is_call_of(function, STRUCT_WILDCARD) => {
-            match arguments(function)? {
-                [FunctionArg::Unnamed(FunctionArgExpr::Expr(base))] => Some(base),
-                _ => None,
-            }
-        }
+        Expr::Function(function) if is_call_of(function, STRUCT_WILDCARD) => match arguments(function)? {
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(base))] => Some(base),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -143,17 +135,13 @@ pub fn struct_wildcard(expr: &Expr) -> Option<&Expr> {
 /// The unit of time, in upper case, that stands as an argument of a function, if `expr` is that.
 pub fn interval_unit(expr: &Expr) -> Option<&str> {
     match expr {
-        Expr::Function(function) if is_call_of(function, INTERVAL_UNIT) => {
-            match arguments(function)? {
-                [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => {
-                    match &value.value {
-                        Value::SingleQuotedString(unit) => Some(unit),
-                        _ => None,
-                    }
-                }
+        Expr::Function(function) if is_call_of(function, INTERVAL_UNIT) => match arguments(function)? {
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => match &value.value {
+                Value::SingleQuotedString(unit) => Some(unit),
                 _ => None,
-            }
-        }
+            },
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -161,11 +149,7 @@ pub fn interval_unit(expr: &Expr) -> Option<&str> {
 /// The field that `base->field` names, with its base, if `expr` is that.
 pub fn field_access(expr: &Expr) -> Option<(&Expr, &Ident)> {
     match expr {
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Arrow,
-            right,
-        } => match right.as_ref() {
+        Expr::BinaryOp { left, op: BinaryOperator::Arrow, right } => match right.as_ref() {
             Expr::Identifier(field) => Some((left, field)),
             _ => None,
         },
@@ -189,10 +173,8 @@ fn arguments(function: &Function) -> Option<&[FunctionArg]> {
 
 /// Reserved words with which an expression does begin, and those that are functions in Postgres.
 fn can_begin_expression(name: &str, calls: bool) -> bool {
-    matches!(
-        name,
-        "NULL" | "TRUE" | "FALSE" | "NOT" | "EXISTS" | "CASE" | "CAST"
-    ) || (calls && matches!(name, "LEFT" | "RIGHT"))
+    matches!(name, "NULL" | "TRUE" | "FALSE" | "NOT" | "EXISTS" | "CASE" | "CAST")
+        || (calls && matches!(name, "LEFT" | "RIGHT"))
 }
 
 /// `a->b`, `a->*`, and subscripts right behind the field: `a->b[1]`.
@@ -251,10 +233,7 @@ fn is_lambda_with_parentheses(parser: &Parser<'_>) -> bool {
 
 fn parse_lambda(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     let parameter = |parser: &mut Parser<'_>| {
-        Ok(LambdaFunctionParameter {
-            name: parser.expect_name("the name of a parameter")?,
-            data_type: None,
-        })
+        Ok(LambdaFunctionParameter { name: parser.expect_name("the name of a parameter")?, data_type: None })
     };
     let params = if parser.consume_token(&Token::LParen) {
         let params = parser.parse_comma_separated(parameter)?;
@@ -278,13 +257,7 @@ fn parse_cast(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     parser.expect_words(&["AS"])?;
     let data_type = parse_cast_type(parser)?;
     parser.expect_token(&Token::RParen)?;
-    Ok(Expr::Cast {
-        kind: CastKind::Cast,
-        expr,
-        data_type,
-        array: false,
-        format: None,
-    })
+    Ok(Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None })
 }
 
 fn parse_double_colon(parser: &mut Parser<'_>, expr: Expr) -> Result<Expr, ParserError> {
@@ -343,29 +316,15 @@ fn parse_special_call(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
             CeilFloorKind::DateTimeField(_) if is_ceil => return Ok(Expr::Ceil { expr, field }),
             CeilFloorKind::DateTimeField(_) => return Ok(Expr::Floor { expr, field }),
         },
-        Expr::Substring {
-            expr,
-            substring_from: Some(from),
-            substring_for,
-            ..
-        } => [*expr, *from]
-            .into_iter()
-            .chain(substring_for.map(|length| *length))
-            .collect(),
-        Expr::Trim {
-            expr,
-            trim_where: None,
-            trim_what: None,
-            trim_characters,
-        } => std::iter::once(*expr)
-            .chain(trim_characters.into_iter().flatten())
-            .collect(),
+        Expr::Substring { expr, substring_from: Some(from), substring_for, .. } => {
+            [*expr, *from].into_iter().chain(substring_for.map(|length| *length)).collect()
+        }
+        Expr::Trim { expr, trim_where: None, trim_what: None, trim_characters } => {
+            std::iter::once(*expr).chain(trim_characters.into_iter().flatten()).collect()
+        }
         other => return Ok(other),
     };
-    Ok(call_of_word(
-        name,
-        arguments.into_iter().map(unnamed).collect(),
-    ))
+    Ok(call_of_word(name, arguments.into_iter().map(unnamed).collect()))
 }
 
 /// Whether the first argument of the call ahead is a unit of time.
@@ -379,15 +338,9 @@ fn parse_unit_call(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
     let name = parser.next_token();
     parser.expect_token(&Token::LParen)?;
     let unit = parser.next_token();
-    let unit_name = unquoted(&unit.token)
-        .unwrap_or_default()
-        .to_ascii_uppercase();
+    let unit_name = unquoted(&unit.token).unwrap_or_default().to_ascii_uppercase();
     let literal = Value::SingleQuotedString(unit_name).with_span(unit.span);
-    let unit = call(
-        INTERVAL_UNIT,
-        unit.span,
-        vec![unnamed(Expr::Value(literal))],
-    );
+    let unit = call(INTERVAL_UNIT, unit.span, vec![unnamed(Expr::Value(literal))]);
     let mut arguments = vec![unnamed(unit)];
     while parser.consume_token(&Token::Comma) {
         arguments.push(unnamed(parser.parse_expr()?));

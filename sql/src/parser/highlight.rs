@@ -64,10 +64,7 @@ mod tests {
     fn every_token_has_a_class_even_in_broken_text() {
         use TokenClass::*;
         let text = "SELECT sum(`a`) + 1, ${v} FROM s -- why\nWHERE x = 'ope";
-        let classes: Vec<_> = tokens(text)
-            .into_iter()
-            .map(|(class, range)| (class, &text[range]))
-            .collect();
+        let classes: Vec<_> = tokens(text).into_iter().map(|(class, range)| (class, &text[range])).collect();
         assert_eq!(
             classes,
             [

@@ -29,11 +29,7 @@ pub fn written_name(name: &str) -> String {
         && name.chars().all(is_word_part)
         && name.to_uppercase() == name
         && !keywords::is_reserved(name);
-    if plain {
-        name.to_owned()
-    } else {
-        quoted_name(name)
-    }
+    if plain { name.to_owned() } else { quoted_name(name) }
 }
 
 /// `name` in backquotes.
@@ -57,21 +53,13 @@ pub struct Name {
 impl Name {
     /// A name that was not written anywhere, given as it is stored.
     pub fn stored(value: impl Into<String>) -> Self {
-        Name {
-            value: value.into(),
-            quoted: true,
-            span: Span::empty(),
-        }
+        Name { value: value.into(), quoted: true, span: Span::empty() }
     }
 }
 
 impl From<&Ident> for Name {
     fn from(ident: &Ident) -> Self {
-        Name {
-            value: stored_name(ident),
-            quoted: ident.quote_style.is_some(),
-            span: ident.span,
-        }
+        Name { value: stored_name(ident), quoted: ident.quote_style.is_some(), span: ident.span }
     }
 }
 

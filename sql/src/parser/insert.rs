@@ -18,34 +18,22 @@ pub(crate) fn parse_insert(parser: &mut Parser<'_>) -> Result<Statement, ParserE
     let properties = parse_with_properties(parser)?;
     if properties.is_empty() && parser.take_word("VALUES") {
         let rows = parser.parse_comma_separated(parse_row)?;
-        return Ok(Statement::InsertValues(InsertValues {
-            target,
-            columns,
-            rows,
-        }));
+        return Ok(Statement::InsertValues(InsertValues { target, columns, rows }));
     }
     let query = parse_select(parser, Purpose::Persist)?;
-    Ok(Statement::InsertSelect(Box::new(InsertSelect {
-        target,
-        columns,
-        properties,
-        query,
-    })))
+    Ok(Statement::InsertSelect(Box::new(InsertSelect { target, columns, properties, query })))
 }
 
 /// Reads `(a, b)` if it is next.
 pub(crate) fn parse_name_list(parser: &mut Parser<'_>) -> Result<Vec<Name>, ParserError> {
     let is_list = parser.peek_symbol_at(0, &Token::LParen)
-        && !["SELECT", "WITH", "VALUES"]
-            .iter()
-            .any(|word| parser.peek_word_at(1, word));
+        && !["SELECT", "WITH", "VALUES"].iter().any(|word| parser.peek_word_at(1, word));
     if !is_list {
         return Ok(Vec::new());
     }
     parser.advance_token();
-    let names = parser.parse_comma_separated(|parser| {
-        parser.expect_name("the name of a column").map(Name::from)
-    })?;
+    let names =
+        parser.parse_comma_separated(|parser| parser.expect_name("the name of a column").map(Name::from))?;
     parser.expect_token(&Token::RParen)?;
     Ok(names)
 }

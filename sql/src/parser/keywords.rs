@@ -182,11 +182,7 @@ pub const OTHERS: &[&str] = &[
 
 /// Every word of the language, for completion.
 pub fn keywords() -> impl Iterator<Item = &'static str> {
-    RESERVED
-        .iter()
-        .chain(STATEMENT_STARTS.iter().filter(|word| !is_reserved(word)))
-        .chain(OTHERS)
-        .copied()
+    RESERVED.iter().chain(STATEMENT_STARTS.iter().filter(|word| !is_reserved(word))).chain(OTHERS).copied()
 }
 
 /// Whether `word`, in any case, cannot be a name without quotes.
@@ -202,9 +198,7 @@ pub fn is_keyword(word: &str) -> bool {
 fn contains(sorted: &[&str], word: &str) -> bool {
     sorted
         .binary_search_by(|candidate| {
-            candidate
-                .bytes()
-                .cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))
+            candidate.bytes().cmp(word.bytes().map(|byte| byte.to_ascii_uppercase()))
         })
         .is_ok()
 }

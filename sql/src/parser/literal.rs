@@ -10,12 +10,10 @@ use crate::error::{SqlError, SqlErrorKind};
 /// Refuses numbers in a ksqlDB query that are neither a `BIGINT` nor a `DOUBLE`. In Postgres's
 /// grammar they are decimals.
 pub(crate) fn check_select(select: &KsqlSelect) -> Result<(), SqlError> {
-    select
-        .expressions()
-        .try_for_each(|expr| match expr.visit(&mut NumberCheck::default()) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(error) => Err(error),
-        })
+    select.expressions().try_for_each(|expr| match expr.visit(&mut NumberCheck::default()) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    })
 }
 
 #[derive(Default)]
@@ -30,14 +28,8 @@ impl Visitor for NumberCheck {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<SqlError> {
         let negative = std::mem::take(&mut self.negative);
         match expr {
-            Expr::UnaryOp {
-                op: UnaryOperator::Minus,
-                ..
-            } => self.negative = true,
-            Expr::Value(ValueWithSpan {
-                value: Value::Number(digits, _),
-                span,
-            }) => {
+            Expr::UnaryOp { op: UnaryOperator::Minus, .. } => self.negative = true,
+            Expr::Value(ValueWithSpan { value: Value::Number(digits, _), span }) => {
                 let sign = if negative { "-" } else { "" };
                 if let Some(message) = wrong_number(&format!("{sign}{digits}")) {
                     let error = SqlError::new(SqlErrorKind::InvalidLiteral, message);
@@ -58,9 +50,6 @@ fn wrong_number(number: &str) -> Option<String> {
     } else if number.contains('.') {
         None
     } else {
-        number
-            .parse::<i64>()
-            .is_err()
-            .then(|| format!("Invalid numeric literal: {number}"))
+        number.parse::<i64>().is_err().then(|| format!("Invalid numeric literal: {number}"))
     }
 }

@@ -67,20 +67,13 @@ pub struct Parsed {
 /// executed of a script that does not parse.
 pub fn parse(text: &str) -> Result<Vec<Parsed>, SqlError> {
     complexity::check_text(text)?;
-    let Split {
-        statements,
-        remainder,
-    } = split(text);
+    let Split { statements, remainder } = split(text);
     statements
         .into_iter()
         .chain(remainder)
         .map(|piece| {
             let (statement, span) = parse_piece(&piece, statement::parse_statement)?;
-            Ok(Parsed {
-                statement,
-                text: piece.text.to_owned(),
-                span,
-            })
+            Ok(Parsed { statement, text: piece.text.to_owned(), span })
         })
         .collect()
 }
@@ -90,9 +83,7 @@ pub fn parse_one(text: &str) -> Result<Parsed, SqlError> {
     let mut statements = parse(text)?;
     match (statements.pop(), statements.is_empty()) {
         (Some(statement), true) => Ok(statement),
-        (Some(statement), false) => {
-            Err(SqlError::syntax("more than one statement").at(statement.span))
-        }
+        (Some(statement), false) => Err(SqlError::syntax("more than one statement").at(statement.span)),
         (None, _) => Err(SqlError::syntax("no statement")),
     }
 }
@@ -104,6 +95,11 @@ pub fn parse_expression(text: &str) -> Result<Expr, SqlError> {
     Ok(expr)
 }
 
+/// Reads a query as PostgreSQL would, whatever grammar it fits.
+pub fn parse_general(text: &str) -> Result<ast::GeneralQuery, SqlError> {
+    parse_whole(text, |parser| parser.parse_query()).map(|query| *query)
+}
+
 /// Reads one type.
 pub fn parse_type(text: &str) -> Result<SqlType, SqlError> {
     parse_whole(text, data_type::parse_sql_type)
@@ -112,9 +108,7 @@ pub fn parse_type(text: &str) -> Result<SqlType, SqlError> {
 /// Reads the column list of a declaration, without the parentheses around it: `ID INT KEY, NAME
 /// STRING`.
 pub fn parse_columns(text: &str) -> Result<Vec<ast::ColumnDef>, SqlError> {
-    parse_whole(text, |parser| {
-        parser.parse_comma_separated(create::parse_column)
-    })
+    parse_whole(text, |parser| parser.parse_comma_separated(create::parse_column))
 }
 
 fn parse_whole<T>(
@@ -136,9 +130,8 @@ fn parse_piece<T>(
     let end = tokens.last().map_or(piece.start, |token| token.span.end);
     let span = Span::new(piece.start, end);
     let dialect = TidemillDialect::for_tokens(tokens.len());
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(RECURSION_LIMIT)
-        .with_tokens_with_locations(tokens);
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
     let result = grammar(&mut parser).and_then(|result| match parser.at_end() {
         true => Ok(result),
         false => parser.unexpected("the end of the statement"),
@@ -155,9 +148,7 @@ fn measure(piece: &StatementText<'_>) -> Result<(), SqlError> {
     let mut gauge = LexemeGauge::default();
     for lexeme in scanner::lexemes(piece.text) {
         let place = || piece.location_of(lexeme.range.start);
-        gauge
-            .add(piece.text, &lexeme)
-            .map_err(|error| error.at_location(place()))?;
+        gauge.add(piece.text, &lexeme).map_err(|error| error.at_location(place()))?;
         if !lexeme.terminated {
             let what = match lexeme.kind {
                 LexemeKind::QuotedName => "quoted name",
@@ -166,8 +157,7 @@ fn measure(piece: &StatementText<'_>) -> Result<(), SqlError> {
                 _ => "string",
             };
             return Err(
-                SqlError::syntax(format!("the {what} that begins here has no end"))
-                    .at_location(place()),
+                SqlError::syntax(format!("the {what} that begins here has no end")).at_location(place())
             );
         }
     }

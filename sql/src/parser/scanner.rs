@@ -64,38 +64,27 @@ fn scan(text: &str, start: usize) -> Option<Lexeme> {
     let second = rest[first.len_utf8()..].chars().next();
     let (kind, length) = match first {
         _ if first.is_whitespace() => (LexemeKind::Whitespace, run(rest, char::is_whitespace)),
-        '-' if second == Some('-') => (
-            LexemeKind::Comment,
-            Some(rest.find('\n').unwrap_or(rest.len())),
-        ),
+        '-' if second == Some('-') => (LexemeKind::Comment, Some(rest.find('\n').unwrap_or(rest.len()))),
         '/' if second == Some('*') => (LexemeKind::Comment, block_comment(rest)),
         '\'' => (LexemeKind::String, quoted(rest, '\'', false)),
         '"' | '`' => (LexemeKind::QuotedName, quoted(rest, first, false)),
-        'e' | 'E' if second == Some('\'') => (
-            LexemeKind::String,
-            quoted(&rest[1..], '\'', true).map(|length| length + 1),
-        ),
-        'n' | 'N' | 'x' | 'X' | 'b' | 'B' if second == Some('\'') => (
-            LexemeKind::String,
-            quoted(&rest[1..], '\'', false).map(|length| length + 1),
-        ),
+        'e' | 'E' if second == Some('\'') => {
+            (LexemeKind::String, quoted(&rest[1..], '\'', true).map(|length| length + 1))
+        }
+        'n' | 'N' | 'x' | 'X' | 'b' | 'B' if second == Some('\'') => {
+            (LexemeKind::String, quoted(&rest[1..], '\'', false).map(|length| length + 1))
+        }
         '$' => dollar(rest),
         _ if is_word_start(first) => (LexemeKind::Word, run(rest, is_word_part)),
         _ if first.is_ascii_digit() => (LexemeKind::Number, Some(number(rest))),
-        '.' if second.is_some_and(|c| c.is_ascii_digit()) => {
-            (LexemeKind::Number, Some(number(rest)))
-        }
+        '.' if second.is_some_and(|c| c.is_ascii_digit()) => (LexemeKind::Number, Some(number(rest))),
         '(' | '[' => (LexemeKind::Open, Some(1)),
         ')' | ']' => (LexemeKind::Close, Some(1)),
         ',' => (LexemeKind::Comma, Some(1)),
         ';' => (LexemeKind::Semicolon, Some(1)),
         _ => (LexemeKind::Operator, Some(operator(rest))),
     };
-    Some(Lexeme {
-        kind,
-        range: start..start + length.unwrap_or(rest.len()),
-        terminated: length.is_some(),
-    })
+    Some(Lexeme { kind, range: start..start + length.unwrap_or(rest.len()), terminated: length.is_some() })
 }
 
 /// Whether a name may begin with `c` without quotes.
@@ -159,9 +148,7 @@ fn dollar(rest: &str) -> (LexemeKind, Option<usize>) {
     if let Some(inner) = rest.strip_prefix("${") {
         return (LexemeKind::Variable, inner.find('}').map(|end| end + 3));
     }
-    let tag_end = rest[1..]
-        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .map(|end| end + 1);
+    let tag_end = rest[1..].find(|c: char| !(c.is_alphanumeric() || c == '_')).map(|end| end + 1);
     match tag_end {
         Some(end) if rest[end..].starts_with('$') => {
             let tag = &rest[..=end];
@@ -198,8 +185,8 @@ fn number(rest: &str) -> usize {
 /// once; everything else is taken a character at a time.
 fn operator(rest: &str) -> usize {
     const LONG: [&str; 18] = [
-        "->>", "!~*", "!~~", "->", "=>", ":=", "::", "<>", "!=", "<=", ">=", "||", "!~", "~*",
-        "~~", "<<", ">>", "<@",
+        "->>", "!~*", "!~~", "->", "=>", ":=", "::", "<>", "!=", "<=", ">=", "||", "!~", "~*", "~~", "<<",
+        ">>", "<@",
     ];
     LONG.iter()
         .find(|operator| rest.starts_with(**operator))

@@ -6,9 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{
-    Expr, Function, GroupByExpr, LimitClause, Query, SetExpr, TableFactor, Visit, Visitor,
-};
+use sqlparser::ast::{Expr, Function, GroupByExpr, LimitClause, Query, SetExpr, TableFactor, Visit, Visitor};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
@@ -57,9 +55,7 @@ pub(crate) fn parse_select(
         Err(ksql_error) => {
             let general = parse_general(parser, start).and_then(|query| at_end(parser, query));
             match general {
-                Ok(query) if purpose == Purpose::Persist && could_be_ksql(&query) => {
-                    Err(ksql_error)
-                }
+                Ok(query) if purpose == Purpose::Persist && could_be_ksql(&query) => Err(ksql_error),
                 Ok(query) => Ok(query),
                 Err(error @ ParserError::RecursionLimitExceeded) => Err(error),
                 Err(general_error) if is_behind(reached, parser.here()) => Err(general_error),
@@ -88,26 +84,14 @@ fn parse_ksql(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
     let projection = parser.parse_comma_separated(parse_select_item)?;
     parser.expect_words(&["FROM"])?;
     let from = parse_relation(parser)?;
-    let window = if parser.peek_word("WINDOW") {
-        Some(parse_window(parser)?)
-    } else {
-        None
-    };
+    let window = if parser.peek_word("WINDOW") { Some(parse_window(parser)?) } else { None };
     let where_ = parse_condition(parser, "WHERE")?;
     let group_by = parse_value_list(parser, &["GROUP", "BY"])?;
     let partition_by = parse_value_list(parser, &["PARTITION", "BY"])?;
     let having = parse_condition(parser, "HAVING")?;
     let emit = parse_emit(parser)?;
     let limit = parse_limit(parser)?;
-    let select = KsqlSelect {
-        projection,
-        from,
-        window,
-        where_,
-        group_by,
-        partition_by,
-        having,
-    };
+    let select = KsqlSelect { projection, from, window, where_, group_by, partition_by, having };
     if let Some(error) = select.expressions().find_map(beyond_ksql) {
         return Err(error);
     }
@@ -129,12 +113,7 @@ fn parse_general(parser: &mut Parser<'_>, start: Location) -> Result<SelectState
         Some(_) => parse_limit(parser)?,
         None => None,
     };
-    Ok(SelectStatement {
-        body: SelectBody::General(query),
-        emit,
-        limit,
-        span: parser.span_from(start),
-    })
+    Ok(SelectStatement { body: SelectBody::General(query), emit, limit, span: parser.span_from(start) })
 }
 
 fn parse_select_item(parser: &mut Parser<'_>) -> Result<SelectItem, ParserError> {
@@ -182,11 +161,7 @@ fn parse_relation(parser: &mut Parser<'_>) -> Result<Relation, ParserError> {
     let mut relation = parse_source(parser)?;
     while let Some(kind) = parse_join_kind(parser)? {
         let right = parse_source(parser)?;
-        let within = if parser.peek_word("WITHIN") {
-            Some(parse_within(parser)?)
-        } else {
-            None
-        };
+        let within = if parser.peek_word("WITHIN") { Some(parse_within(parser)?) } else { None };
         parser.expect_words(&["ON"])?;
         let on = parser.parse_expr()?;
         relation = Relation::Join(Box::new(Join {
@@ -228,11 +203,7 @@ fn parse_join_kind(parser: &mut Parser<'_>) -> Result<Option<JoinKind>, ParserEr
 }
 
 fn parse_condition(parser: &mut Parser<'_>, word: &str) -> Result<Option<Expr>, ParserError> {
-    if parser.take_word(word) {
-        parser.parse_expr().map(Some)
-    } else {
-        Ok(None)
-    }
+    if parser.take_word(word) { parser.parse_expr().map(Some) } else { Ok(None) }
 }
 
 /// `GROUP BY a, b` or `GROUP BY (a, b)`.
@@ -270,11 +241,7 @@ fn parse_emit(parser: &mut Parser<'_>) -> Result<Option<Emit>, ParserError> {
 }
 
 fn parse_limit(parser: &mut Parser<'_>) -> Result<Option<u64>, ParserError> {
-    if parser.take_word("LIMIT") {
-        parser.expect_count("a number of rows").map(Some)
-    } else {
-        Ok(None)
-    }
+    if parser.take_word("LIMIT") { parser.expect_count("a number of rows").map(Some) } else { Ok(None) }
 }
 
 /// Why a query that sqlparser reads is none that can be planned here.
@@ -286,9 +253,7 @@ fn not_a_query(body: &SetExpr) -> Option<&'static str> {
         SetExpr::Select(select) if select.into.is_some() => {
             Some("SELECT INTO is not supported; use CREATE TABLE … AS SELECT")
         }
-        SetExpr::SetOperation { left, right, .. } => {
-            not_a_query(left).or_else(|| not_a_query(right))
-        }
+        SetExpr::SetOperation { left, right, .. } => not_a_query(left).or_else(|| not_a_query(right)),
         _ => None,
     }
 }
@@ -312,12 +277,11 @@ fn beyond_ksql(expr: &Expr) -> Option<ParserError> {
                     SqlError::syntax("'->*' can only stand for itself in a SELECT").at(span()),
                 ),
                 Expr::Function(function) if is_general(function) => ControlFlow::Break(
-                    SqlError::unsupported(format!("{} cannot be used so here", function.name))
-                        .at(span()),
+                    SqlError::unsupported(format!("{} cannot be used so here", function.name)).at(span()),
                 ),
-                Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_) => ControlFlow::Break(
-                    SqlError::unsupported("grouping sets cannot be used here").at(span()),
-                ),
+                Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_) => {
+                    ControlFlow::Break(SqlError::unsupported("grouping sets cannot be used here").at(span()))
+                }
                 _ => ControlFlow::Continue(()),
             }
         }
@@ -334,9 +298,7 @@ fn is_general(function: &Function) -> bool {
     function.over.is_some()
         || !function.within_group.is_empty()
         || function.name.0.len() > 1
-        || ["ROLLUP", "CUBE"]
-            .iter()
-            .any(|word| name.eq_ignore_ascii_case(word))
+        || ["ROLLUP", "CUBE"].iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
 /// Whether a general query uses nothing that ksqlDB's grammar lacks, so that it should have been
@@ -349,9 +311,7 @@ fn could_be_ksql(query: &SelectStatement) -> bool {
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             match expr {
-                Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
-                    ControlFlow::Break(())
-                }
+                Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => ControlFlow::Break(()),
                 Expr::Function(function) if is_general(function) => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
             }
@@ -367,10 +327,7 @@ fn could_be_ksql(query: &SelectStatement) -> bool {
     let plain_clauses = query.with.is_none()
         && query.order_by.is_none()
         && query.fetch.is_none()
-        && matches!(
-            query.limit_clause,
-            None | Some(LimitClause::LimitOffset { offset: None, .. })
-        )
+        && matches!(query.limit_clause, None | Some(LimitClause::LimitOffset { offset: None, .. }))
         && select.distinct.is_none()
         && select.named_window.is_empty()
         && matches!(&select.group_by, GroupByExpr::Expressions(_, modifiers) if modifiers.is_empty());

@@ -53,11 +53,7 @@ pub(crate) fn parse_assignment(
 }
 
 fn set(scope: SettingScope, name: &str, values: Vec<SettingValue>) -> Statement {
-    Statement::Set(SetVariable {
-        scope,
-        name: name.to_owned(),
-        values,
-    })
+    Statement::Set(SetVariable { scope, name: name.to_owned(), values })
 }
 
 /// `ISOLATION LEVEL …, READ ONLY …`: each mode a bare word or words, kept as they were written.
@@ -111,9 +107,7 @@ fn parse_setting_value(parser: &mut Parser<'_>) -> Result<SettingValue, ParserEr
     let word = match &parser.peek_token_ref().token {
         token @ Token::Word(word) => {
             let literal = unquoted(token).is_some_and(|word| {
-                ["TRUE", "FALSE", "NULL"]
-                    .iter()
-                    .any(|known| word.eq_ignore_ascii_case(known))
+                ["TRUE", "FALSE", "NULL"].iter().any(|known| word.eq_ignore_ascii_case(known))
             });
             (!literal).then(|| word.value.clone())
         }
@@ -136,11 +130,7 @@ pub(crate) fn parse_unset(parser: &mut Parser<'_>) -> Result<Statement, ParserEr
     }
     let start = parser.here();
     let value = parse_setting_name(parser)?;
-    let name = Name {
-        value,
-        quoted: true,
-        span: parser.span_from(start),
-    };
+    let name = Name { value, quoted: true, span: parser.span_from(start) };
     Ok(Statement::Unset { name: Some(name) })
 }
 
@@ -179,11 +169,7 @@ pub(crate) fn parse_prepare(parser: &mut Parser<'_>) -> Result<Statement, Parser
     };
     parser.expect_words(&["AS"])?;
     let statement = parse_inner(parser)?;
-    Ok(Statement::Prepare(Box::new(Prepare {
-        name,
-        parameter_types,
-        statement,
-    })))
+    Ok(Statement::Prepare(Box::new(Prepare { name, parameter_types, statement })))
 }
 
 /// Reads `EXECUTE name [(arguments)]`.
@@ -204,9 +190,7 @@ pub(crate) fn parse_execute(parser: &mut Parser<'_>) -> Result<Statement, Parser
 pub(crate) fn parse_deallocate(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
     if parser.take_word("DISCARD") {
         return match parser.take_one_of(&["ALL", "PLANS", "SEQUENCES", "TEMPORARY", "TEMP"]) {
-            Some(what) => Ok(Statement::Discard {
-                what: what.to_owned(),
-            }),
+            Some(what) => Ok(Statement::Discard { what: what.to_owned() }),
             None => parser.unexpected("ALL, PLANS, SEQUENCES or TEMP"),
         };
     }
@@ -215,11 +199,7 @@ pub(crate) fn parse_deallocate(parser: &mut Parser<'_>) -> Result<Statement, Par
     let name = if parser.take_word("ALL") {
         None
     } else {
-        Some(
-            parser
-                .expect_name("the name of a prepared statement")?
-                .into(),
-        )
+        Some(parser.expect_name("the name of a prepared statement")?.into())
     };
     Ok(Statement::Deallocate { name })
 }

@@ -4,8 +4,8 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use super::ast::{
-    AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic,
-    QueryTarget, Show, ShowWhat, Statement,
+    AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic, QueryTarget,
+    Show, ShowWhat, Statement,
 };
 use super::cursor::TokenCursor;
 use super::session::parse_setting_name;
@@ -21,16 +21,7 @@ pub(crate) fn parse_show(parser: &mut Parser<'_>) -> Result<Statement, ParserErr
     if !settings_too {
         parser.expect_words(&["LIST"])?;
     }
-    let listed = [
-        "STREAMS",
-        "TABLES",
-        "TOPICS",
-        "QUERIES",
-        "FUNCTIONS",
-        "PROPERTIES",
-        "TYPES",
-        "VARIABLES",
-    ];
+    let listed = ["STREAMS", "TABLES", "TOPICS", "QUERIES", "FUNCTIONS", "PROPERTIES", "TYPES", "VARIABLES"];
     let what = if parser.take_words(&["ALL", "TOPICS"]) {
         ShowWhat::Topics { all: true }
     } else {
@@ -58,8 +49,7 @@ pub(crate) fn parse_show(parser: &mut Parser<'_>) -> Result<Statement, ParserErr
 pub(crate) fn parse_describe(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
     parser.expect_words(&["DESCRIBE"])?;
     // FUNCTION, STREAMS and TABLES may also be the name of a source.
-    let names_follow =
-        |parser: &Parser<'_>| matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
+    let names_follow = |parser: &Parser<'_>| matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
     let target = if parser.peek_word("FUNCTION") && names_follow(parser) {
         parser.advance_token();
         DescribeTarget::Function(parser.expect_name("the name of a function")?.into())
@@ -89,9 +79,7 @@ pub(crate) fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement, Parser
             Ok((option, !off))
         })?;
         parser.expect_token(&Token::RParen)?;
-        analyze = options
-            .iter()
-            .any(|(option, on)| option == "ANALYZE" && *on);
+        analyze = options.iter().any(|(option, on)| option == "ANALYZE" && *on);
     } else {
         analyze |= parser.take_word("ANALYZE");
         parser.take_word("VERBOSE");
@@ -100,11 +88,7 @@ pub(crate) fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement, Parser
         && !parser.peek_word("COMMIT")
         && matches!(parser.peek_token_ref().token, Token::Word(_));
     let target = if is_id {
-        ExplainTarget::Query(
-            parser
-                .expect_name("a statement or the id of a query")?
-                .into(),
-        )
+        ExplainTarget::Query(parser.expect_name("a statement or the id of a query")?.into())
     } else {
         ExplainTarget::Statement(parse_inner(parser)?)
     };
@@ -153,17 +137,9 @@ pub(crate) fn parse_print(parser: &mut Parser<'_>) -> Result<Statement, ParserEr
         Some(_) => Some(parser.expect_count("a number of records")?),
         None => None,
     };
-    let limit = if parser.take_word("LIMIT") {
-        Some(parser.expect_count("a number of records")?)
-    } else {
-        None
-    };
-    Ok(Statement::Print(PrintTopic {
-        topic,
-        from_beginning,
-        interval,
-        limit,
-    }))
+    let limit =
+        if parser.take_word("LIMIT") { Some(parser.expect_count("a number of records")?) } else { None };
+    Ok(Statement::Print(PrintTopic { topic, from_beginning, interval, limit }))
 }
 
 /// Reads `ASSERT [NOT EXISTS] TOPIC | SCHEMA …`.
@@ -186,11 +162,8 @@ pub(crate) fn parse_assert(parser: &mut Parser<'_>) -> Result<Statement, ParserE
             } else {
                 None
             };
-            let id = if parser.take_word("ID") {
-                Some(parser.expect_count("the id of a schema")?)
-            } else {
-                None
-            };
+            let id =
+                if parser.take_word("ID") { Some(parser.expect_count("the id of a schema")?) } else { None };
             Ok(Statement::AssertSchema(AssertSchema {
                 assertion: parse_assertion(parser, exists)?,
                 subject,

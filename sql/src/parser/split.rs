@@ -30,11 +30,7 @@ pub struct StatementText<'a> {
 impl<'a> StatementText<'a> {
     /// All of `text` as one piece.
     pub(crate) fn whole(text: &'a str) -> Self {
-        StatementText {
-            text,
-            range: 0..text.len(),
-            start: Location::new(1, 1),
-        }
+        StatementText { text, range: 0..text.len(), start: Location::new(1, 1) }
     }
 
     /// The place in the whole text of a byte of this one.
@@ -66,10 +62,7 @@ pub fn split(text: &str) -> Split<'_> {
         }
         advance(&mut location, &text[range]);
     }
-    Split {
-        statements,
-        remainder: current,
-    }
+    Split { statements, remainder: current }
 }
 
 fn advance(location: &mut Location, text: &str) {

@@ -43,9 +43,9 @@ pub(crate) fn parse_any(parser: &mut Parser<'_>) -> Result<Statement, ParserErro
         Some("EXECUTE") => session::parse_execute(parser),
         Some("DEALLOCATE" | "DISCARD") => session::parse_deallocate(parser),
         Some("LISTEN" | "UNLISTEN") => session::parse_listen(parser),
-        Some(
-            "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE",
-        ) => transaction::parse_transaction(parser),
+        Some("BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" | "SAVEPOINT" | "RELEASE") => {
+            transaction::parse_transaction(parser)
+        }
         Some("DECLARE") => transaction::parse_declare(parser),
         Some("FETCH" | "MOVE") => transaction::parse_fetch(parser),
         Some("CLOSE") => transaction::parse_close(parser),
@@ -57,9 +57,7 @@ pub(crate) fn parse_any(parser: &mut Parser<'_>) -> Result<Statement, ParserErro
 
 fn unknown_statement(word: &str) -> SqlError {
     match instead_of(word) {
-        Some(hint) => {
-            SqlError::unsupported(format!("{word} statements are not supported")).with_hint(hint)
-        }
+        Some(hint) => SqlError::unsupported(format!("{word} statements are not supported")).with_hint(hint),
         None => SqlError::syntax(format!("Unknown statement '{}'", excerpt(word)))
             .with_suggestion(word, keywords::STATEMENT_STARTS.iter().copied()),
     }
@@ -74,12 +72,8 @@ fn instead_of(word: &str) -> Option<&'static str> {
         "DELETE" | "TRUNCATE" => {
             "a table's row is deleted by a record with its key and a null value in the table's topic"
         }
-        "GRANT" | "REVOKE" => {
-            "there are no privileges to grant: listeners accept local connections only"
-        }
-        "ANALYZE" | "VACUUM" | "CLUSTER" | "REINDEX" | "CHECKPOINT" => {
-            "nothing of the kind is needed here"
-        }
+        "GRANT" | "REVOKE" => "there are no privileges to grant: listeners accept local connections only",
+        "ANALYZE" | "VACUUM" | "CLUSTER" | "REINDEX" | "CHECKPOINT" => "nothing of the kind is needed here",
         "LOCK" | "NOTIFY" | "CALL" | "DO" | "COMMENT" | "REFRESH" | "USE" | "SPOOL" => {
             "see SHOW, DESCRIBE, CREATE, INSERT and SELECT for what there is"
         }
@@ -93,11 +87,8 @@ fn check(statement: &Statement) -> Result<(), SqlError> {
     for tree in statement.trees() {
         tree.visit(&mut gauge)?;
     }
-    statement
-        .queries()
-        .into_iter()
-        .try_for_each(|query| match &query.body {
-            SelectBody::Ksql(select) => literal::check_select(select),
-            SelectBody::General(_) => Ok(()),
-        })
+    statement.queries().into_iter().try_for_each(|query| match &query.body {
+        SelectBody::Ksql(select) => literal::check_select(select),
+        SelectBody::General(_) => Ok(()),
+    })
 }

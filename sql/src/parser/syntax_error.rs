@@ -30,13 +30,8 @@ const EXCERPT_CHARACTERS: usize = 60;
 
 /// Packs an error of ours for its way through sqlparser.
 pub(crate) fn carry(error: SqlError) -> ParserError {
-    let kind = CARRIED
-        .iter()
-        .position(|kind| *kind == error.kind)
-        .unwrap_or_default();
-    let (line, column) = error
-        .position
-        .map_or((0, 0), |position| (position.line, position.column));
+    let kind = CARRIED.iter().position(|kind| *kind == error.kind).unwrap_or_default();
+    let (line, column) = error.position.map_or((0, 0), |position| (position.line, position.column));
     let fields = [
         kind.to_string(),
         line.to_string(),
@@ -66,10 +61,9 @@ pub(crate) fn explain(error: ParserError, tokens: &[TokenWithSpan], end: Locatio
         return error;
     }
     let (text, location) = split_location(&text);
-    let expectation = text.strip_prefix("Expected: ").map(|rest| {
-        rest.rsplit_once(", found: ")
-            .map_or(rest, |(expected, _)| expected)
-    });
+    let expectation = text
+        .strip_prefix("Expected: ")
+        .map(|rest| rest.rsplit_once(", found: ").map_or(rest, |(expected, _)| expected));
     match expectation {
         Some(expected) => unexpected(location, expected, tokens, end),
         None => {
@@ -91,9 +85,7 @@ pub(crate) fn unexpected(
     end: Location,
 ) -> SqlError {
     let found = location.and_then(|location| {
-        let index = tokens
-            .binary_search_by(|token| token.span.start.cmp(&location))
-            .ok()?;
+        let index = tokens.binary_search_by(|token| token.span.start.cmp(&location)).ok()?;
         tokens.get(index)
     });
     let Location { line, column } = location.unwrap_or(end);
@@ -101,11 +93,9 @@ pub(crate) fn unexpected(
         Some(token) => format!("'{}'", excerpt(&token.token.to_string())),
         None => "the end of the statement".to_owned(),
     };
-    let error = SqlError::syntax(format!(
-        "Syntax error at or near {what} at line {line}:{column}"
-    ))
-    .at_location(Location { line, column })
-    .with_detail(format!("expected {}", lower_first(expected)));
+    let error = SqlError::syntax(format!("Syntax error at or near {what} at line {line}:{column}"))
+        .at_location(Location { line, column })
+        .with_detail(format!("expected {}", lower_first(expected)));
     match found {
         Some(token) => match hint(token) {
             Some(hint) => error.with_hint(hint),
@@ -128,20 +118,14 @@ fn hint(found: &TokenWithSpan) -> Option<String> {
         return None;
     };
     (word.quote_style.is_none() && keywords::is_reserved(&word.value)).then(|| {
-        format!(
-            "'{0}' is a reserved keyword; to use it as a name, put it in backquotes: `{0}`",
-            word.value
-        )
+        format!("'{0}' is a reserved keyword; to use it as a name, put it in backquotes: `{0}`", word.value)
     })
 }
 
 fn unpack(text: &str) -> Option<SqlError> {
     let mut fields = text.strip_prefix(ENVELOPE)?.split(ENVELOPE);
     let mut next = || fields.next().unwrap_or_default();
-    let kind = next()
-        .parse()
-        .ok()
-        .and_then(|kind: usize| CARRIED.get(kind).copied())?;
+    let kind = next().parse().ok().and_then(|kind: usize| CARRIED.get(kind).copied())?;
     let line = next().parse().ok()?;
     let column = next().parse().ok()?;
     let mut error = SqlError::new(kind, next());
@@ -182,17 +166,15 @@ mod tests {
 
     #[test]
     fn an_error_of_ours_travels_unharmed() {
-        let error = SqlError::new(SqlErrorKind::Duplicate, "x")
-            .at_location(Location::new(3, 4))
-            .with_hint("y");
+        let error =
+            SqlError::new(SqlErrorKind::Duplicate, "x").at_location(Location::new(3, 4)).with_hint("y");
         assert_eq!(explain(carry(error.clone()), &[], Location::empty()), error);
     }
 
     #[test]
     fn the_place_and_the_expectation_are_taken_from_the_text() {
-        let error = ParserError::ParserError(
-            "Expected: joined table, found: x at Line: 2, Column: 7".to_owned(),
-        );
+        let error =
+            ParserError::ParserError("Expected: joined table, found: x at Line: 2, Column: 7".to_owned());
         let error = explain(error, &[], Location::new(2, 9));
         assert_eq!(error.position, Some(Position { line: 2, column: 7 }));
         assert_eq!(error.detail.as_deref(), Some("expected joined table"));

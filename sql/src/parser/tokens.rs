@@ -17,9 +17,7 @@ pub(crate) fn tokenize(piece: &StatementText<'_>) -> Result<Vec<TokenWithSpan>, 
             span: Span::new(shift(token.span.start, start), shift(token.span.end, start)),
             token: token.token,
         })
-        .map_err(|error| {
-            SqlError::syntax(error.message).at_location(shift(error.location, start))
-        })?;
+        .map_err(|error| SqlError::syntax(error.message).at_location(shift(error.location, start)))?;
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
     Ok(split_type_brackets(join_digit_names(tokens)))
 }
@@ -65,14 +63,8 @@ fn split_type_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             Token::ShiftRight if open >= 2 => {
                 open -= 2;
                 let middle = Location::new(token.span.start.line, token.span.start.column + 1);
-                for span in [
-                    Span::new(token.span.start, middle),
-                    Span::new(middle, token.span.end),
-                ] {
-                    split.push(TokenWithSpan {
-                        token: Token::Gt,
-                        span,
-                    });
+                for span in [Span::new(token.span.start, middle), Span::new(middle, token.span.end)] {
+                    split.push(TokenWithSpan { token: Token::Gt, span });
                 }
                 continue;
             }
@@ -84,9 +76,6 @@ fn split_type_brackets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 fn names_nested_type(token: &Token) -> bool {
-    unquoted(token).is_some_and(|word| {
-        ["ARRAY", "MAP", "STRUCT"]
-            .iter()
-            .any(|name| word.eq_ignore_ascii_case(name))
-    })
+    unquoted(token)
+        .is_some_and(|word| ["ARRAY", "MAP", "STRUCT"].iter().any(|name| word.eq_ignore_ascii_case(name)))
 }

@@ -3,9 +3,7 @@
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{
-    Close, DeclareCursor, DurationUnit, Fetch, FetchDirection, Statement, Transaction,
-};
+use super::ast::{Close, DeclareCursor, DurationUnit, Fetch, FetchDirection, Statement, Transaction};
 use super::cursor::TokenCursor;
 use super::identifier::Name;
 use super::select::{Purpose, parse_select};
@@ -14,16 +12,8 @@ use crate::error::{SqlError, SqlErrorKind};
 
 /// Reads `BEGIN`, `COMMIT`, `ROLLBACK`, savepoints, and their other spellings.
 pub(crate) fn parse_transaction(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
-    let word = parser.take_one_of(&[
-        "BEGIN",
-        "START",
-        "COMMIT",
-        "END",
-        "ROLLBACK",
-        "ABORT",
-        "SAVEPOINT",
-        "RELEASE",
-    ]);
+    let word =
+        parser.take_one_of(&["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"]);
     let transaction = match word {
         Some("BEGIN") => {
             take_optional_noun(parser);
@@ -110,13 +100,7 @@ pub(crate) fn parse_declare(parser: &mut Parser<'_>) -> Result<Statement, Parser
     }
     parser.expect_words(&["FOR"])?;
     let query = parse_select(parser, Purpose::Read)?;
-    Ok(Statement::DeclareCursor(Box::new(DeclareCursor {
-        name,
-        binary,
-        scroll,
-        hold,
-        query,
-    })))
+    Ok(Statement::DeclareCursor(Box::new(DeclareCursor { name, binary, scroll, hold, query })))
 }
 
 /// Reads `FETCH | MOVE [direction] [FROM | IN] name [WITH (TIMEOUT = '1s')]`.
@@ -128,37 +112,20 @@ pub(crate) fn parse_fetch(parser: &mut Parser<'_>) -> Result<Statement, ParserEr
     let direction = parse_direction(parser)?;
     parser.take_one_of(&["FROM", "IN"]);
     let cursor = Name::from(parser.expect_name("the name of a cursor")?);
-    let timeout_ms = if parser.take_word("WITH") {
-        Some(parse_timeout(parser)?)
-    } else {
-        None
-    };
-    let fetch = Fetch {
-        direction,
-        cursor,
-        timeout_ms,
-    };
-    Ok(if is_move {
-        Statement::Move(fetch)
-    } else {
-        Statement::Fetch(fetch)
-    })
+    let timeout_ms = if parser.take_word("WITH") { Some(parse_timeout(parser)?) } else { None };
+    let fetch = Fetch { direction, cursor, timeout_ms };
+    Ok(if is_move { Statement::Move(fetch) } else { Statement::Fetch(fetch) })
 }
 
 fn parse_direction(parser: &mut Parser<'_>) -> Result<FetchDirection, ParserError> {
-    if matches!(
-        parser.peek_token_ref().token,
-        Token::Minus | Token::Number(_, _)
-    ) {
+    if matches!(parser.peek_token_ref().token, Token::Minus | Token::Number(_, _)) {
         return parse_signed(parser).map(FetchDirection::Count);
     }
     // A cursor may have the name of a direction; then nothing follows it.
     if parser.peek_nth_token_ref(1).token == Token::EOF {
         return Ok(FetchDirection::Count(1));
     }
-    let words = [
-        "NEXT", "PRIOR", "FIRST", "LAST", "ALL", "ABSOLUTE", "RELATIVE", "FORWARD", "BACKWARD",
-    ];
+    let words = ["NEXT", "PRIOR", "FIRST", "LAST", "ALL", "ABSOLUTE", "RELATIVE", "FORWARD", "BACKWARD"];
     Ok(match parser.take_one_of(&words) {
         Some("PRIOR") => FetchDirection::Count(-1),
         Some("FIRST") => FetchDirection::First,
@@ -201,21 +168,16 @@ fn parse_timeout(parser: &mut Parser<'_>) -> Result<u64, ParserError> {
     parser.expect_token(&Token::RParen)?;
     timeout_millis(&text).ok_or_else(|| {
         carry(
-            SqlError::new(
-                SqlErrorKind::InvalidLiteral,
-                format!("'{text}' is not a length of time"),
-            )
-            .at(span)
-            .with_hint("write a number and a unit: '100ms', '1s', '5 minutes'"),
+            SqlError::new(SqlErrorKind::InvalidLiteral, format!("'{text}' is not a length of time"))
+                .at(span)
+                .with_hint("write a number and a unit: '100ms', '1s', '5 minutes'"),
         )
     })
 }
 
 fn timeout_millis(text: &str) -> Option<u64> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (amount, unit) = text.split_at(digits);
     let millis = match unit.trim() {
         "ms" => 1,

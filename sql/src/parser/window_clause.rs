@@ -14,13 +14,8 @@ pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, Pars
     let start = parser.here();
     parser.expect_words(&["WINDOW"])?;
     let named = !parser.peek_symbol_at(1, &Token::LParen);
-    let name = if named {
-        Some(Name::from(
-            parser.expect_name("TUMBLING, HOPPING or SESSION")?,
-        ))
-    } else {
-        None
-    };
+    let name =
+        if named { Some(Name::from(parser.expect_name("TUMBLING, HOPPING or SESSION")?)) } else { None };
     let kind = match parser.take_one_of(&["TUMBLING", "HOPPING", "SESSION"]) {
         Some(kind) => kind,
         None => return parser.unexpected("TUMBLING, HOPPING or SESSION"),
@@ -40,9 +35,7 @@ pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, Pars
             let advance = parse_duration(parser)?;
             WindowKind::Hopping { size, advance }
         }
-        _ => WindowKind::Session {
-            gap: parse_duration(parser)?,
-        },
+        _ => WindowKind::Session { gap: parse_duration(parser)? },
     };
     let mut retention = None;
     let mut grace = None;
@@ -56,13 +49,7 @@ pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, Pars
         }
     }
     parser.expect_token(&Token::RParen)?;
-    Ok(WindowClause {
-        name,
-        kind,
-        retention,
-        grace,
-        span: parser.span_from(start),
-    })
+    Ok(WindowClause { name, kind, retention, grace, span: parser.span_from(start) })
 }
 
 /// Reads `WITHIN n unit | (n unit, n unit) [GRACE PERIOD n unit]`.
@@ -78,16 +65,8 @@ pub(crate) fn parse_within(parser: &mut Parser<'_>) -> Result<Within, ParserErro
         let both = parse_duration(parser)?;
         (both, both)
     };
-    let grace = if parser.take_words(&["GRACE", "PERIOD"]) {
-        Some(parse_duration(parser)?)
-    } else {
-        None
-    };
-    Ok(Within {
-        before,
-        after,
-        grace,
-    })
+    let grace = if parser.take_words(&["GRACE", "PERIOD"]) { Some(parse_duration(parser)?) } else { None };
+    Ok(Within { before, after, grace })
 }
 
 /// Reads `n unit`.
@@ -100,20 +79,14 @@ pub(crate) fn parse_duration(parser: &mut Parser<'_>) -> Result<WindowDuration, 
     };
     parser.advance_token();
     let span = parser.span_from(start);
-    let fits = i64::try_from(amount)
-        .ok()
-        .and_then(|amount| amount.checked_mul(unit.millis()))
-        .is_some();
+    let fits = i64::try_from(amount).ok().and_then(|amount| amount.checked_mul(unit.millis())).is_some();
     if fits {
         Ok(WindowDuration { amount, unit, span })
     } else {
         Err(carry(
             SqlError::new(
                 SqlErrorKind::InvalidLiteral,
-                format!(
-                    "{amount} {} are more milliseconds than 64 bits hold",
-                    unit.keyword()
-                ),
+                format!("{amount} {} are more milliseconds than 64 bits hold", unit.keyword()),
             )
             .at(span),
         ))

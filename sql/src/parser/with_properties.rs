@@ -9,9 +9,7 @@ use super::syntax_error::carry;
 use crate::error::{SqlError, SqlErrorKind};
 
 /// Reads the `WITH` clause if it is next.
-pub(crate) fn parse_with_properties(
-    parser: &mut Parser<'_>,
-) -> Result<WithProperties, ParserError> {
+pub(crate) fn parse_with_properties(parser: &mut Parser<'_>) -> Result<WithProperties, ParserError> {
     let mut properties = WithProperties::default();
     if !(parser.peek_word("WITH") && parser.peek_symbol_at(1, &Token::LParen)) {
         return Ok(properties);
@@ -50,12 +48,7 @@ fn parse_property(parser: &mut Parser<'_>) -> Result<Property, ParserError> {
     parser.expect_token(&Token::Eq)?;
     let start = parser.here();
     let value = parse_property_value(parser)?;
-    Ok(Property {
-        name: name.to_uppercase(),
-        value,
-        name_span,
-        value_span: parser.span_from(start),
-    })
+    Ok(Property { name: name.to_uppercase(), value, name_span, value_span: parser.span_from(start) })
 }
 
 /// Reads a literal: string, number with sign, boolean or `NULL`.
@@ -68,10 +61,7 @@ pub(crate) fn parse_property_value(parser: &mut Parser<'_>) -> Result<PropertyVa
         });
     }
     let negative = matches!(
-        (
-            &parser.peek_token_ref().token,
-            &parser.peek_nth_token_ref(1).token
-        ),
+        (&parser.peek_token_ref().token, &parser.peek_nth_token_ref(1).token),
         (Token::Minus, Token::Number(_, _))
     );
     if negative {

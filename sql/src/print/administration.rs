@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::quoted;
 use crate::parser::ast::{
-    AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic,
-    QueryTarget, Show, ShowWhat,
+    AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic, QueryTarget,
+    Show, ShowWhat,
 };
 
 impl fmt::Display for QueryTarget {
@@ -32,11 +32,7 @@ impl fmt::Display for Show {
             ShowWhat::Setting(name) => return write!(f, "SHOW {}", quoted(name)),
             ShowWhat::AllSettings => "ALL",
         };
-        write!(
-            f,
-            "SHOW {what}{}",
-            if self.extended { " EXTENDED" } else { "" }
-        )
+        write!(f, "SHOW {what}{}", if self.extended { " EXTENDED" } else { "" })
     }
 }
 
@@ -53,11 +49,7 @@ impl fmt::Display for DescribeTarget {
 
 impl fmt::Display for Explain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.analyze {
-            "EXPLAIN ANALYZE "
-        } else {
-            "EXPLAIN "
-        })?;
+        f.write_str(if self.analyze { "EXPLAIN ANALYZE " } else { "EXPLAIN " })?;
         match &self.target {
             ExplainTarget::Statement(statement) => write!(f, "{statement}"),
             ExplainTarget::Query(id) => write!(f, "{id}"),
@@ -83,11 +75,7 @@ impl fmt::Display for PrintTopic {
 
 impl fmt::Display for AssertTopic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AssertTopic {
-            assertion,
-            topic,
-            properties,
-        } = self;
+        let AssertTopic { assertion, topic, properties } = self;
         let not = not_exists(assertion);
         write!(f, "ASSERT {not}TOPIC {}{properties}", quoted(topic))?;
         write_timeout(f, assertion)

@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArguments, Ident, ObjectNamePart, OneOrManyWithParens, Query,
-    VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArguments, Ident, ObjectNamePart, OneOrManyWithParens, Query, VisitMut,
+    VisitorMut,
 };
 
 use crate::parser::expression::{field_access, interval_unit, struct_wildcard};
@@ -18,12 +18,7 @@ use crate::type_system::SqlType;
 /// The text of an expression, with names as they are stored.
 pub fn print_expression(expr: &Expr) -> String {
     let mut expr = expr.clone();
-    let flow = VisitMut::visit(
-        &mut expr,
-        &mut Rewriter {
-            names: Names::Stored,
-        },
-    );
+    let flow = VisitMut::visit(&mut expr, &mut Rewriter { names: Names::Stored });
     debug_assert!(flow.is_continue(), "the rewriter never stops");
     expr.to_string()
 }
@@ -32,12 +27,7 @@ pub fn print_expression(expr: &Expr) -> String {
 /// or lower case is not decided by its text alone.
 pub(super) fn print_query(query: &Query) -> String {
     let mut query = query.clone();
-    let flow = VisitMut::visit(
-        &mut query,
-        &mut Rewriter {
-            names: Names::Written,
-        },
-    );
+    let flow = VisitMut::visit(&mut query, &mut Rewriter { names: Names::Written });
     debug_assert!(flow.is_continue(), "the rewriter never stops");
     query.to_string()
 }
@@ -116,16 +106,13 @@ impl Rewriter {
                 let parameters = match &lambda.params {
                     OneOrManyWithParens::One(one) => parameter(&one.name),
                     OneOrManyWithParens::Many(many) => {
-                        let names: Vec<String> =
-                            many.iter().map(|one| parameter(&one.name)).collect();
+                        let names: Vec<String> = many.iter().map(|one| parameter(&one.name)).collect();
                         format!("({})", names.join(", "))
                     }
                 };
                 Some(format!("{parameters} => {}", lambda.body))
             }
-            Expr::Cast {
-                expr, data_type, ..
-            } => {
+            Expr::Cast { expr, data_type, .. } => {
                 let data_type = SqlType::from_ast(data_type).ok()?;
                 Some(format!("CAST({expr} AS {data_type})"))
             }

@@ -27,11 +27,7 @@ impl fmt::Display for Statement {
             Statement::InsertValues(insert) => write!(f, "{insert}"),
             Statement::InsertSelect(insert) => write!(f, "{insert}"),
             Statement::Query(query) => write!(f, "{query}"),
-            Statement::CreateType {
-                if_not_exists,
-                name,
-                data_type,
-            } => {
+            Statement::CreateType { if_not_exists, name, data_type } => {
                 let guard = if *if_not_exists { "IF NOT EXISTS " } else { "" };
                 write!(f, "CREATE TYPE {guard}{name} AS {data_type}")
             }
@@ -47,11 +43,7 @@ impl fmt::Display for Statement {
             Statement::Resume(target) => write!(f, "RESUME {target}"),
             Statement::Show(show) => write!(f, "{show}"),
             Statement::Describe { target, extended } => {
-                write!(
-                    f,
-                    "DESCRIBE {target}{}",
-                    if *extended { " EXTENDED" } else { "" }
-                )
+                write!(f, "DESCRIBE {target}{}", if *extended { " EXTENDED" } else { "" })
             }
             Statement::Explain(explain) => write!(f, "{explain}"),
             Statement::Set(set) => write!(f, "{set}"),
@@ -74,9 +66,7 @@ impl fmt::Display for Statement {
             Statement::Deallocate { name } => write!(f, "DEALLOCATE {}", or_all(name)),
             Statement::Discard { what } => write!(f, "DISCARD {what}"),
             Statement::Listen { channel } => write!(f, "LISTEN {channel}"),
-            Statement::Unlisten {
-                channel: Some(channel),
-            } => write!(f, "UNLISTEN {channel}"),
+            Statement::Unlisten { channel: Some(channel) } => write!(f, "UNLISTEN {channel}"),
             Statement::Unlisten { channel: None } => f.write_str("UNLISTEN *"),
         }
     }

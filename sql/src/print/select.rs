@@ -5,8 +5,8 @@ use std::fmt;
 use super::List;
 use super::expression::{print_expression, print_query};
 use crate::parser::ast::{
-    Emit, Expr, JoinKind, KsqlSelect, Relation, SelectBody, SelectItem, SelectStatement,
-    WindowClause, WindowDuration, WindowKind, Within,
+    Emit, Expr, JoinKind, KsqlSelect, Relation, SelectBody, SelectItem, SelectStatement, WindowClause,
+    WindowDuration, WindowKind, Within,
 };
 
 impl fmt::Display for SelectStatement {
@@ -40,11 +40,7 @@ impl fmt::Display for KsqlSelect {
     }
 }
 
-fn write_condition(
-    f: &mut fmt::Formatter<'_>,
-    clause: &str,
-    condition: &Option<Expr>,
-) -> fmt::Result {
+fn write_condition(f: &mut fmt::Formatter<'_>, clause: &str, condition: &Option<Expr>) -> fmt::Result {
     match condition {
         Some(condition) => write!(f, " {clause} {}", print_expression(condition)),
         None => Ok(()),
@@ -62,14 +58,10 @@ fn write_values(f: &mut fmt::Formatter<'_>, clause: &str, values: &[Expr]) -> fm
 impl fmt::Display for SelectItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SelectItem::Expression {
-                expr,
-                alias: Some(alias),
-                ..
-            } => write!(f, "{} AS {alias}", print_expression(expr)),
-            SelectItem::Expression {
-                expr, alias: None, ..
-            } => f.write_str(&print_expression(expr)),
+            SelectItem::Expression { expr, alias: Some(alias), .. } => {
+                write!(f, "{} AS {alias}", print_expression(expr))
+            }
+            SelectItem::Expression { expr, alias: None, .. } => f.write_str(&print_expression(expr)),
             SelectItem::Wildcard { .. } => f.write_str("*"),
             SelectItem::SourceWildcard { source, .. } => write!(f, "{source}.*"),
             SelectItem::StructWildcard { expr, .. } => write!(f, "{}->*", print_expression(expr)),
@@ -80,14 +72,8 @@ impl fmt::Display for SelectItem {
 impl fmt::Display for Relation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Relation::Source {
-                name,
-                alias: Some(alias),
-                ..
-            } => write!(f, "{name} AS {alias}"),
-            Relation::Source {
-                name, alias: None, ..
-            } => write!(f, "{name}"),
+            Relation::Source { name, alias: Some(alias), .. } => write!(f, "{name} AS {alias}"),
+            Relation::Source { name, alias: None, .. } => write!(f, "{name}"),
             Relation::Join(join) => {
                 let kind = match join.kind {
                     JoinKind::Inner => "INNER",

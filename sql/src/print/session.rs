@@ -17,11 +17,7 @@ impl fmt::Display for SetVariable {
             SettingScope::System => "ALTER SYSTEM ",
         })?;
         write!(f, "{} = ", quoted(&self.name))?;
-        if self.values.is_empty() {
-            f.write_str("DEFAULT")
-        } else {
-            write!(f, "{}", List(&self.values))
-        }
+        if self.values.is_empty() { f.write_str("DEFAULT") } else { write!(f, "{}", List(&self.values)) }
     }
 }
 

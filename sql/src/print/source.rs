@@ -13,14 +13,7 @@ use crate::parser::identifier::Name;
 impl fmt::Display for CreateSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = if self.read_only { "SOURCE " } else { "" };
-        write_create(
-            f,
-            self.or_replace,
-            source,
-            self.kind,
-            self.if_not_exists,
-            &self.name,
-        )?;
+        write_create(f, self.or_replace, source, self.kind, self.if_not_exists, &self.name)?;
         if !self.elements.is_empty() {
             write!(f, " ({})", List(&self.elements))?;
         }
@@ -30,14 +23,7 @@ impl fmt::Display for CreateSource {
 
 impl fmt::Display for CreateAsSelect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_create(
-            f,
-            self.or_replace,
-            "",
-            self.kind,
-            self.if_not_exists,
-            &self.name,
-        )?;
+        write_create(f, self.or_replace, "", self.kind, self.if_not_exists, &self.name)?;
         write!(f, "{} AS {}", self.properties, self.query)
     }
 }
@@ -127,29 +113,15 @@ impl fmt::Display for AlterSource {
 
 impl fmt::Display for DropSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "DROP {} {}{}",
-            self.kind.keyword(),
-            guard(self.if_exists),
-            self.name
-        )?;
-        f.write_str(if self.delete_topic {
-            " DELETE TOPIC"
-        } else {
-            ""
-        })
+        write!(f, "DROP {} {}{}", self.kind.keyword(), guard(self.if_exists), self.name)?;
+        f.write_str(if self.delete_topic { " DELETE TOPIC" } else { "" })
     }
 }
 
 impl fmt::Display for CreateFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_replace = if self.or_replace { "OR REPLACE " } else { "" };
-        let guard = if self.if_not_exists {
-            "IF NOT EXISTS "
-        } else {
-            ""
-        };
+        let guard = if self.if_not_exists { "IF NOT EXISTS " } else { "" };
         write!(
             f,
             "CREATE {or_replace}FUNCTION {guard}{}({}) RETURNS {} AS {}",

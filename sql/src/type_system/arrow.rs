@@ -19,9 +19,8 @@ impl SqlType {
             SqlType::Bigint => DataType::Int64,
             SqlType::Double => DataType::Float64,
             SqlType::Decimal { precision, scale } => {
-                let scale = i8::try_from(*scale).map_err(|_| {
-                    SqlError::internal(format!("decimal scale {scale} is too large"))
-                })?;
+                let scale = i8::try_from(*scale)
+                    .map_err(|_| SqlError::internal(format!("decimal scale {scale} is too large")))?;
                 if *precision <= DECIMAL128_MAX_PRECISION {
                     DataType::Decimal128(*precision, scale)
                 } else {
@@ -51,9 +50,7 @@ impl SqlType {
                     .collect::<Result<Fields, SqlError>>()?,
             ),
             SqlType::Custom(name) => {
-                return Err(SqlError::internal(format!(
-                    "type '{name}' was not looked up"
-                )));
+                return Err(SqlError::internal(format!("type '{name}' was not looked up")));
             }
         })
     }
@@ -63,11 +60,9 @@ impl SqlType {
     pub fn from_arrow(data_type: &DataType) -> Result<SqlType, SqlError> {
         Ok(match data_type {
             DataType::Boolean => SqlType::Boolean,
-            DataType::Int8
-            | DataType::Int16
-            | DataType::Int32
-            | DataType::UInt8
-            | DataType::UInt16 => SqlType::Integer,
+            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {
+                SqlType::Integer
+            }
             DataType::Int64 | DataType::UInt32 | DataType::UInt64 => SqlType::Bigint,
             DataType::Float16 | DataType::Float32 | DataType::Float64 => SqlType::Double,
             DataType::Decimal32(precision, scale)
@@ -78,9 +73,7 @@ impl SqlType {
             {
                 SqlType::decimal(u64::from(*precision), u64::from(scale.unsigned_abs()))?
             }
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
-                SqlType::String
-            }
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => SqlType::String,
             DataType::Binary
             | DataType::LargeBinary
             | DataType::BinaryView

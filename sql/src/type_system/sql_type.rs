@@ -64,10 +64,7 @@ pub struct StructField {
 impl StructField {
     /// A field by its stored name.
     pub fn new(name: impl Into<String>, data_type: SqlType) -> Self {
-        StructField {
-            name: name.into(),
-            data_type,
-        }
+        StructField { name: name.into(), data_type }
     }
 }
 
@@ -79,10 +76,7 @@ impl SqlType {
 
     /// A map from `key` to `value`.
     pub fn map(key: SqlType, value: SqlType) -> Self {
-        SqlType::Map {
-            key: Box::new(key),
-            value: Box::new(value),
-        }
+        SqlType::Map { key: Box::new(key), value: Box::new(value) }
     }
 
     /// A decimal, if the digits fit: a precision of 1 to [`MAX_DECIMAL_PRECISION`] and no more
@@ -109,10 +103,7 @@ impl SqlType {
 
     /// Whether values are numbers.
     pub fn is_numeric(&self) -> bool {
-        matches!(
-            self,
-            SqlType::Integer | SqlType::Bigint | SqlType::Double | SqlType::Decimal { .. }
-        )
+        matches!(self, SqlType::Integer | SqlType::Bigint | SqlType::Double | SqlType::Decimal { .. })
     }
 
     /// The first custom type in this type, if any is left to look up.
@@ -121,24 +112,17 @@ impl SqlType {
             SqlType::Custom(name) => Some(name),
             SqlType::Array(element) => element.custom_name(),
             SqlType::Map { key, value } => key.custom_name().or_else(|| value.custom_name()),
-            SqlType::Struct(fields) => fields
-                .iter()
-                .find_map(|field| field.data_type.custom_name()),
+            SqlType::Struct(fields) => fields.iter().find_map(|field| field.data_type.custom_name()),
             _ => None,
         }
     }
 
     /// This type with every custom type replaced by what `lookup` says it is.
-    pub fn resolve<E>(
-        &self,
-        lookup: &mut impl FnMut(&str) -> Result<SqlType, E>,
-    ) -> Result<SqlType, E> {
+    pub fn resolve<E>(&self, lookup: &mut impl FnMut(&str) -> Result<SqlType, E>) -> Result<SqlType, E> {
         Ok(match self {
             SqlType::Custom(name) => lookup(name)?,
             SqlType::Array(element) => SqlType::array(element.resolve(lookup)?),
-            SqlType::Map { key, value } => {
-                SqlType::map(key.resolve(lookup)?, value.resolve(lookup)?)
-            }
+            SqlType::Map { key, value } => SqlType::map(key.resolve(lookup)?, value.resolve(lookup)?),
             SqlType::Struct(fields) => SqlType::Struct(
                 fields
                     .iter()
@@ -241,14 +225,8 @@ mod tests {
             ("ARRAY<INT>", "ARRAY<INTEGER>"),
             ("INT ARRAY", "ARRAY<INTEGER>"),
             ("int[][]", "ARRAY<ARRAY<INTEGER>>"),
-            (
-                "MAP<STRING, ARRAY<MAP<STRING, TIME>>>",
-                "MAP<STRING, ARRAY<MAP<STRING, TIME>>>",
-            ),
-            (
-                "struct<a int, `b` array<string>>",
-                "STRUCT<`A` INTEGER, `b` ARRAY<STRING>>",
-            ),
+            ("MAP<STRING, ARRAY<MAP<STRING, TIME>>>", "MAP<STRING, ARRAY<MAP<STRING, TIME>>>"),
+            ("struct<a int, `b` array<string>>", "STRUCT<`A` INTEGER, `b` ARRAY<STRING>>"),
             ("STRUCT<>", "STRUCT<>"),
             ("timestamp", "TIMESTAMP"),
             ("address", "ADDRESS"),
@@ -277,10 +255,7 @@ mod tests {
             ("ARRAY<INT", "near"),
             ("INT x", "near 'x'"),
             ("NULL", "near 'NULL'"),
-            (
-                "STRUCT<a INT, A STRING>",
-                "Duplicate field names found in STRUCT",
-            ),
+            ("STRUCT<a INT, A STRING>", "Duplicate field names found in STRUCT"),
         ] {
             let error = written.parse::<SqlType>().expect_err(written);
             assert!(error.to_string().contains(reason), "{written}: {error}");

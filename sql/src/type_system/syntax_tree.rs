@@ -5,8 +5,8 @@
 //! (`regclass`, `oid` …) stay as sqlparser read them and have no [`SqlType`].
 
 use sqlparser::ast::{
-    ArrayElemTypeDef, DataType, ExactNumberInfo, Ident, ObjectName, ObjectNamePart,
-    StructBracketKind, StructField as AstField, TimezoneInfo,
+    ArrayElemTypeDef, DataType, ExactNumberInfo, Ident, ObjectName, ObjectNamePart, StructBracketKind,
+    StructField as AstField, TimezoneInfo,
 };
 
 use super::{SqlType, StructField};
@@ -21,9 +21,10 @@ impl SqlType {
             SqlType::Integer => DataType::Integer(None),
             SqlType::Bigint => DataType::BigInt(None),
             SqlType::Double => DataType::Double(ExactNumberInfo::None),
-            SqlType::Decimal { precision, scale } => DataType::Decimal(
-                ExactNumberInfo::PrecisionAndScale(u64::from(*precision), i64::from(*scale)),
-            ),
+            SqlType::Decimal { precision, scale } => DataType::Decimal(ExactNumberInfo::PrecisionAndScale(
+                u64::from(*precision),
+                i64::from(*scale),
+            )),
             SqlType::String => DataType::String(None),
             SqlType::Bytes => DataType::Bytes(None),
             SqlType::Date => DataType::Date,
@@ -32,9 +33,7 @@ impl SqlType {
             SqlType::Array(element) => {
                 DataType::Array(ArrayElemTypeDef::AngleBracket(Box::new(element.to_ast())))
             }
-            SqlType::Map { key, value } => {
-                DataType::Map(Box::new(key.to_ast()), Box::new(value.to_ast()))
-            }
+            SqlType::Map { key, value } => DataType::Map(Box::new(key.to_ast()), Box::new(value.to_ast())),
             SqlType::Struct(fields) => DataType::Struct(
                 fields
                     .iter()
@@ -47,9 +46,7 @@ impl SqlType {
                 StructBracketKind::AngleBrackets,
             ),
             SqlType::Custom(name) => DataType::Custom(
-                ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote(
-                    '`', name,
-                ))]),
+                ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('`', name))]),
                 Vec::new(),
             ),
         }
@@ -78,9 +75,7 @@ impl SqlType {
             | DataType::Float32
             | DataType::Float64
             | DataType::Real => SqlType::Double,
-            DataType::Decimal(info) | DataType::Numeric(info) | DataType::Dec(info) => {
-                decimal(info)?
-            }
+            DataType::Decimal(info) | DataType::Numeric(info) | DataType::Dec(info) => decimal(info)?,
             DataType::String(_)
             | DataType::Text
             | DataType::Varchar(_)
@@ -104,17 +99,14 @@ impl SqlType {
                 | ArrayElemTypeDef::SquareBracket(element, _)
                 | ArrayElemTypeDef::Parenthesis(element),
             ) => SqlType::array(SqlType::from_ast(element)?),
-            DataType::Map(key, value) => {
-                SqlType::map(SqlType::from_ast(key)?, SqlType::from_ast(value)?)
-            }
+            DataType::Map(key, value) => SqlType::map(SqlType::from_ast(key)?, SqlType::from_ast(value)?),
             DataType::Struct(fields, _) => SqlType::Struct(
                 fields
                     .iter()
                     .map(|field| match &field.field_name {
-                        Some(name) => Ok(StructField::new(
-                            stored_name(name),
-                            SqlType::from_ast(&field.field_type)?,
-                        )),
+                        Some(name) => {
+                            Ok(StructField::new(stored_name(name), SqlType::from_ast(&field.field_type)?))
+                        }
                         None => Err(no_values(data_type)),
                     })
                     .collect::<Result<_, SqlError>>()?,
@@ -122,10 +114,9 @@ impl SqlType {
             DataType::Custom(ObjectName(parts), modifiers) if modifiers.is_empty() => {
                 match parts.as_slice() {
                     [ObjectNamePart::Identifier(name)] => SqlType::Custom(stored_name(name)),
-                    [
-                        ObjectNamePart::Identifier(schema),
-                        ObjectNamePart::Identifier(name),
-                    ] if schema.value.eq_ignore_ascii_case("pg_catalog") => {
+                    [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(name)]
+                        if schema.value.eq_ignore_ascii_case("pg_catalog") =>
+                    {
                         catalog_type(&name.value).ok_or_else(|| no_values(data_type))?
                     }
                     _ => return Err(no_values(data_type)),
@@ -155,25 +146,18 @@ fn catalog_type(name: &str) -> Option<SqlType> {
 fn decimal(info: &ExactNumberInfo) -> Result<SqlType, SqlError> {
     match info {
         ExactNumberInfo::PrecisionAndScale(precision, scale) => {
-            let scale = u64::try_from(*scale).map_err(|_| {
-                SqlError::type_error(format!("DECIMAL scale must be >= 0: {scale}"))
-            })?;
+            let scale = u64::try_from(*scale)
+                .map_err(|_| SqlError::type_error(format!("DECIMAL scale must be >= 0: {scale}")))?;
             SqlType::decimal(*precision, scale)
         }
         ExactNumberInfo::Precision(precision) => SqlType::decimal(*precision, 0),
-        ExactNumberInfo::None => Err(
-            SqlError::type_error("DECIMAL needs a precision and a scale")
-                .with_hint("write DECIMAL(precision, scale), for example DECIMAL(10, 2)"),
-        ),
+        ExactNumberInfo::None => Err(SqlError::type_error("DECIMAL needs a precision and a scale")
+            .with_hint("write DECIMAL(precision, scale), for example DECIMAL(10, 2)")),
     }
 }
 
 fn no_values(data_type: &DataType) -> SqlError {
-    SqlError::new(
-        SqlErrorKind::UnknownType,
-        format!("there are no values of type {data_type}"),
-    )
-    .with_hint(
+    SqlError::new(SqlErrorKind::UnknownType, format!("there are no values of type {data_type}")).with_hint(
         "types are BOOLEAN, INTEGER, BIGINT, DOUBLE, DECIMAL, STRING, BYTES, DATE, TIME, TIMESTAMP, \
          ARRAY, MAP and STRUCT",
     )
@@ -188,9 +172,6 @@ mod tests {
         let all = "STRUCT<A BOOLEAN, B INTEGER, C BIGINT, D DOUBLE, E DECIMAL(38, 10), F STRING, \
                    G BYTES, H DATE, I TIME, J TIMESTAMP, K ARRAY<MAP<STRING, STRUCT<`x` T>>>>";
         let data_type: SqlType = all.parse().expect("a type");
-        assert_eq!(
-            SqlType::from_ast(&data_type.to_ast()).expect("a type"),
-            data_type
-        );
+        assert_eq!(SqlType::from_ast(&data_type.to_ast()).expect("a type"), data_type);
     }
 }

@@ -10,6 +10,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::JoinType;
 use tidemill_sql::plan::join::JoinKind;
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::operators::{Operator, StateRoom};
+
 /// What a join does.
 #[derive(Clone, Debug)]
 pub struct JoinSpec {
@@ -44,9 +47,20 @@ pub struct JoinSide {
 impl fmt::Display for JoinSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |side: &JoinSide| -> String {
-            let names: Vec<&str> = side.key.iter().map(|index| side.schema.field(*index).name().as_str()).collect();
+            let names: Vec<&str> =
+                side.key.iter().map(|index| side.schema.field(*index).name().as_str()).collect();
             names.join(", ")
         };
         write!(f, "{} {:?} on ({}) = ({})", self.join_type, self.kind, names(&self.left), names(&self.right))
     }
+}
+
+/// Makes the operator of a join.
+///
+/// # Errors
+/// `Unsupported` for a join this server does not run.
+pub fn build(spec: &JoinSpec, room: StateRoom) -> Result<Box<dyn Operator>> {
+    let _ = room;
+    Err(Error::new(ErrorKind::Unsupported, format!("this join cannot run continuously here: {spec}"))
+        .with_hint("join over what is there now with a SELECT without EMIT CHANGES"))
 }

@@ -13,12 +13,12 @@ mod source;
 mod trees;
 
 pub use administration::{
-    AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic,
-    QueryTarget, Show, ShowWhat,
+    AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic, QueryTarget,
+    Show, ShowWhat,
 };
 pub use select::{
-    DurationUnit, Emit, Join, JoinKind, KsqlSelect, Relation, SelectBody, SelectItem,
-    SelectStatement, WindowClause, WindowDuration, WindowKind, Within,
+    DurationUnit, Emit, Join, JoinKind, KsqlSelect, Relation, SelectBody, SelectItem, SelectStatement,
+    WindowClause, WindowDuration, WindowKind, Within,
 };
 pub use session::{
     Close, Copy, CopySource, DeclareCursor, Execute, Fetch, FetchDirection, Prepare, SetVariable,
@@ -26,8 +26,7 @@ pub use session::{
 };
 pub use source::{
     AlterSource, ColumnDef, ColumnRole, CreateAsSelect, CreateFunction, CreateSource, DropSource,
-    FunctionArgument, InsertSelect, InsertValues, Property, PropertyValue, SourceKind,
-    WithProperties,
+    FunctionArgument, InsertSelect, InsertValues, Property, PropertyValue, SourceKind, WithProperties,
 };
 
 pub use trees::Tree;

@@ -218,9 +218,7 @@ pub struct WindowDuration {
 impl WindowDuration {
     /// The length in milliseconds. The parser has made sure that it is one.
     pub fn millis(&self) -> i64 {
-        i64::try_from(self.amount)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(self.unit.millis())
+        i64::try_from(self.amount).unwrap_or(i64::MAX).saturating_mul(self.unit.millis())
     }
 }
 

@@ -101,9 +101,7 @@ impl KsqlSelect {
     /// Every expression of the query, clause by clause.
     pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let projection = self.projection.iter().filter_map(|item| match item {
-            SelectItem::Expression { expr, .. } | SelectItem::StructWildcard { expr, .. } => {
-                Some(expr)
-            }
+            SelectItem::Expression { expr, .. } | SelectItem::StructWildcard { expr, .. } => Some(expr),
             SelectItem::Wildcard { .. } | SelectItem::SourceWildcard { .. } => None,
         });
         projection

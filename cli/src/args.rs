@@ -1,0 +1,144 @@
+//! What can be typed: commands, their options, environment variables and the configuration file.
+//!
+//! An option is taken from the command line, else from its `TIDEMILL_*` variable, else from the
+//! configuration file, else its default holds.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+use crate::commands::CommandError;
+
+/// A streaming SQL server: a Kafka-compatible log, continuous SQL over it, results for Postgres clients.
+#[derive(Parser, Debug)]
+#[command(name = "tidemill", version, about, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Open a data directory and serve it over Postgres, Kafka and HTTP.
+    Serve(Serve),
+    /// Type SQL: against a server, or in a data directory of its own.
+    Sql(Sql),
+}
+
+/// Options of `serve`.
+#[derive(Args, Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Serve {
+    /// Where data is kept; made if it is not there.
+    #[arg(long, env = "TIDEMILL_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address for Postgres clients; port 0 takes a free one. [default: 127.0.0.1:5433]
+    #[arg(long, env = "TIDEMILL_POSTGRES", value_name = "HOST:PORT")]
+    pub(crate) postgres: Option<SocketAddr>,
+    /// Address for Kafka clients; port 0 takes a free one. [default: 127.0.0.1:9092]
+    #[arg(long, env = "TIDEMILL_KAFKA", value_name = "HOST:PORT")]
+    pub(crate) kafka: Option<SocketAddr>,
+    /// Address for HTTP; port 0 takes a free one. [default: 127.0.0.1:8088]
+    #[arg(long, env = "TIDEMILL_HTTP", value_name = "HOST:PORT")]
+    pub(crate) http: Option<SocketAddr>,
+    /// Memory for state, caches and queries together: 512MiB, 4GiB. [default: 1GiB]
+    #[arg(long, env = "TIDEMILL_MEMORY", value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// A TOML file with these options by their names.
+    #[arg(long, env = "TIDEMILL_CONFIG", value_name = "FILE.toml")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Write the ports to this file, as JSON, once all three accept connections.
+    #[arg(long, env = "TIDEMILL_PORTS_FILE", value_name = "FILE")]
+    pub(crate) ports_file: Option<PathBuf>,
+    /// What is logged to standard error, as a filter: info, tidemill_engine=debug. [default: warn]
+    #[arg(long, env = "TIDEMILL_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// Options of `sql`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Sql {
+    /// The server. Without it, and with nothing listening at the default address, a data directory is
+    /// opened right here.
+    #[arg(long, env = "TIDEMILL_CONNECT", value_name = "postgres://HOST:PORT")]
+    pub(crate) connect: Option<String>,
+    /// Run this statement and end; may be given several times.
+    #[arg(short = 'c', value_name = "STATEMENT")]
+    pub(crate) commands: Vec<String>,
+    /// Run the statements of this file and end.
+    #[arg(short = 'f', value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The data directory to open when there is no server.
+    #[arg(long, env = "TIDEMILL_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl Serve {
+    /// Fills what was not given from the configuration file.
+    pub(crate) fn with_config(self) -> Result<Serve, CommandError> {
+        let Some(path) = self.config.clone() else { return Ok(self) };
+        let file = read_config(&path)?;
+        Ok(Serve {
+            data_dir: self.data_dir.or(file.data_dir),
+            postgres: self.postgres.or(file.postgres),
+            kafka: self.kafka.or(file.kafka),
+            http: self.http.or(file.http),
+            memory: self.memory.or(file.memory),
+            config: self.config,
+            ports_file: self.ports_file.or(file.ports_file),
+            log: self.log.or(file.log),
+        })
+    }
+}
+
+fn read_config(path: &Path) -> Result<Serve, CommandError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CommandError(format!("could not read --config {}: {error}", path.display())))?;
+    toml::from_str(&text).map_err(|error| {
+        let reason = error.message().to_owned();
+        CommandError(format!("--config {} is not right: {reason}", path.display()))
+    })
+}
+
+/// Bytes of `512MiB`, `4GiB`, `1000000`.
+pub(crate) fn parse_size(text: &str) -> Result<u64, CommandError> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let factor: Option<u64> = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" | "kib" => Some(1 << 10),
+        "m" | "mb" | "mib" => Some(1 << 20),
+        "g" | "gb" | "gib" => Some(1 << 30),
+        _ => None,
+    };
+    let number: Option<u64> = text[..digits].parse().ok();
+    number
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor))
+        .ok_or_else(|| CommandError(format!("--memory '{text}' is no size; write 512MiB or 4GiB")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        for (text, bytes) in [("1", 1), ("2KiB", 2048), ("3 MB", 3 << 20), ("4gib", 4 << 30)] {
+            assert_eq!(parse_size(text).ok(), Some(bytes), "{text}");
+        }
+        for text in ["", "x", "1TB", "-1", "99999999999GiB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

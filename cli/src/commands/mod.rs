@@ -1,0 +1,18 @@
+//! The commands, one file each.
+
+pub(crate) mod serve;
+pub(crate) mod sql;
+
+use std::fmt;
+
+/// Why a command ends with exit code 1: one line for people.
+#[derive(Debug)]
+pub(crate) struct CommandError(pub(crate) String);
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CommandError {}

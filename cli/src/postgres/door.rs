@@ -1,0 +1,188 @@
+//! The listener: accepts connections, counts them, starts them, and ends them when the server stops.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgwire::messages::startup::{Authentication, BackendKeyData};
+use rustix::net::sockopt;
+use tidemill_engine::{Dialect, Engine, SessionOptions};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::cancel::CancelRegistry;
+use super::connection::Connection;
+use super::failure::{Ending, Failure, Severity, notice};
+use super::options::PostgresOptions;
+use super::sqlstate::SqlState;
+use super::startup::{Opening, SessionRequest, open};
+use super::wire::Wire;
+
+/// How long a peer may leave sent bytes unacknowledged, and how often a silent one is probed: a machine
+/// that lost its power does not say goodbye.
+const PEER_SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Pause after a failed accept (out of descriptors, mostly), so that it does not turn into a busy loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The Postgres wire protocol on one address.
+pub(crate) struct PostgresDoor {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    options: PostgresOptions,
+    cancel: Arc<CancelRegistry>,
+    startups: Arc<Semaphore>,
+    sessions: Arc<Semaphore>,
+}
+
+impl PostgresDoor {
+    /// Listens on an address; nobody is served before [`PostgresDoor::run`].
+    ///
+    /// # Errors
+    /// Where the address cannot be listened on.
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        engine: Engine,
+        options: PostgresOptions,
+    ) -> io::Result<PostgresDoor> {
+        let listener = TcpListener::bind(address).await?;
+        let shared = Shared {
+            engine,
+            cancel: Arc::new(CancelRegistry::default()),
+            startups: Arc::new(Semaphore::new(options.startups_max)),
+            sessions: Arc::new(Semaphore::new(options.connections_max)),
+            options,
+        };
+        Ok(PostgresDoor { listener, shared: Arc::new(shared) })
+    }
+
+    /// The address, with the port that was free where port 0 was asked for.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until the shutdown; then ends what runs and returns when every connection has closed, or
+    /// the drain's deadline has passed.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        let PostgresDoor { listener, shared } = self;
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(ended) = connections.join_next() => report_panic(ended),
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        // Without a permit the connection closes unanswered: who floods gets no service.
+                        if let Ok(startup) = shared.startups.clone().try_acquire_owned() {
+                            connections.spawn(serve(stream, shared.clone(), startup, shutdown.clone()));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "postgres: accept failed");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        let drained = tokio::time::timeout(shared.options.drain_deadline, async {
+            while let Some(ended) = connections.join_next().await {
+                report_panic(ended);
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!("postgres: {} connections did not close in time", connections.len());
+        }
+    }
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "postgres: a connection ended by a bug");
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    shared: Arc<Shared>,
+    startup: OwnedSemaphorePermit,
+    shutdown: CancellationToken,
+) {
+    configure(&stream);
+    let mut wire = Wire::new(stream, shared.options.message_bytes_max);
+    let deadline = shared.options.startup_deadline;
+    let opening = tokio::select! {
+        () = shutdown.cancelled() => return,
+        opening = tokio::time::timeout(deadline, open(&mut wire)) => opening,
+    };
+    drop(startup);
+    match opening {
+        Ok(Ok(Some(Opening::Cancel { id, secret }))) => shared.cancel.cancel(id, &secret),
+        Ok(Ok(Some(Opening::Session(request)))) => match shared.sessions.clone().try_acquire_owned() {
+            Ok(_session) => start_session(wire, &shared, request, shutdown).await,
+            Err(_) => refuse(wire, too_many_connections(shared.options.connections_max)).await,
+        },
+        Ok(Ok(None) | Err(Ending::Gone)) => {}
+        Ok(Err(Ending::Failed(failure))) => refuse(wire, failure).await,
+        Err(_elapsed) => tracing::debug!("postgres: a connection did not say in time what it wants"),
+    }
+}
+
+async fn start_session(
+    mut wire: Wire,
+    shared: &Shared,
+    request: SessionRequest,
+    shutdown: CancellationToken,
+) {
+    let SessionRequest { user, database, settings, long_secret } = request;
+    let options = SessionOptions { user, database, dialect: Dialect::Postgres };
+    let mut session = shared.engine.session(options);
+    let registration = shared.cancel.register(long_secret);
+    wire.put(&Authentication::Ok);
+    wire.put(&BackendKeyData::new(registration.id(), registration.secret()));
+    for (name, value) in settings {
+        // A driver's favourite setting that means nothing here must not keep it from connecting.
+        if let Err(error) = session.set(&name, &value) {
+            let message = format!("setting \"{name}\" of the connection is ignored: {error}");
+            wire.put(&notice(Severity::Warning, SqlState::WARNING, &message));
+        }
+    }
+    Connection::new(wire, session, registration, shutdown).serve().await;
+}
+
+async fn refuse(mut wire: Wire, failure: Failure) {
+    wire.put(&failure.response());
+    wire.close().await;
+}
+
+fn too_many_connections(connections_max: usize) -> Failure {
+    Failure::fatal(
+        SqlState::TOO_MANY_CONNECTIONS,
+        format!("sorry, too many clients already: this server takes {connections_max}"),
+    )
+}
+
+/// Sends small messages at once, and notices peers that have silently gone.
+fn configure(stream: &TcpStream) {
+    let silence_ms = u32::try_from(PEER_SILENCE_MAX.as_millis()).unwrap_or(u32::MAX);
+    let configured = stream
+        .set_nodelay(true)
+        .and_then(|()| Ok(sockopt::set_socket_keepalive(stream, true)?))
+        .and_then(|()| Ok(sockopt::set_tcp_keepidle(stream, PEER_SILENCE_MAX / 2)?))
+        .and_then(|()| Ok(sockopt::set_tcp_user_timeout(stream, silence_ms)?));
+    if let Err(error) = configured {
+        // The connection works all the same.
+        tracing::debug!(%error, "postgres: a socket option was refused");
+    }
+}

@@ -1,0 +1,167 @@
+//! The engine with its doors: opened together, drained together.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tidemill_engine::Engine;
+use tidemill_engine::engine::EngineOptions;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::CommandError;
+use crate::http::HttpDoor;
+use crate::kafka::{KafkaDoor, KafkaOptions};
+use crate::postgres::{PostgresDoor, PostgresOptions};
+
+/// How often the log's health is looked at.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Where the doors listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    /// Postgres.
+    pub(crate) postgres: SocketAddr,
+    /// Kafka.
+    pub(crate) kafka: SocketAddr,
+    /// HTTP.
+    pub(crate) http: SocketAddr,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Addresses { postgres: loopback(5433), kafka: loopback(9092), http: loopback(8088) }
+    }
+}
+
+impl Addresses {
+    /// While no users are defined nobody outside this machine may come in.
+    fn check_loopback(self) -> Result<(), CommandError> {
+        for (flag, address) in [("--postgres", self.postgres), ("--kafka", self.kafka), ("--http", self.http)]
+        {
+            if !address.ip().is_loopback() {
+                return Err(CommandError(format!(
+                    "{flag} {address} is not a loopback address: while no users are defined the server listens on \
+                     this machine only; use 127.0.0.1"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A server whose doors are open.
+pub(crate) struct Server {
+    engine: Engine,
+    addresses: Addresses,
+    doors: JoinSet<()>,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Opens the doors, then the data directory, then lets clients in: a port or directory that is in
+    /// use leaves everything untouched.
+    pub(crate) async fn open(
+        data_dir: &Path,
+        memory_bytes: u64,
+        wanted: Addresses,
+    ) -> Result<Server, CommandError> {
+        wanted.check_loopback()?;
+        for (flag, address) in
+            [("--postgres", wanted.postgres), ("--kafka", wanted.kafka), ("--http", wanted.http)]
+        {
+            // Bound and let go again, so that a port in use is told before data is touched.
+            std::net::TcpListener::bind(address).map_err(|error| bind_error(flag, address, &error))?;
+        }
+        let options =
+            EngineOptions { data_dir: Some(data_dir.to_owned()), memory_bytes, ..EngineOptions::default() };
+        let directory: PathBuf = data_dir.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Engine::open(options)).await;
+        let engine = match opened {
+            Ok(Ok(engine)) => engine,
+            Ok(Err(error)) => {
+                let hint = if error.kind == tidemill_engine::ErrorKind::Unavailable {
+                    "; choose another with --data-dir"
+                } else {
+                    ""
+                };
+                return Err(CommandError(format!("{error}{hint}")));
+            }
+            Err(error) => {
+                return Err(CommandError(format!("could not open {}: {error}", directory.display())));
+            }
+        };
+        Server::start(engine, wanted).await
+    }
+
+    async fn start(engine: Engine, wanted: Addresses) -> Result<Server, CommandError> {
+        let postgres = PostgresDoor::bind(wanted.postgres, engine.clone(), PostgresOptions::default())
+            .await
+            .map_err(|error| bind_error("--postgres", wanted.postgres, &error))?;
+        let kafka =
+            KafkaDoor::bind(wanted.kafka, engine.topics().clone(), KafkaOptions::new(engine.cluster_id()))
+                .await
+                .map_err(|error| bind_error("--kafka", wanted.kafka, &error))?;
+        let http = HttpDoor::bind(wanted.http, engine.clone())
+            .await
+            .map_err(|error| bind_error("--http", wanted.http, &error))?;
+        let addresses = Addresses {
+            postgres: postgres
+                .local_addr()
+                .map_err(|error| bind_error("--postgres", wanted.postgres, &error))?,
+            kafka: kafka.local_addr().map_err(|error| bind_error("--kafka", wanted.kafka, &error))?,
+            http: http.local_addr().map_err(|error| bind_error("--http", wanted.http, &error))?,
+        };
+        let shutdown = CancellationToken::new();
+        let mut doors = JoinSet::new();
+        doors.spawn(postgres.run(shutdown.clone()));
+        doors.spawn(kafka.run(shutdown.clone()));
+        doors.spawn(http.run(shutdown.clone()));
+        Ok(Server { engine, addresses, doors, shutdown })
+    }
+
+    /// Where the doors listen.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The engine behind the doors.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Serves until told to stop, or until the log fails.
+    pub(crate) async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), CommandError> {
+        let failed = log_failure(self.engine.clone());
+        let failure = tokio::select! {
+            () = stop => None,
+            error = failed => Some(error),
+        };
+        if let Some(error) = failure {
+            // After a failed write or sync nothing in memory can be trusted to reach the disk. Ending at
+            // once keeps every promise made so far; a restart reads what is really there.
+            return Err(CommandError(format!("the log failed and the server stops: {error}")));
+        }
+        self.shutdown.cancel();
+        while let Some(ended) = self.doors.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a door ended badly");
+            }
+        }
+        self.engine.shutdown().await.map_err(|error| CommandError(format!("while stopping: {error}")))
+    }
+}
+
+async fn log_failure(engine: Engine) -> tidemill_engine::Error {
+    loop {
+        if let Some(error) = engine.failure() {
+            return error;
+        }
+        tokio::time::sleep(HEALTH_INTERVAL).await;
+    }
+}
+
+fn bind_error(flag: &str, address: SocketAddr, error: &std::io::Error) -> CommandError {
+    CommandError(format!("could not listen on {address}: {error}; choose another address with {flag}"))
+}

@@ -1,0 +1,105 @@
+//! Every metric of the engine, in Prometheus' text format: name, unit, meaning.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use tidemill_storage::log::partitions_of;
+
+use crate::engine::Engine;
+use crate::runtime::query::{Counters, QueryStatus};
+
+/// Writes all metrics.
+#[must_use]
+pub fn render(engine: &Engine) -> String {
+    let mut text = String::new();
+    let topics = engine.topics().list();
+    family(
+        &mut text,
+        "tidemill_log_end_offset",
+        "gauge",
+        "Offset behind the last visible record of a partition.",
+    );
+    for topic in &topics {
+        for target in partitions_of(topic) {
+            if let Ok(offsets) = engine.topics().offsets(&target) {
+                let labels = format!("topic=\"{}\",partition=\"{}\"", target.topic, target.partition);
+                sample(&mut text, "tidemill_log_end_offset", &labels, offsets.high_watermark.0 as f64);
+            }
+        }
+    }
+    family(&mut text, "tidemill_log_size_bytes", "gauge", "Bytes of a partition on disk.");
+    for topic in &topics {
+        for target in partitions_of(topic) {
+            if let Ok(bytes) = engine.topics().size_bytes(&target) {
+                let labels = format!("topic=\"{}\",partition=\"{}\"", target.topic, target.partition);
+                sample(&mut text, "tidemill_log_size_bytes", &labels, bytes as f64);
+            }
+        }
+    }
+    query_metrics(engine, &mut text);
+    let lost = engine.processing_log().lost();
+    family(
+        &mut text,
+        "tidemill_processing_log_lost_total",
+        "counter",
+        "Reports the processing log had no room for.",
+    );
+    sample(&mut text, "tidemill_processing_log_lost_total", "", lost as f64);
+    text
+}
+
+/// A counter or gauge of a query: name, kind, meaning, value.
+type QueryMetric = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
+
+const QUERY_METRICS: [QueryMetric; 8] = [
+    ("tidemill_query_records_in_total", "counter", "Records a query has read.", |c| {
+        c.records_in.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_rows_out_total", "counter", "Rows a query has written.", |c| {
+        c.rows_out.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_filtered_total", "counter", "Rows a query's predicates took out.", |c| {
+        c.filtered.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_late_total", "counter", "Rows that came after their window was closed.", |c| {
+        c.late.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_rejected_total", "counter", "Rows that could not be decoded or evaluated.", |c| {
+        c.rejected.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_commits_total", "counter", "Epochs a query has committed.", |c| {
+        c.commits.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_rounds_total", "counter", "Rounds a query has run.", |c| {
+        c.rounds.load(Ordering::Relaxed)
+    }),
+    ("tidemill_query_state_bytes", "gauge", "Bytes of state a query holds in memory.", |c| {
+        c.state_bytes.load(Ordering::Relaxed)
+    }),
+];
+
+fn query_metrics(engine: &Engine, text: &mut String) {
+    let catalog = engine.catalog().state();
+    family(text, "tidemill_query_running", "gauge", "Whether a query is running.");
+    for id in catalog.queries.keys() {
+        let running = engine.queries().status(id) == Some(QueryStatus::Running);
+        sample(text, "tidemill_query_running", &format!("query=\"{id}\""), f64::from(u8::from(running)));
+    }
+    for (name, kind, meaning, value) in QUERY_METRICS {
+        family(text, name, kind, meaning);
+        for handle in engine.queries().handles() {
+            let labels = format!("query=\"{}\"", handle.identity().id);
+            sample(text, name, &labels, value(handle.counters()) as f64);
+        }
+    }
+}
+
+fn family(text: &mut String, name: &str, kind: &str, meaning: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}");
+}
+
+fn sample(text: &mut String, name: &str, labels: &str, value: f64) {
+    let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    let _ = writeln!(text, "{name}{labels} {value}");
+}

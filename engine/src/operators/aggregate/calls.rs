@@ -1,0 +1,191 @@
+//! The calls of an aggregation: their accumulators and where their arguments come from.
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, SchemaRef};
+use tidemill_sql::lookup::{AggregateFunction as _, SourceKind};
+
+use super::{AggregateSpec, CallSpec};
+use crate::aggregates::{self, Accumulator, Changes, ResolvedCall};
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::encoding::Reader;
+
+/// The accumulators of all calls, with the same slots.
+pub(in crate::operators) struct Calls {
+    calls: Vec<Call>,
+    /// The distinct columns that calls take as values, each made ready once for all of them.
+    columns: Vec<usize>,
+}
+
+struct Call {
+    accumulator: Box<dyn Accumulator>,
+    /// Positions among the distinct columns.
+    values: Vec<usize>,
+}
+
+/// The values of a batch's rows: the distinct columns that calls take.
+pub(in crate::operators) struct Values {
+    columns: Vec<ArrayRef>,
+}
+
+/// Which rows of a batch change which slots.
+#[derive(Clone, Copy)]
+pub(in crate::operators) struct SlotChanges<'a> {
+    /// The slot of each change.
+    pub(in crate::operators) slots: &'a [u32],
+    /// The row of each change; absent if they are all rows in order.
+    pub(in crate::operators) rows: Option<&'a [u32]>,
+    /// Which changes take a row back; none if absent.
+    pub(in crate::operators) retracted: Option<&'a [bool]>,
+    /// Numbers of the changes, where groups merge.
+    pub(in crate::operators) sequence: Option<&'a [u64]>,
+}
+
+impl Calls {
+    /// Of a specification over an input.
+    ///
+    /// # Errors
+    /// `UnknownFunction`, or Internal for arguments that do not fit.
+    pub(in crate::operators) fn new(spec: &AggregateSpec) -> Result<Calls> {
+        let mut columns: Vec<usize> = Vec::new();
+        let mut calls = Vec::with_capacity(spec.calls.len());
+        for call in &spec.calls {
+            let (accumulator, taken) = accumulator(call, spec.input_kind, &spec.input)?;
+            let mut positions = Vec::with_capacity(taken);
+            for column in &call.arguments[..taken] {
+                let position = columns.iter().position(|known| known == column).unwrap_or_else(|| {
+                    columns.push(*column);
+                    columns.len() - 1
+                });
+                positions.push(position);
+            }
+            calls.push(Call { accumulator, values: positions });
+        }
+        Ok(Calls { calls, columns })
+    }
+
+    /// The values of a batch.
+    ///
+    /// # Errors
+    /// Internal: a column that is not there.
+    pub(in crate::operators) fn values(&self, batch: &RecordBatch) -> Result<Values> {
+        let column = |index: &usize| batch.columns().get(*index).cloned().ok_or_else(|| no_column(*index));
+        Ok(Values { columns: self.columns.iter().map(column).collect::<Result<_>>()? })
+    }
+
+    /// Makes room for slots.
+    pub(in crate::operators) fn resize(&mut self, slots: usize) {
+        self.calls.iter_mut().for_each(|call| call.accumulator.resize(slots));
+    }
+
+    /// Applies rows to slots, in order.
+    ///
+    /// # Errors
+    /// As [`Accumulator::update`].
+    pub(in crate::operators) fn update(&mut self, values: &Values, changes: &SlotChanges<'_>) -> Result<()> {
+        let columns = match changes.rows {
+            None => values.columns.clone(),
+            Some(rows) => {
+                let rows = UInt32Array::from_iter_values(rows.iter().copied());
+                let taken = values.columns.iter().map(|column| take(column, &rows, None));
+                taken.collect::<std::result::Result<_, _>>()?
+            }
+        };
+        let mut arguments: Vec<ArrayRef> = Vec::new();
+        for call in &mut self.calls {
+            arguments.clear();
+            arguments.extend(call.values.iter().map(|position| columns[*position].clone()));
+            call.accumulator.update(&Changes {
+                slots: changes.slots,
+                columns: &arguments,
+                retracted: changes.retracted,
+                sequence: changes.sequence,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Adds to one slot what another one has, and empties that.
+    ///
+    /// # Errors
+    /// As [`Accumulator::merge`].
+    pub(in crate::operators) fn merge(&mut self, into: u32, from: u32) -> Result<()> {
+        self.calls.iter_mut().try_for_each(|call| call.accumulator.merge(into, from))
+    }
+
+    /// The results of some slots, a column a call.
+    ///
+    /// # Errors
+    /// As [`Accumulator::evaluate`].
+    pub(in crate::operators) fn evaluate(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.calls.iter().map(|call| call.accumulator.evaluate(slots)).collect()
+    }
+
+    /// Appends the state of a slot to a stored value.
+    pub(in crate::operators) fn encode(&self, slot: u32, bytes: &mut Vec<u8>) {
+        self.calls.iter().for_each(|call| call.accumulator.encode(slot, bytes));
+    }
+
+    /// Replaces the state of a slot by a stored one.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(in crate::operators) fn decode(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()> {
+        self.calls.iter_mut().try_for_each(|call| call.accumulator.decode(slot, bytes))
+    }
+
+    /// Brings a slot back to the state of no rows.
+    pub(in crate::operators) fn reset(&mut self, slot: u32) {
+        self.calls.iter_mut().for_each(|call| call.accumulator.reset(slot));
+    }
+
+    /// Forgets all slots but some; see [`Accumulator::retain`].
+    pub(in crate::operators) fn retain(&mut self, kept: &[u32]) {
+        self.calls.iter_mut().for_each(|call| call.accumulator.retain(kept));
+    }
+
+    /// Bytes held, roughly.
+    pub(in crate::operators) fn memory_bytes(&self) -> usize {
+        self.calls.iter().map(|call| call.accumulator.memory_bytes()).sum()
+    }
+}
+
+/// The accumulator of a call, and how many of its arguments are values.
+fn accumulator(
+    call: &CallSpec,
+    input_kind: SourceKind,
+    input: &SchemaRef,
+) -> Result<(Box<dyn Accumulator>, usize)> {
+    let function = aggregates::lookup(&call.function).ok_or_else(|| {
+        let name = &call.function;
+        Error::new(ErrorKind::UnknownFunction, format!("Can't find any functions with the name '{name}'"))
+    })?;
+    let constant = |position: usize| call.constants.get(position).and_then(Option::as_ref);
+    let data_type =
+        |(position, index): (usize, &usize)| match (constant(position), input.fields().get(*index)) {
+            (Some(constant), _) => Ok(constant.data_type()),
+            (None, Some(field)) => Ok(field.data_type().clone()),
+            (None, None) => Err(no_column(*index)),
+        };
+    let resolved = ResolvedCall {
+        arguments: call.arguments.iter().enumerate().map(data_type).collect::<Result<_>>()?,
+        constants: call.constants.clone(),
+        return_type: call.return_type.clone(),
+        retracts: input_kind == SourceKind::Table,
+        entries_max: call.entries_max,
+    };
+    let return_type: DataType = function
+        .return_type(&resolved.arguments, &resolved.constants)
+        .map_err(|reason| Error::new(ErrorKind::UnknownFunction, reason))?;
+    if return_type != call.return_type {
+        return Err(Error::internal(format!(
+            "{} gives {return_type}, planned was {}",
+            function.name, call.return_type
+        )));
+    }
+    Ok((function.accumulator(&resolved)?, function.values(call.arguments.len())))
+}
+
+fn no_column(index: usize) -> Error {
+    Error::internal(format!("an aggregate's argument is column {index}, which the input does not have"))
+}

@@ -1,0 +1,154 @@
+//! EMIT FINAL for windows of fixed size: one result of each group, when its window is closed.
+//!
+//! Windows close in the order of their starts, whatever the sizes of batches, because all of them live
+//! equally long; the groups of a window are passed on in the order of their keys. So all windows that
+//! a batch has closed can be passed on behind it: rows that came for them after that are late.
+//!
+//! Groups that are not in memory are read from the store, window by window, in the same order.
+//!
+//! A result leaves with the event time of its own rows and the headers of the record that closed its
+//! window. What becomes of results that this record's event time has overtaken is [`Overtaken`]'s
+//! matter.
+
+use super::Context;
+use super::aggregate::Overtaken;
+use super::aggregate::output::{OutputRow, Results, ValuesAt};
+use super::window_aggregate::WindowAggregate;
+use crate::batch::{ChangeBatch, Headers, RowKind};
+use crate::error::Result;
+use crate::windows::{FixedClosing, FixedWindows};
+
+/// A row that closed windows: the first one of that event time or a later one.
+pub(super) struct Closer {
+    /// Its event time, which is stream time from there on.
+    pub(super) time_ms: i64,
+    /// The row.
+    pub(super) row: usize,
+}
+
+impl WindowAggregate {
+    /// Passes on and forgets the windows that a batch has closed, given stream time before it.
+    pub(super) fn emit_closed(
+        &mut self,
+        time_before_ms: i64,
+        batch: &ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let Some((windows, closing)) = self.windows else { return Ok(()) };
+        let (was_open_from_ms, open_from_ms) =
+            (closing.open_from(time_before_ms), closing.open_from(self.stream_time_ms()));
+        if was_open_from_ms == open_from_ms {
+            return Ok(());
+        }
+        let closers = closers(time_before_ms, batch);
+        if !self.groups.any_absent_from(was_open_from_ms) {
+            while let Some(start_ms) = self.next_in_memory(open_from_ms) {
+                self.emit_window(start_ms, (windows, closing), &closers, batch, out)?;
+            }
+            return Ok(());
+        }
+        let snapshot = context.store.snapshot();
+        let mut stored = snapshot.scan(self.room_keys.windows(was_open_from_ms..open_from_ms)).peekable();
+        loop {
+            let next_stored = match stored.peek() {
+                None => None,
+                Some(Ok((key, _))) => Some(self.room_keys.parse_timed(key)?.0),
+                Some(Err(_)) => match stored.next() {
+                    Some(Err(error)) => return Err(error.into()),
+                    _ => None,
+                },
+            };
+            let next = self.next_in_memory(open_from_ms).into_iter().chain(next_stored).min();
+            let Some(start_ms) = next else { return Ok(()) };
+            if next_stored == Some(start_ms) {
+                let of_window =
+                    |key: &[u8]| self.room_keys.parse_timed(key).is_ok_and(|(at, _)| at == start_ms);
+                let mut entries = Vec::new();
+                while let Some(entry) =
+                    stored.next_if(|entry| entry.as_ref().is_ok_and(|(key, _)| of_window(key)))
+                {
+                    entries.push(entry?);
+                }
+                for (key, value) in entries {
+                    let group_key = self.room_keys.parse_timed(&key)?.1;
+                    self.load_stored(start_ms, group_key, &value)?;
+                }
+            }
+            self.emit_window(start_ms, (windows, closing), &closers, batch, out)?;
+        }
+    }
+
+    fn next_in_memory(&self, open_from_ms: i64) -> Option<i64> {
+        self.groups.starts_before(open_from_ms).next()
+    }
+
+    /// Takes over a stored group, unless memory has it: that is newer.
+    fn load_stored(&mut self, start_ms: i64, key: &[u8], value: &[u8]) -> Result<()> {
+        let hash = self.groups.hash(key);
+        let (mut slots, mut absent) = (Vec::new(), Vec::new());
+        self.groups.resolve(&[hash], Some(&[start_ms]), |_| key, &mut slots, &mut absent);
+        self.calls.resize(self.groups.slots());
+        absent.into_iter().try_for_each(|slot| self.load(slot, value))
+    }
+
+    /// Passes on the groups of a window and forgets it with all before.
+    fn emit_window(
+        &mut self,
+        start_ms: i64,
+        (windows, closing): (FixedWindows, FixedClosing),
+        closers: &[Closer],
+        batch: &ChangeBatch,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let closer =
+            closers.get(closers.partition_point(|closer| closer.time_ms < closing.closes_at(start_ms)));
+        let is_overtaken = closer.is_some_and(|closer| {
+            windows.latest_start(closer.time_ms).saturating_sub(start_ms) > self.retention_ms
+        });
+        if is_overtaken && self.overtaken == Overtaken::Forget {
+            self.forget_before(start_ms.saturating_add(1));
+            return Ok(());
+        }
+        let headers: Option<Headers> =
+            closer.and_then(|closer| batch.headers.as_ref().map(|headers| headers[closer.row].clone()));
+        let slots = self.groups.slots_of(start_ms);
+        let mut rest = &slots[..];
+        while !rest.is_empty() {
+            let mut results = Results::default();
+            let mut taken = 0;
+            while taken < rest.len() && !results.is_full() {
+                let group = self.groups.group(rest[taken]);
+                let row = OutputRow {
+                    kind: RowKind::Insert,
+                    window: self.window_of(rest[taken]),
+                    row_time_ms: group.time_ms,
+                    time_ms: group.time_ms,
+                    values: ValuesAt { source: 0, row: taken },
+                    headers: headers.clone(),
+                };
+                results.push(&group.key, row);
+                taken += 1;
+            }
+            let (slots, others) = rest.split_at(taken);
+            rest = others;
+            results.add_source(self.calls.evaluate(slots)?);
+            self.output.emit(results, out)?;
+        }
+        self.forget_before(start_ms.saturating_add(1));
+        Ok(())
+    }
+}
+
+/// The rows of a batch at which stream time advanced.
+pub(super) fn closers(time_before_ms: i64, batch: &ChangeBatch) -> Vec<Closer> {
+    let mut stream_time_ms = time_before_ms;
+    let mut closers = Vec::new();
+    for (row, time_ms) in batch.times_ms.iter().enumerate() {
+        if *time_ms > stream_time_ms {
+            stream_time_ms = *time_ms;
+            closers.push(Closer { time_ms: stream_time_ms, row });
+        }
+    }
+    closers
+}

@@ -1,0 +1,142 @@
+//! Layout of the keys inside one operator's room.
+//!
+//! ```text
+//! key       = the room's prefix, section (1 byte), rest
+//! progress  = 00                                     stream time and the like
+//! group     = 01, window start (i64), group key      groups of windows; without windows no start
+//! member    = 01, group key                          all open sessions of a key
+//! timeline  = 02, end of a session (i64), group key  which key has a session that closes next
+//! i64       = 8 bytes, big-endian, sign bit flipped: order of bytes is order of numbers
+//! ```
+//!
+//! Windows come before keys: the groups of closed windows are one range to read, in the order in
+//! which final results are passed on, and one range to delete. A group is looked up by its whole key,
+//! so nothing is lost by that. Sessions move while they grow; they are kept together under their key,
+//! where a record finds those it joins by one look-up, and the timeline leads from closing sessions
+//! back to their keys.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::encoding::damaged;
+use crate::error::Result;
+use crate::operators::StateRoom;
+use crate::state_keys::prefix_range;
+
+const PROGRESS: u8 = 0x00;
+const ENTRIES: u8 = 0x01;
+const TIMELINE: u8 = 0x02;
+
+const SIGN: u64 = 1 << 63;
+
+/// Makes and reads the keys of a room.
+#[derive(Clone, Debug)]
+pub struct RoomKeys {
+    prefix: Bytes,
+}
+
+impl RoomKeys {
+    /// Of a room.
+    #[must_use]
+    pub fn new(room: &StateRoom) -> RoomKeys {
+        RoomKeys { prefix: room.prefix.clone() }
+    }
+
+    /// The one key of the operator's progress.
+    #[must_use]
+    pub fn progress(&self) -> Bytes {
+        let mut key = self.prefix.to_vec();
+        key.push(PROGRESS);
+        key.into()
+    }
+
+    /// Appends the key of an entry without a window (a group, or the sessions of a key).
+    pub fn push_entry(&self, bytes: &mut Vec<u8>, group_key: &[u8]) {
+        bytes.extend_from_slice(&self.prefix);
+        bytes.push(ENTRIES);
+        bytes.extend_from_slice(group_key);
+    }
+
+    /// Appends the key of a group in a window.
+    pub fn push_windowed(&self, bytes: &mut Vec<u8>, start_ms: i64, group_key: &[u8]) {
+        self.push_timed(bytes, ENTRIES, start_ms, group_key);
+    }
+
+    /// Appends the key that says: this group key has a session that ends then.
+    pub fn push_timeline(&self, bytes: &mut Vec<u8>, end_ms: i64, group_key: &[u8]) {
+        self.push_timed(bytes, TIMELINE, end_ms, group_key);
+    }
+
+    /// The groups of windows that start in a half-open range.
+    #[must_use]
+    pub fn windows(&self, starts_ms: Range<i64>) -> Range<Bytes> {
+        self.timed_range(ENTRIES, starts_ms)
+    }
+
+    /// The timeline of sessions that end in a half-open range.
+    #[must_use]
+    pub fn timeline(&self, ends_ms: Range<i64>) -> Range<Bytes> {
+        self.timed_range(TIMELINE, ends_ms)
+    }
+
+    /// Everything in the room.
+    #[must_use]
+    pub fn all(&self) -> Range<Bytes> {
+        prefix_range(&self.prefix)
+    }
+
+    /// Time and group key of a key made by `push_windowed` or `push_timeline`.
+    ///
+    /// # Errors
+    /// `Corrupt`: it is another key.
+    pub fn parse_timed<'k>(&self, key: &'k [u8]) -> Result<(i64, &'k [u8])> {
+        key.strip_prefix(&self.prefix[..])
+            .and_then(|rest| rest.split_first())
+            .filter(|(section, _)| [ENTRIES, TIMELINE].contains(section))
+            .and_then(|(_, rest)| rest.split_first_chunk())
+            .map(|(time, group_key)| ((u64::from_be_bytes(*time) ^ SIGN) as i64, group_key))
+            .ok_or_else(|| damaged("its key has another form"))
+    }
+
+    fn push_timed(&self, bytes: &mut Vec<u8>, section: u8, time_ms: i64, group_key: &[u8]) {
+        bytes.extend_from_slice(&self.prefix);
+        bytes.push(section);
+        bytes.extend_from_slice(&ordered(time_ms));
+        bytes.extend_from_slice(group_key);
+    }
+
+    fn timed_range(&self, section: u8, times_ms: Range<i64>) -> Range<Bytes> {
+        let at = |time_ms: i64| {
+            let mut key = Vec::with_capacity(self.prefix.len() + 9);
+            self.push_timed(&mut key, section, time_ms, &[]);
+            Bytes::from(key)
+        };
+        at(times_ms.start)..at(times_ms.end)
+    }
+}
+
+fn ordered(time_ms: i64) -> [u8; 8] {
+    (time_ms as u64 ^ SIGN).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_sort_by_start_before_key_and_read_back() {
+        let keys = RoomKeys::new(&StateRoom { prefix: Bytes::from_static(b"room"), fresh: true });
+        let mut sorted = Vec::new();
+        for (start, group) in [(i64::MIN, "z"), (-1, "z"), (0, "a"), (0, "b"), (7, ""), (i64::MAX, "a")] {
+            let mut key = Vec::new();
+            keys.push_windowed(&mut key, start, group.as_bytes());
+            assert_eq!(keys.parse_timed(&key).expect("ours"), (start, group.as_bytes()));
+            assert_eq!(keys.windows(0..8).contains(&Bytes::from(key.clone())), (0..8).contains(&start));
+            assert!(keys.all().contains(&Bytes::from(key.clone())));
+            sorted.push(key);
+        }
+        assert!(sorted.is_sorted());
+        assert!(keys.parse_timed(b"elsewhere").is_err());
+    }
+}

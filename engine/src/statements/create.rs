@@ -1,0 +1,320 @@
+//! CREATE STREAM, CREATE TABLE, … AS SELECT, INSERT INTO … SELECT, CREATE TYPE.
+
+use std::sync::Arc;
+
+use tidemill_sql::lookup::{Lookup, Source, SourceKind};
+use tidemill_sql::parser::ast::{CreateAsSelect, CreateSource, InsertSelect};
+use tidemill_sql::planner;
+use tidemill_sql::type_system::SqlType;
+use tidemill_sql::{SqlError, SqlErrorKind};
+use tidemill_storage::log::TopicSettings;
+use tidemill_storage::{ProducerId, TopicName};
+
+use crate::catalog::record::QueryRecord;
+use crate::catalog::{CatalogSource, CatalogState};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::formats::{Format, RecordPart};
+use crate::physical;
+use crate::response::Response;
+use crate::runtime::query::StartAt;
+use crate::runtime::source::part_schema;
+use crate::session::Session;
+use crate::statements::text_rows::done;
+
+/// Declares a stream or table over a topic; makes the topic where the statement says how many
+/// partitions it is to have.
+///
+/// # Errors
+/// Everything that is wrong with the statement, and those of the disk.
+pub fn create_source(session: &Session, statement: &CreateSource, text: &str) -> Result<Response> {
+    let engine = session.engine();
+    let word = statement.kind.keyword();
+    let tag = format!("CREATE {word}");
+    let name = statement.name.value.as_str();
+    if let Some(answer) = exists_already(session, name, statement.if_not_exists, statement.or_replace, &tag)?
+    {
+        return Ok(answer);
+    }
+    let planned = planner::plan_create_source(statement, &session.lookup())?;
+    let mut source = planned.source;
+    check_formats(&source)?;
+    source.partitions = ensure_topic(engine, &source, planned.topic.partitions, planned.topic.retention_ms)?;
+    let replaced = engine.catalog().change(|state, _| {
+        let before = state.sources.get(name).cloned();
+        check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+        let declared = CatalogSource {
+            oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
+            statement: text.to_owned(),
+            query: None,
+            stored_rows: None,
+            created_ms: chrono::Utc::now().timestamp_millis(),
+            source: Arc::new(source),
+        };
+        state.sources.insert(name.to_owned(), Arc::new(declared));
+        Ok(before.is_some())
+    })?;
+    let verb = if replaced { "replaced" } else { "created" };
+    Ok(done(tag, format!("{} {verb}", if word == "STREAM" { "Stream" } else { "Table" })))
+}
+
+/// Makes a stream or table of a query's results, and starts the query.
+///
+/// # Errors
+/// Everything that is wrong with the statement, and those of the disk.
+pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, text: &str) -> Result<Response> {
+    let engine = session.engine();
+    let word = statement.kind.keyword();
+    let tag = format!("CREATE {word}");
+    let name = statement.name.value.as_str();
+    if let Some(answer) = exists_already(session, name, statement.if_not_exists, statement.or_replace, &tag)?
+    {
+        return Ok(answer);
+    }
+    let lookup = session.lookup();
+    let planned = planner::plan_create_as_select(statement, &lookup)?;
+    // A plan that cannot be run must not leave a topic behind.
+    physical::planner::plan(&planned.query)?;
+    let mut sink = planned.sink;
+    check_formats(&sink)?;
+    let previous = engine.catalog().state().sources.get(name).and_then(|source| source.query.clone());
+    if let Some(id) = &previous {
+        engine.queries().pause(id).await;
+    }
+    let created: Result<Arc<QueryRecord>> = (|| {
+        sink.partitions = ensure_topic(engine, &sink, Some(sink.partitions), planned.topic.retention_ms)?;
+        let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
+        let new = NewQuery { session, text, sources: planned.query.sources.clone(), prefix };
+        let sink = Arc::new(sink);
+        engine.catalog().change(|state, changes| {
+            let before = state.sources.get(name).cloned();
+            check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+            let record = new.record(state, engine, name)?;
+            if let Some(old) = previous.as_ref().and_then(|id| state.queries.remove(id)) {
+                crate::statements::control::forget_query(&old, changes);
+            }
+            let is_table = sink.kind == SourceKind::Table;
+            let declared = CatalogSource {
+                oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
+                statement: text.to_owned(),
+                query: Some(record.id.clone()),
+                stored_rows: is_table.then_some(record.number),
+                created_ms: chrono::Utc::now().timestamp_millis(),
+                source: sink.clone(),
+            };
+            if let Some(number) = before.and_then(|before| before.stored_rows) {
+                use crate::state_keys::{prefix_range, table_rows};
+                changes.delete_range(prefix_range(&table_rows(number)));
+            }
+            state.sources.insert(name.to_owned(), Arc::new(declared));
+            Ok(record)
+        })
+    })();
+    let record = match created {
+        Ok(record) => record,
+        Err(error) => {
+            restart(engine, previous.as_deref());
+            return Err(error);
+        }
+    };
+    if let Some(id) = &previous {
+        engine.queries().remove(id).await;
+    }
+    engine.queries().start(&record, &engine.catalog().state())?;
+    Ok(done(tag, format!("Created query with ID {}", record.id)))
+}
+
+/// The replacement failed, so the query it was to replace goes on.
+fn restart(engine: &Engine, id: Option<&str>) {
+    let catalog = engine.catalog().state();
+    if let Some(record) = id.and_then(|id| catalog.queries.get(id))
+        && let Err(error) = engine.queries().start(record, &catalog)
+    {
+        tracing::error!(query = %record.id, %error, "query could not be started again");
+    }
+}
+
+/// One more query that fills a stream.
+///
+/// # Errors
+/// Everything that is wrong with the statement, and those of the disk.
+pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) -> Result<Response> {
+    let engine = session.engine();
+    let name = statement.target.value.as_str();
+    let plan = planner::plan_insert_select(statement, &session.lookup())?.query;
+    physical::planner::plan(&plan)?;
+    let new = NewQuery { session, text, sources: plan.sources.clone(), prefix: "INSERTQUERY" };
+    let record = engine.catalog().change(|state, _| {
+        state.source(name)?;
+        new.record(state, engine, name)
+    })?;
+    engine.queries().start(&record, &engine.catalog().state())?;
+    Ok(done("INSERT INTO", format!("Created query with ID {}", record.id)))
+}
+
+/// Declares a type.
+///
+/// # Errors
+/// `AlreadyExists`, a type that does not exist, and those of the disk.
+pub fn create_type(
+    session: &Session,
+    name: &str,
+    data_type: &SqlType,
+    if_not_exists: bool,
+) -> Result<Response> {
+    let lookup = session.lookup();
+    let resolved = data_type.resolve(&mut |name: &str| match lookup.custom_type(name) {
+        Some(found) => SqlType::from_arrow(&found),
+        None => Err(SqlError::new(SqlErrorKind::UnknownType, format!("Cannot resolve unknown type: {name}"))),
+    })?;
+    let resolved = resolved.to_arrow()?;
+    let created = session.engine().catalog().change(|state, _| {
+        if state.types.contains_key(name) {
+            if if_not_exists {
+                return Ok(false);
+            }
+            let message = format!("Cannot register custom type '{name}' since it is already registered");
+            return Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("DROP TYPE it first"));
+        }
+        state.types.insert(name.to_owned(), resolved);
+        Ok(true)
+    })?;
+    let message =
+        if created { format!("Registered custom type '{name}'") } else { format!("Type '{name}' exists") };
+    Ok(done("CREATE TYPE", message))
+}
+
+/// What a new query's record is made of.
+struct NewQuery<'a> {
+    session: &'a Session,
+    text: &'a str,
+    sources: Vec<String>,
+    prefix: &'static str,
+}
+
+impl NewQuery<'_> {
+    /// Makes the record and puts it into the catalog.
+    fn record(&self, state: &mut CatalogState, engine: &Engine, sink: &str) -> Result<Arc<QueryRecord>> {
+        for source in &self.sources {
+            state.source(source)?;
+        }
+        let number = state.take_query_number();
+        let id = match self.prefix {
+            "INSERTQUERY" => format!("INSERTQUERY_{number}"),
+            prefix => format!("{prefix}_{sink}_{number}"),
+        };
+        let producer = ProducerId::ENGINE_FIRST.0 + i64::try_from(number).unwrap_or(0);
+        let start_at = match self.session.start_at(StartAt::Earliest) {
+            StartAt::Earliest => "earliest",
+            StartAt::Latest => "latest",
+        };
+        let record = Arc::new(QueryRecord {
+            id,
+            number,
+            producer,
+            statement: self.text.to_owned(),
+            sink: sink.to_owned(),
+            sources: self.sources.clone(),
+            paused: false,
+            start_at: start_at.to_owned(),
+            shards: engine.queries().defaults().shards,
+            every_update: self.session.every_update(),
+        });
+        state.queries.insert(record.id.clone(), record.clone());
+        Ok(record)
+    }
+}
+
+/// The answer where the name is taken and that is no error.
+fn exists_already(
+    session: &Session,
+    name: &str,
+    if_not_exists: bool,
+    or_replace: bool,
+    tag: &str,
+) -> Result<Option<Response>> {
+    let Some(existing) = session.lookup().source(name) else { return Ok(None) };
+    let kind = match existing.kind {
+        SourceKind::Stream => "stream",
+        SourceKind::Table => "table",
+    };
+    if if_not_exists {
+        let message = format!("Cannot add {kind} `{name}`: A {kind} with the same name already exists.");
+        return Ok(Some(done(tag, message)));
+    }
+    if or_replace {
+        return Ok(None);
+    }
+    let message = format!("Cannot add {kind} '{name}': A {kind} with the same name already exists");
+    Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("use CREATE OR REPLACE, or DROP it first"))
+}
+
+/// Whether a name may be taken over: queries that read the source were planned over its old shape.
+fn check_replaceable(
+    state: &CatalogState,
+    name: &str,
+    before: Option<&Arc<CatalogSource>>,
+    or_replace: bool,
+) -> Result<()> {
+    let Some(before) = before else { return Ok(()) };
+    if !or_replace {
+        return Err(Error::new(ErrorKind::AlreadyExists, format!("'{name}' already exists")));
+    }
+    let readers = state.readers(name);
+    if !readers.is_empty() {
+        let message = format!("Cannot replace '{name}': queries [{}] read from it", readers.join(", "));
+        return Err(Error::new(ErrorKind::InUse, message).with_hint("terminate them first"));
+    }
+    if before.source.topic == crate::processing_log::TOPIC {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("'{name}' is the server's own and cannot be replaced"),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the formats can have the columns.
+fn check_formats(source: &Source) -> Result<()> {
+    for (part, spec) in [(RecordPart::Key, &source.key_format), (RecordPart::Value, &source.value_format)] {
+        let columns = part_schema(source, part);
+        if columns.fields().is_empty() {
+            continue;
+        }
+        let format = Format::from_spec(spec, part)?;
+        format.check(&columns, part).map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
+        let wrapped = format.wrapping(columns.fields().len(), part, spec.wrap_single);
+        wrapped.map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
+    }
+    Ok(())
+}
+
+/// The topic behind a source: it exists, or is made. Gives its number of partitions.
+fn ensure_topic(
+    engine: &Engine,
+    source: &Source,
+    partitions: Option<u32>,
+    retention_ms: Option<i64>,
+) -> Result<u32> {
+    let topic = TopicName::new(&source.topic)?;
+    if let Some(existing) = engine.topics().get(&topic) {
+        let there = existing.settings.partitions;
+        return match partitions {
+            Some(wanted) if wanted != there => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("topic '{topic}' exists with {there} partitions; the statement says {wanted}"),
+            )
+            .with_hint("leave PARTITIONS out, or name another KAFKA_TOPIC")),
+            _ => Ok(there),
+        };
+    }
+    let Some(partitions) = partitions else {
+        return Err(Error::new(ErrorKind::NotFound, format!("Kafka topic does not exist: {topic}"))
+            .with_hint("add PARTITIONS to the WITH clause to create the topic"));
+    };
+    let mut settings = TopicSettings { partitions, ..TopicSettings::default() };
+    if let Some(retention) = retention_ms {
+        settings.retention_ms = Some(retention).filter(|ms| *ms >= 0);
+    }
+    Ok(engine.topics().create(&topic, settings)?.settings.partitions)
+}

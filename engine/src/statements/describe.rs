@@ -1,0 +1,134 @@
+//! DESCRIBE.
+
+use arrow::datatypes::DataType;
+use tidemill_sql::lookup::{ColumnRole, SourceKind};
+use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat};
+
+use crate::catalog::record::print_type;
+use crate::error::{Error, ErrorKind, Result};
+use crate::response::Response;
+use crate::session::Session;
+use crate::statements::show;
+use crate::statements::text_rows::{Columns, rows};
+use crate::{aggregates, functions, names};
+
+const COLUMNS: Columns = &[("column", DataType::Utf8), ("type", DataType::Utf8), ("role", DataType::Utf8)];
+const EXTENDED: Columns = &[("property", DataType::Utf8), ("value", DataType::Utf8)];
+const FUNCTION: Columns = &[("property", DataType::Utf8), ("value", DataType::Utf8)];
+
+/// Columns of an answer, for describing the statement before it runs.
+#[must_use]
+pub fn columns(target: &DescribeTarget, extended: bool) -> Columns {
+    match target {
+        DescribeTarget::Source(_) if extended => EXTENDED,
+        DescribeTarget::Source(_) => COLUMNS,
+        DescribeTarget::Streams => show::columns(&ShowWhat::Streams).unwrap_or(COLUMNS),
+        DescribeTarget::Tables => show::columns(&ShowWhat::Tables).unwrap_or(COLUMNS),
+        DescribeTarget::Function(_) => FUNCTION,
+    }
+}
+
+/// Answers DESCRIBE.
+///
+/// # Errors
+/// `NotFound`, `UnknownFunction`.
+pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> Result<Response> {
+    match target {
+        DescribeTarget::Source(name) if extended => describe_extended(session, name.value.as_str()),
+        DescribeTarget::Source(name) => describe_source(session, name.value.as_str()),
+        DescribeTarget::Streams => show::show(session, &Show { what: ShowWhat::Streams, extended }),
+        DescribeTarget::Tables => show::show(session, &Show { what: ShowWhat::Tables, extended }),
+        DescribeTarget::Function(name) => describe_function(name.value.as_str()),
+    }
+}
+
+fn describe_source(session: &Session, name: &str) -> Result<Response> {
+    let catalog = session.engine().catalog().state();
+    let source = catalog.source(name)?.source.clone();
+    let cells = source
+        .columns
+        .iter()
+        .map(|column| {
+            let role = match (&column.role, source.kind) {
+                (ColumnRole::Key, SourceKind::Stream) => "key".to_owned(),
+                (ColumnRole::Key, SourceKind::Table) => "primary key".to_owned(),
+                (ColumnRole::Value, _) => String::new(),
+                (ColumnRole::Headers, _) => "headers".to_owned(),
+                (ColumnRole::Header(key), _) => format!("header('{key}')"),
+            };
+            let shown = names::shown(session.options().dialect, &column.name);
+            Ok(vec![shown.into(), print_type(&column.data_type)?.into(), role.into()])
+        })
+        .collect::<Result<_>>()?;
+    rows(COLUMNS, cells)
+}
+
+fn describe_extended(session: &Session, name: &str) -> Result<Response> {
+    let engine = session.engine();
+    let catalog = engine.catalog().state();
+    let found = catalog.source(name)?;
+    let source = &found.source;
+    let kind = match source.kind {
+        SourceKind::Stream => "STREAM",
+        SourceKind::Table => "TABLE",
+    };
+    let mut cells = vec![
+        vec!["name".into(), names::shown(session.options().dialect, name).into()],
+        vec!["type".into(), kind.into()],
+        vec!["topic".into(), source.topic.as_str().into()],
+        vec!["partitions".into(), source.partitions.to_string().into()],
+        vec!["key format".into(), source.key_format.name.as_str().into()],
+        vec!["value format".into(), source.value_format.name.as_str().into()],
+        vec!["windows".into(), source.window.map(|window| format!("{window:?}")).into()],
+        vec!["event time".into(), source.timestamp.as_ref().map(|timestamp| timestamp.column.clone()).into()],
+        vec!["statement".into(), found.statement.as_str().into()],
+        vec!["filled by".into(), found.query.clone().into()],
+        vec!["read by".into(), catalog.readers(name).join(", ").into()],
+        vec!["written by".into(), catalog.writers(name).join(", ").into()],
+    ];
+    for column in &source.columns {
+        let shown = format!("column {}", names::shown(session.options().dialect, &column.name));
+        cells.push(vec![shown.into(), print_type(&column.data_type)?.into()]);
+    }
+    if let Some(handle) = found.query.as_ref().and_then(|id| engine.queries().handle(id)) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let counters = handle.counters();
+        for (label, value) in [
+            ("records in", &counters.records_in),
+            ("rows out", &counters.rows_out),
+            ("filtered", &counters.filtered),
+            ("late", &counters.late),
+            ("rejected", &counters.rejected),
+        ] {
+            cells.push(vec![label.into(), value.load(Relaxed).to_string().into()]);
+        }
+    }
+    rows(EXTENDED, cells)
+}
+
+fn describe_function(name: &str) -> Result<Response> {
+    let wanted = name.to_uppercase();
+    if let Some(function) = aggregates::lookup(&wanted) {
+        return rows(
+            FUNCTION,
+            vec![
+                vec!["name".into(), wanted.into()],
+                vec!["kind".into(), "AGGREGATE".into()],
+                vec!["description".into(), function.description.into()],
+            ],
+        );
+    }
+    let described = functions::described().into_iter().find(|(name, _)| *name == wanted);
+    let (name, description) = described.ok_or_else(|| {
+        Error::new(ErrorKind::UnknownFunction, format!("there is no function '{name}'"))
+            .with_hint("SHOW FUNCTIONS lists all functions")
+    })?;
+    rows(
+        FUNCTION,
+        vec![
+            vec!["name".into(), name.into()],
+            vec!["kind".into(), "SCALAR".into()],
+            vec!["description".into(), description.into()],
+        ],
+    )
+}

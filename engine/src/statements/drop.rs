@@ -1,0 +1,95 @@
+//! DROP STREAM, DROP TABLE, DROP TYPE.
+
+use tidemill_sql::lookup::SourceKind;
+use tidemill_sql::parser::ast::{self, DropSource};
+use tidemill_storage::TopicName;
+
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::response::Response;
+use crate::state_keys;
+use crate::statements::control::forget_query;
+use crate::statements::text_rows::done;
+
+/// Drops a stream or table. The query that fills it ends with it; queries that read it, or others
+/// that write it, stand in the way.
+///
+/// # Errors
+/// `NotFound`, `InUse`, `Invalid`, and those of the disk.
+pub async fn drop_source(engine: &Engine, statement: &DropSource) -> Result<Response> {
+    let name = statement.name.value.as_str();
+    let word = statement.kind.keyword();
+    let catalog = engine.catalog().state();
+    let Some(found) = catalog.sources.get(name) else {
+        if statement.if_exists {
+            return Ok(done(format!("DROP {word}"), format!("{word} '{name}' does not exist")));
+        }
+        return Err(catalog.source(name).err().unwrap_or_else(|| Error::internal("the source is there")));
+    };
+    let is_table = found.source.kind == SourceKind::Table;
+    if is_table != (statement.kind == ast::SourceKind::Table) {
+        let other = if is_table { "TABLE" } else { "STREAM" };
+        return Err(Error::new(ErrorKind::Invalid, format!("'{name}' is a {}", other.to_lowercase()))
+            .with_hint(format!("use DROP {other} {name}")));
+    }
+    if found.source.topic == crate::processing_log::TOPIC {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("'{name}' is the server's own and cannot be dropped"),
+        ));
+    }
+    let own = found.query.clone();
+    check_unused(&catalog, name, own.as_deref())?;
+    if let Some(id) = &own {
+        engine.queries().remove(id).await;
+    }
+    let topic = found.source.topic.clone();
+    engine.catalog().change(|state, changes| {
+        check_unused(state, name, own.as_deref())?;
+        if let Some(record) = own.as_ref().and_then(|id| state.queries.remove(id)) {
+            forget_query(&record, changes);
+        }
+        if let Some(number) = state.sources.remove(name).and_then(|source| source.stored_rows) {
+            changes.delete_range(state_keys::prefix_range(&state_keys::table_rows(number)));
+        }
+        Ok(())
+    })?;
+    if statement.delete_topic {
+        engine.topics().delete(&TopicName::new(&topic)?)?;
+    }
+    let also = if statement.delete_topic { format!(" with its topic '{topic}'") } else { String::new() };
+    Ok(done(format!("DROP {word}"), format!("Source `{name}`{also} was dropped")))
+}
+
+/// Nothing but its own query may read or write it.
+fn check_unused(catalog: &crate::catalog::CatalogState, name: &str, own: Option<&str>) -> Result<()> {
+    let readers = catalog.readers(name);
+    let writers: Vec<&str> = catalog.writers(name).into_iter().filter(|id| Some(*id) != own).collect();
+    if readers.is_empty() && writers.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InUse,
+        format!(
+            "Cannot drop {name}. The following queries read from this source: [{}]. The following queries write \
+             into this source: [{}]",
+            readers.join(", "),
+            writers.join(", ")
+        ),
+    )
+    .with_hint("terminate these queries, or drop what they fill, first"))
+}
+
+/// Drops a type.
+///
+/// # Errors
+/// `NotFound`, and those of the disk.
+pub fn drop_type(engine: &Engine, name: &str, if_exists: bool) -> Result<Response> {
+    let dropped = engine.catalog().change(|state, _| Ok(state.types.remove(name).is_some()))?;
+    if !dropped && !if_exists {
+        return Err(Error::new(ErrorKind::NotFound, format!("type '{name}' does not exist")));
+    }
+    let message =
+        if dropped { format!("Dropped type '{name}'") } else { format!("Type '{name}' does not exist") };
+    Ok(done("DROP TYPE", message))
+}

@@ -1,0 +1,112 @@
+//! EXPLAIN: what a statement would do, or a query does.
+
+use arrow::datatypes::DataType;
+use tidemill_sql::parser::ast::{Explain, ExplainTarget, SelectStatement, Statement};
+use tidemill_sql::planner::{self, Purpose};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::physical::{self, PhysicalPlan, StageInput};
+use crate::response::Response;
+use crate::session::Session;
+use crate::statements::select;
+use crate::statements::text_rows::{Columns, rows};
+
+/// Columns of the answer.
+pub const COLUMNS: Columns = &[("plan", DataType::Utf8)];
+
+/// Answers EXPLAIN.
+///
+/// # Errors
+/// Everything that is wrong with the statement, or `NotFound` for a query.
+pub async fn explain(session: &Session, statement: &Explain, text: &str) -> Result<Response> {
+    let lines = match &statement.target {
+        ExplainTarget::Query(id) => explain_query(session, id.value.as_str())?,
+        ExplainTarget::Statement(inner) => match inner {
+            Statement::CreateAsSelect(create) => continuous(
+                session,
+                &create.query,
+                &Purpose::Persistent { sink: create.name.value.as_str().to_owned() },
+            )?,
+            Statement::InsertSelect(insert) => continuous(
+                session,
+                &insert.query,
+                &Purpose::Persistent { sink: insert.target.value.as_str().to_owned() },
+            )?,
+            Statement::Query(query) if select::is_push(query) => continuous(session, query, &Purpose::Push)?,
+            Statement::Query(query) => now(session, query, text, statement.analyze).await?,
+            _ => {
+                return Err(Error::new(ErrorKind::Unsupported, "only queries have a plan to explain")
+                    .with_hint(
+                        "explain a SELECT, CREATE … AS SELECT, INSERT INTO … SELECT, or a query's id",
+                    ));
+            }
+        },
+    };
+    rows(COLUMNS, lines.into_iter().map(|line| vec![line.into()]).collect())
+}
+
+fn continuous(session: &Session, query: &SelectStatement, purpose: &Purpose) -> Result<Vec<String>> {
+    let logical = planner::plan_query(query, &session.lookup(), purpose)?;
+    let mut lines = vec!["Logical plan".to_owned()];
+    lines.extend(logical.plan.display_indent().to_string().lines().map(|line| format!("  {line}")));
+    lines.extend(physical_lines(&physical::planner::plan(&logical)?));
+    Ok(lines)
+}
+
+fn physical_lines(plan: &PhysicalPlan) -> Vec<String> {
+    let mut lines = vec!["Stages".to_owned()];
+    for (index, stage) in plan.stages.iter().enumerate() {
+        lines.push(match &stage.input {
+            StageInput::Scan(scan) => {
+                let names: Vec<&str> =
+                    scan.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                format!("  {index}: read topic '{}', columns {}", scan.topic, names.join(", "))
+            }
+            StageInput::Exchanged(inputs) => format!("  {index}: rows by key, {} input(s)", inputs.len()),
+        });
+        lines.extend(stage.operators.iter().map(|operator| format!("     {}", operator.describe())));
+        lines.push(match &stage.exchange {
+            Some(to) => format!("     to stage {} by {} key column(s)", to.stage, to.key.len()),
+            None => "     to the result".to_owned(),
+        });
+    }
+    lines
+}
+
+fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
+    let engine = session.engine();
+    let catalog = engine.catalog().state();
+    let found = catalog.queries.values().find(|query| query.id.eq_ignore_ascii_case(id));
+    let record = found.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("there is no query '{id}'"))
+            .with_hint("SHOW QUERIES lists what runs")
+    })?;
+    let mut lines = vec![format!("Query {}", record.id), format!("  {}", record.statement)];
+    lines.extend(physical_lines(&crate::queries::plan_record(
+        record,
+        &catalog,
+        engine.queries().environment(),
+    )?));
+    Ok(lines)
+}
+
+async fn now(session: &Session, query: &SelectStatement, text: &str, analyze: bool) -> Result<Vec<String>> {
+    let body = strip_explain(text);
+    let (context, plan) = select::plan_now(session, query, body).await?;
+    let frame = context.execute_logical_plan(plan).await?;
+    let frame = frame.explain(false, analyze)?;
+    let batches = frame.collect().await?;
+    let text = arrow::util::pretty::pretty_format_batches(&batches)?.to_string();
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// The statement behind EXPLAIN and its options.
+fn strip_explain(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    for word in ["EXPLAIN", "ANALYZE", "ANALYSE", "VERBOSE"] {
+        if rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) {
+            rest = rest[word.len()..].trim_start();
+        }
+    }
+    rest
+}

@@ -1,0 +1,101 @@
+//! INSERT INTO … VALUES: records from a session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::DFSchema;
+use tidemill_sql::lookup::ColumnRole;
+use tidemill_sql::parser::ast::InsertValues;
+use tidemill_sql::planner;
+use tidemill_storage::log::{Appended, Origin};
+use tidemill_storage::record::{BatchBuilder, Codec};
+use tidemill_storage::{PartitionId, TopicName, TopicPartition};
+
+use crate::batch::ChangeBatch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::expressions::CompiledExpression;
+use crate::response::Response;
+use crate::runtime::query::partition_count;
+use crate::runtime::sink::RowEncoder;
+use crate::runtime::stable_hash;
+use crate::session::Session;
+
+/// Appends rows to a source's topic; they are durable when it returns.
+///
+/// # Errors
+/// Everything that is wrong with the statement or a value, and those of the disk.
+pub async fn insert_values(session: &Session, statement: &InsertValues) -> Result<Response> {
+    let engine = session.engine();
+    let catalog = engine.catalog().state();
+    let source = catalog.source(statement.target.value.as_str())?.source.clone();
+    if source.read_only {
+        let message = format!("Cannot insert values into read-only source '{}'", source.name);
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let planned = planner::plan_insert_values(statement, &session.lookup())?.rows;
+    let fields: Vec<Field> = source
+        .columns
+        .iter()
+        .filter(|column| matches!(column.role, ColumnRole::Key | ColumnRole::Value))
+        .map(|column| Field::new(&column.name, column.data_type.clone(), true))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let now_ms = chrono::Utc::now().timestamp_millis();
+    let topic = TopicName::new(&source.topic)?;
+    let partitions = partition_count(engine.log().as_ref(), &topic)?;
+    let mut encoder = RowEncoder::new(&source, &schema)?;
+    let mut builders: BTreeMap<u32, BatchBuilder> = BTreeMap::new();
+    let one_row = RecordBatch::try_new_with_options(
+        Arc::new(Schema::empty()),
+        Vec::new(),
+        &RecordBatchOptions::new().with_row_count(Some(1)),
+    )?;
+    for (number, row) in planned.iter().enumerate() {
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(row.values.len());
+        for expression in &row.values {
+            columns.push(constant(expression, &one_row)?);
+        }
+        let time_ms = match &row.rowtime {
+            Some(expression) => time_of(&constant(expression, &one_row)?)?,
+            None => now_ms,
+        };
+        let columns = RecordBatch::try_new(schema.clone(), columns)?;
+        let batch = ChangeBatch::inserts(columns, vec![time_ms].into());
+        encoder.encode(&batch, |_, key, value| {
+            let keyless = number as u32 % partitions.max(1);
+            let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
+            let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
+            Ok(builder.append(time_ms, key, value, &[])?)
+        })?;
+    }
+    let mut waiting: Vec<Appended> = Vec::with_capacity(builders.len());
+    for (partition, mut builder) in builders {
+        let target = TopicPartition::new(topic.clone(), PartitionId(partition));
+        waiting.push(engine.log().append(&target, builder.build()?, Origin::Server)?);
+    }
+    for appended in waiting {
+        appended.durable().await?;
+    }
+    Ok(Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None })
+}
+
+/// The value of an expression without columns.
+fn constant(expression: &datafusion::logical_expr::Expr, one_row: &RecordBatch) -> Result<ArrayRef> {
+    let mut failures = Vec::new();
+    let value = CompiledExpression::new(expression, &DFSchema::empty())?.evaluate(one_row, &mut failures)?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(Error::new(ErrorKind::Evaluation, failure.reason)),
+        None => Ok(value),
+    }
+}
+
+fn time_of(value: &ArrayRef) -> Result<i64> {
+    let value = arrow::compute::cast(value, &DataType::Int64)?;
+    let value = value.as_any().downcast_ref::<Int64Array>();
+    value
+        .and_then(|value| value.iter().next().flatten())
+        .filter(|time| *time >= 0)
+        .ok_or_else(|| Error::new(ErrorKind::Invalid, "ROWTIME must be a number of milliseconds since 1970"))
+}

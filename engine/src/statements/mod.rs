@@ -1,0 +1,14 @@
+//! One room per family of statements: what a parsed statement does to the engine.
+
+pub mod control;
+pub mod create;
+pub mod describe;
+pub mod drop;
+pub mod explain;
+pub mod insert;
+pub mod print;
+pub mod select;
+pub mod settings;
+pub mod show;
+pub mod system;
+pub mod text_rows;

@@ -1,0 +1,199 @@
+//! PRINT: the records of a topic as they are, without any declaration.
+
+use std::sync::Arc;
+
+use arrow::array::{Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema};
+use tidemill_sql::parser::ast::PrintTopic;
+use tidemill_storage::log::{Isolation, Log, Watermark, partitions_of};
+use tidemill_storage::record::RecordReader;
+use tidemill_storage::{Offset, TopicName, TopicPartition};
+use tokio::sync::mpsc;
+
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::response::{Response, Rows};
+use crate::runtime::query::StartAt;
+
+/// Batches between a partition's reader and the session.
+const CHANNEL_BATCHES: usize = 4;
+
+/// Bytes read at a time.
+const READ_BYTES: usize = 256 << 10;
+
+/// Bytes of a key or value that are shown.
+const SHOWN_BYTES_MAX: usize = 64 << 10;
+
+/// Columns of the answer.
+#[must_use]
+pub fn schema() -> Arc<Schema> {
+    Arc::new(Schema::new(vec![
+        Field::new("partition", DataType::Int32, false),
+        Field::new("offset", DataType::Int64, false),
+        Field::new("rowtime", DataType::Int64, false),
+        Field::new("key", DataType::Utf8, true),
+        Field::new("value", DataType::Utf8, true),
+    ]))
+}
+
+/// Starts printing a topic.
+///
+/// # Errors
+/// `NotFound`.
+pub fn print(engine: &Engine, statement: &PrintTopic) -> Result<Response> {
+    let topic = TopicName::new(&statement.topic)?;
+    let Some(found) = engine.topics().get(&topic) else {
+        let catalog = engine.catalog().state();
+        let source =
+            catalog.sources.values().find(|found| found.source.name.eq_ignore_ascii_case(&statement.topic));
+        let error = Error::new(ErrorKind::NotFound, format!("topic '{}' does not exist", statement.topic));
+        return Err(match source {
+            Some(found) => {
+                error.with_hint(format!("the topic of {} is '{}'", found.source.name, found.source.topic))
+            }
+            None => error.with_hint("SHOW TOPICS lists what exists; topic names are case-sensitive"),
+        });
+    };
+    let start_at = if statement.from_beginning { StartAt::Earliest } else { StartAt::Latest };
+    let (sender, receiver) = mpsc::channel(CHANNEL_BATCHES);
+    for target in partitions_of(&found) {
+        let position = start_at.offset(engine.log().as_ref(), &target)?;
+        let (log, sender) = (engine.log().clone(), sender.clone());
+        engine.queries().environment().compute.spawn(async move {
+            if let Err(error) = follow(log.as_ref(), &target, position, &sender).await {
+                // Nobody listens any more if this fails.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+    }
+    let limited =
+        Limited { receiver, every: statement.interval.unwrap_or(1).max(1), seen: 0, left: statement.limit };
+    let stream = futures::stream::unfold(limited, |mut state| async move {
+        let batch = state.next().await?;
+        Some((batch, state))
+    });
+    Ok(Response::Rows(Rows { schema: schema(), endless: true, stream: Box::pin(stream) }))
+}
+
+/// INTERVAL and LIMIT.
+struct Limited {
+    receiver: mpsc::Receiver<Result<RecordBatch>>,
+    every: u64,
+    seen: u64,
+    left: Option<u64>,
+}
+
+impl Limited {
+    async fn next(&mut self) -> Option<Result<RecordBatch>> {
+        loop {
+            if self.left == Some(0) {
+                return None;
+            }
+            let batch = match self.receiver.recv().await? {
+                Ok(batch) => batch,
+                Err(error) => return Some(Err(error)),
+            };
+            let mut kept = Vec::new();
+            for row in 0..batch.num_rows() {
+                let print = self.seen % self.every == 0 && self.left != Some(0);
+                self.seen += 1;
+                if print {
+                    self.left = self.left.map(|left| left - 1);
+                    kept.push(row as u32);
+                }
+            }
+            if kept.len() == batch.num_rows() {
+                return Some(Ok(batch));
+            }
+            if !kept.is_empty() {
+                return Some(
+                    arrow::compute::take_record_batch(&batch, &UInt32Array::from(kept)).map_err(Error::from),
+                );
+            }
+        }
+    }
+}
+
+/// Reads a partition for as long as somebody listens.
+async fn follow(
+    log: &dyn Log,
+    target: &TopicPartition,
+    mut position: Offset,
+    sender: &mpsc::Sender<Result<RecordBatch>>,
+) -> Result<()> {
+    let mut watermark = log.watch(target)?;
+    loop {
+        let slice = log.read(target, position, READ_BYTES, Isolation::ReadCommitted)?;
+        let mut records = RecordReader::new(slice.batches, position, &slice.aborted);
+        let mut rows = PrintedRows::default();
+        while let Some(batch) = records.next_batch()? {
+            for record in batch.records() {
+                let record = record?;
+                rows.offsets.push(record.offset.0);
+                rows.times.push(record.timestamp_ms);
+                rows.keys.push(record.key.map(printable));
+                rows.values.push(record.value.map(printable));
+            }
+        }
+        position = records.next_offset();
+        if !rows.offsets.is_empty() {
+            if sender.send(rows.batch(target)).await.is_err() {
+                return Ok(());
+            }
+            continue;
+        }
+        tokio::select! {
+            () = sender.closed() => return Ok(()),
+            changed = watermark.changed() => {
+                let ended = matches!(*watermark.borrow_and_update(), Watermark::Deleted | Watermark::Failed(_));
+                if changed.is_err() || ended {
+                    return Err(Error::new(ErrorKind::NotFound, format!("topic '{}' was deleted", target.topic)));
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct PrintedRows {
+    offsets: Vec<i64>,
+    times: Vec<i64>,
+    keys: Vec<Option<String>>,
+    values: Vec<Option<String>>,
+}
+
+impl PrintedRows {
+    fn batch(self, target: &TopicPartition) -> Result<RecordBatch> {
+        let partition = i32::try_from(target.partition.0).unwrap_or(i32::MAX);
+        Ok(RecordBatch::try_new(
+            schema(),
+            vec![
+                Arc::new(Int32Array::from(vec![partition; self.offsets.len()])),
+                Arc::new(Int64Array::from(self.offsets)),
+                Arc::new(Int64Array::from(self.times)),
+                Arc::new(StringArray::from(self.keys)),
+                Arc::new(StringArray::from(self.values)),
+            ],
+        )?)
+    }
+}
+
+/// Bytes as people can read them: text as it is, 4 or 8 bytes that are no text as the number Kafka's
+/// serializers write, anything else as hexadecimal digits.
+fn printable(bytes: &[u8]) -> String {
+    let cut = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
+    let more = if cut.len() < bytes.len() { "…" } else { "" };
+    if let Ok(text) = std::str::from_utf8(cut)
+        && !text.chars().any(|c| c.is_control() && !c.is_whitespace())
+    {
+        return format!("{text}{more}");
+    }
+    if let Ok(number) = <[u8; 4]>::try_from(bytes) {
+        return i32::from_be_bytes(number).to_string();
+    }
+    if let Ok(number) = <[u8; 8]>::try_from(bytes) {
+        return i64::from_be_bytes(number).to_string();
+    }
+    let digits: String = cut.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{digits}{more}")
+}

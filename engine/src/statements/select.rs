@@ -1,0 +1,121 @@
+//! SELECT: over what is there now, or as changes come.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ParamValues;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use tidemill_sql::parser::ast::{Emit, SelectBody, SelectStatement};
+use tidemill_sql::parser::parse_general;
+use tidemill_sql::planner::{self, Purpose};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::names;
+use crate::physical::{self, PhysicalPlan};
+use crate::response::Response;
+use crate::runtime::query::StartAt;
+use crate::serving::{pull, push};
+use crate::session::Session;
+
+/// Whether a query has no end of its own.
+#[must_use]
+pub fn is_push(select: &SelectStatement) -> bool {
+    select.emit.is_some()
+}
+
+/// Runs a query.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub async fn select(
+    session: &Session,
+    select: &SelectStatement,
+    text: &str,
+    parameters: &[ScalarValue],
+) -> Result<Response> {
+    if is_push(select) {
+        return start_push(session, select);
+    }
+    let (context, plan) = plan_now(session, select, text).await?;
+    let plan = if parameters.is_empty() {
+        plan
+    } else {
+        plan.with_param_values(ParamValues::from(parameters.to_vec()))?
+    };
+    Ok(Response::Rows(pull::run(&context, plan).await?))
+}
+
+/// Plans a query over what is there now.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub async fn plan_now(
+    session: &Session,
+    select: &SelectStatement,
+    text: &str,
+) -> Result<(SessionContext, LogicalPlan)> {
+    let context = pull::context(&session.engine().pull_environment(), session.options())?;
+    let query: ast::Query = match &select.body {
+        SelectBody::General(query) => query.as_ref().clone(),
+        // PostgreSQL's SELECT can say all that ksqlDB's can, short of windows and PARTITION BY.
+        SelectBody::Ksql(ksql) if ksql.window.is_some() || !ksql.partition_by.is_empty() => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "WINDOW and PARTITION BY belong to queries over changes",
+            )
+            .with_hint("add EMIT CHANGES, or make a table with CREATE TABLE … AS and query that"));
+        }
+        SelectBody::Ksql(_) => parse_general(text)?,
+    };
+    let plan = pull::plan(&context, query).await?;
+    Ok((context, plan))
+}
+
+/// Plans a query over changes.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn plan_push(session: &Session, select: &SelectStatement) -> Result<PhysicalPlan> {
+    let lookup = session.lookup();
+    let mut plan = planner::plan_query(select, &lookup, &Purpose::Push)?;
+    if select.emit == Some(Emit::Final) {
+        plan.emit = tidemill_sql::plan::Emit::Final;
+    }
+    physical::planner::plan(&plan)
+}
+
+/// The columns of a result under the names the session shows.
+#[must_use]
+pub fn shown_schema(session: &Session, schema: &Schema) -> SchemaRef {
+    let dialect = session.options().dialect;
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_name(names::shown(dialect, field.name())))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+fn start_push(session: &Session, select: &SelectStatement) -> Result<Response> {
+    let plan = plan_push(session, select)?;
+    let shown = shown_schema(session, &plan.schema);
+    let start_at = session.start_at(StartAt::Latest);
+    let queries = session.engine().queries();
+    let options = queries.session_options(session.every_update());
+    let (rows, _) = push::start(&plan, shown, start_at, queries.environment().clone(), options)?;
+    Ok(Response::Rows(rows))
+}
+
+/// Types of the parameters of a plan, as far as they can be told.
+///
+/// # Errors
+/// `Invalid` where one parameter would have two types.
+pub fn parameter_types(plan: &LogicalPlan) -> Result<Vec<Option<DataType>>> {
+    let found = plan.get_parameter_types()?;
+    let highest =
+        found.keys().filter_map(|name| name.strip_prefix('$')?.parse::<usize>().ok()).max().unwrap_or(0);
+    Ok((1..=highest).map(|number| found.get(&format!("${number}")).cloned().flatten()).collect())
+}

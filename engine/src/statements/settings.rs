@@ -1,0 +1,188 @@
+//! SET, UNSET, SHOW of a setting: ksqlDB's properties and the settings Postgres clients ask for.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use futures::stream;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::response::{Response, Rows};
+use crate::session::Session;
+use crate::statements::text_rows::Cell;
+
+/// A setting: lower-case name, default, what it does.
+pub struct Setting {
+    /// Name as it is shown.
+    pub name: &'static str,
+    /// Value unless it was set.
+    pub default: &'static str,
+    /// For people.
+    pub description: &'static str,
+    /// Whether a value is accepted.
+    pub check: fn(&str) -> bool,
+}
+
+fn any(_: &str) -> bool {
+    true
+}
+
+fn boolean(value: &str) -> bool {
+    ["on", "off", "true", "false", "yes", "no", "1", "0"].contains(&value.to_lowercase().as_str())
+}
+
+fn number(value: &str) -> bool {
+    value.trim().parse::<i64>().is_ok()
+}
+
+fn duration(value: &str) -> bool {
+    parse_duration_ms(value).is_some()
+}
+
+fn offset_reset(value: &str) -> bool {
+    ["earliest", "latest"].contains(&value.to_lowercase().as_str())
+}
+
+macro_rules! settings {
+    ($($name:literal, $default:literal, $check:ident, $description:literal;)*) => {
+        /// Every setting there is.
+        pub const SETTINGS: &[Setting] = &[
+            $(Setting { name: $name, default: $default, description: $description, check: $check },)*
+        ];
+    };
+}
+
+settings! {
+    "auto.offset.reset", "", offset_reset, "Where a new query begins: earliest or latest. Unset: persistent queries at the earliest record, queries of a session at the latest.";
+    "cache.max.bytes.buffering", "", number, "0: every update of a key is passed on one by one. Otherwise updates within a round are combined.";
+    "ksql.persistence.default.format.key", "KAFKA", any, "Key format of sources that name none.";
+    "ksql.persistence.default.format.value", "", any, "Value format of sources that name none.";
+    "ksql.persistence.wrap.single.values", "", any, "Whether a single value column is wrapped in a record.";
+    "ksql.output.topic.name.prefix", "", any, "What the names of result topics begin with.";
+    "ksql.query.push.v2.enabled", "false", boolean, "Accepted; every push query shares the server's readers.";
+    "application_name", "", any, "The client's own name.";
+    "bytea_output", "hex", any, "Text form of BYTES.";
+    "client_encoding", "UTF8", any, "Always UTF8.";
+    "client_min_messages", "notice", any, "Accepted.";
+    "datestyle", "ISO, MDY", any, "Always ISO.";
+    "default_transaction_isolation", "read committed", any, "Accepted.";
+    "default_transaction_read_only", "off", boolean, "Accepted.";
+    "extra_float_digits", "1", any, "Accepted; the shortest text that reads back is written.";
+    "idle_in_transaction_session_timeout", "0", any, "Accepted.";
+    "integer_datetimes", "on", any, "Always on.";
+    "intervalstyle", "postgres", any, "Always postgres.";
+    "is_superuser", "on", any, "While no users are defined.";
+    "jit", "off", any, "Accepted.";
+    "lc_collate", "C", any, "Texts are ordered by their bytes.";
+    "lc_ctype", "C.UTF-8", any, "Characters are Unicode's.";
+    "lock_timeout", "0", any, "Accepted.";
+    "max_identifier_length", "255", any, "Longest name.";
+    "row_security", "on", any, "Accepted.";
+    "search_path", "\"$user\", public", any, "Accepted; streams and tables stand in public.";
+    "server_encoding", "UTF8", any, "Always UTF8.";
+    "server_version", "15.0", any, "The Postgres version whose protocol and catalogs are followed.";
+    "server_version_num", "150000", any, "The same as a number.";
+    "session_authorization", "tidemill", any, "The session's user.";
+    "standard_conforming_strings", "on", any, "Always on.";
+    "statement_timeout", "0", duration, "Time after which a statement is cancelled; 0 for never.";
+    "synchronous_commit", "on", any, "What is acknowledged is on disk.";
+    "synchronize_seqscans", "on", any, "Accepted.";
+    "timezone", "UTC", any, "Time zone of the session; times are stored and shown in UTC.";
+    "transaction_isolation", "read committed", any, "Accepted.";
+    "transaction_read_only", "off", any, "Accepted.";
+    "vacuum_defer_cleanup_age", "0", any, "Accepted.";
+    "xmloption", "content", any, "Accepted.";
+}
+
+/// A setting by name, in any case.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name))
+}
+
+/// Milliseconds of `250`, `250ms`, `2s`, `1min`.
+#[must_use]
+pub fn parse_duration_ms(value: &str) -> Option<u64> {
+    let value = value.trim();
+    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    let number: u64 = value[..digits].parse().ok()?;
+    let factor = match value[digits..].trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// Checks a new value. Names nobody knows are taken where they look like ksqlDB's or an extension's
+/// (they hold a dot), as both let clients carry their own.
+///
+/// # Errors
+/// `NotFound`, `Invalid`.
+pub fn check(name: &str, value: &str) -> Result<()> {
+    match find(name) {
+        Some(setting) if (setting.check)(value) => Ok(()),
+        Some(setting) => {
+            Err(Error::new(ErrorKind::Invalid, format!("'{value}' is no value for '{}'", setting.name))
+                .with_hint(setting.description))
+        }
+        None if name.contains('.') => Ok(()),
+        None => Err(unknown(name)),
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    let error = Error::new(ErrorKind::NotFound, format!("there is no setting '{name}'"));
+    let near = SETTINGS
+        .iter()
+        .map(|setting| (strsim::damerau_levenshtein(setting.name, &name.to_lowercase()), setting.name))
+        .min();
+    match near {
+        Some((distance, near)) if distance <= 3 => error.with_hint(format!("did you mean '{near}'?")),
+        _ => error.with_hint("SHOW PROPERTIES lists all settings"),
+    }
+}
+
+/// All settings with their values.
+#[must_use]
+pub fn all(session: &Session) -> Vec<Vec<Cell>> {
+    SETTINGS
+        .iter()
+        .map(|setting| {
+            let value = session.setting(setting.name).unwrap_or_default();
+            vec![setting.name.into(), value.into(), setting.description.into()]
+        })
+        .collect()
+}
+
+/// Postgres' spelling of `SHOW TIME ZONE` and the like.
+#[must_use]
+pub fn canonical(name: &str) -> String {
+    match name.to_lowercase().as_str() {
+        "time zone" => "timezone".to_owned(),
+        "transaction isolation level" => "transaction_isolation".to_owned(),
+        "session authorization" => "session_authorization".to_owned(),
+        "names" => "client_encoding".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Answers `SHOW name`.
+///
+/// # Errors
+/// `NotFound`.
+pub fn show_one(session: &Session, name: &str) -> Result<Response> {
+    let name = canonical(name);
+    let value = session.setting(&name).ok_or_else(|| unknown(&name))?;
+    let schema = show_one_schema(&name);
+    let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;
+    Ok(Response::Rows(Rows { schema, endless: false, stream: Box::pin(stream::iter([Ok(batch)])) }))
+}
+
+/// The column of `SHOW name`.
+#[must_use]
+pub fn show_one_schema(name: &str) -> Arc<Schema> {
+    Arc::new(Schema::new(vec![Field::new(canonical(name), DataType::Utf8, true)]))
+}

@@ -1,0 +1,195 @@
+//! SHOW and LIST.
+
+use arrow::datatypes::DataType;
+use tidemill_sql::lookup::SourceKind;
+use tidemill_sql::parser::ast::{Show, ShowWhat};
+
+use crate::catalog::record::print_type;
+use crate::error::Result;
+use crate::response::Response;
+use crate::runtime::query::QueryStatus;
+use crate::session::Session;
+use crate::statements::settings;
+use crate::statements::text_rows::{Cell, Columns, rows};
+use crate::{aggregates, functions, names};
+
+const SOURCES: Columns = &[
+    ("name", DataType::Utf8),
+    ("kafka_topic", DataType::Utf8),
+    ("key_format", DataType::Utf8),
+    ("value_format", DataType::Utf8),
+    ("windowed", DataType::Utf8),
+    ("query", DataType::Utf8),
+];
+const TOPICS: Columns = &[
+    ("topic", DataType::Utf8),
+    ("partitions", DataType::Int64),
+    ("replicas", DataType::Int64),
+    ("records", DataType::Int64),
+    ("size_bytes", DataType::Int64),
+    ("durability", DataType::Utf8),
+];
+const QUERIES: Columns = &[
+    ("id", DataType::Utf8),
+    ("status", DataType::Utf8),
+    ("sink", DataType::Utf8),
+    ("sources", DataType::Utf8),
+    ("records_in", DataType::Int64),
+    ("rows_out", DataType::Int64),
+    ("filtered", DataType::Int64),
+    ("late", DataType::Int64),
+    ("rejected", DataType::Int64),
+    ("statement", DataType::Utf8),
+];
+const FUNCTIONS: Columns =
+    &[("name", DataType::Utf8), ("category", DataType::Utf8), ("description", DataType::Utf8)];
+const PROPERTIES: Columns =
+    &[("property", DataType::Utf8), ("value", DataType::Utf8), ("description", DataType::Utf8)];
+const TYPES: Columns = &[("name", DataType::Utf8), ("type", DataType::Utf8)];
+const VARIABLES: Columns = &[("name", DataType::Utf8), ("value", DataType::Utf8)];
+
+/// Columns of an answer, for describing the statement before it runs; `None` where they depend on the
+/// statement.
+#[must_use]
+pub fn columns(what: &ShowWhat) -> Option<Columns> {
+    Some(match what {
+        ShowWhat::Streams | ShowWhat::Tables => SOURCES,
+        ShowWhat::Topics { .. } => TOPICS,
+        ShowWhat::Queries => QUERIES,
+        ShowWhat::Functions => FUNCTIONS,
+        ShowWhat::Properties | ShowWhat::AllSettings => PROPERTIES,
+        ShowWhat::Types => TYPES,
+        ShowWhat::Variables => VARIABLES,
+        ShowWhat::Setting(_) => return None,
+    })
+}
+
+/// Answers SHOW.
+///
+/// # Errors
+/// `NotFound` for a setting that does not exist.
+pub fn show(session: &Session, statement: &Show) -> Result<Response> {
+    match &statement.what {
+        ShowWhat::Streams => sources(session, SourceKind::Stream),
+        ShowWhat::Tables => sources(session, SourceKind::Table),
+        ShowWhat::Topics { all } => topics(session, *all),
+        ShowWhat::Queries => queries(session),
+        ShowWhat::Functions => list_functions(),
+        ShowWhat::Properties | ShowWhat::AllSettings => rows(PROPERTIES, settings::all(session)),
+        ShowWhat::Types => types(session),
+        ShowWhat::Variables => {
+            let cells = session
+                .variables()
+                .iter()
+                .map(|(name, value)| vec![name.as_str().into(), value.as_str().into()]);
+            rows(VARIABLES, cells.collect())
+        }
+        ShowWhat::Setting(name) => settings::show_one(session, name),
+    }
+}
+
+fn sources(session: &Session, kind: SourceKind) -> Result<Response> {
+    let catalog = session.engine().catalog().state();
+    let cells = catalog.sources.values().filter(|found| found.source.kind == kind).map(|found| {
+        let source = &found.source;
+        vec![
+            names::shown(session.options().dialect, &source.name).into(),
+            source.topic.as_str().into(),
+            source.key_format.name.as_str().into(),
+            source.value_format.name.as_str().into(),
+            if source.window.is_some() { "true" } else { "false" }.into(),
+            found.query.clone().into(),
+        ]
+    });
+    rows(SOURCES, cells.collect())
+}
+
+/// Topics of the server itself, which only `ALL` lists.
+fn is_internal(topic: &str) -> bool {
+    topic == crate::processing_log::TOPIC || topic.starts_with('_')
+}
+
+fn topics(session: &Session, all: bool) -> Result<Response> {
+    let engine = session.engine();
+    let mut cells = Vec::new();
+    for topic in engine.topics().list() {
+        if !all && is_internal(topic.name.as_str()) {
+            continue;
+        }
+        let (mut records, mut bytes) = (0, 0);
+        for target in tidemill_storage::log::partitions_of(&topic) {
+            // A topic may be deleted while it is listed.
+            if let Ok(offsets) = engine.topics().offsets(&target) {
+                records += offsets.high_watermark.0 - offsets.log_start.0;
+            }
+            bytes += engine.topics().size_bytes(&target).unwrap_or(0);
+        }
+        cells.push(vec![
+            topic.name.as_str().into(),
+            Cell::Number(Some(i64::from(topic.settings.partitions))),
+            Cell::Number(Some(1)),
+            records.into(),
+            bytes.into(),
+            "synced".into(),
+        ]);
+    }
+    rows(TOPICS, cells)
+}
+
+fn queries(session: &Session) -> Result<Response> {
+    use std::sync::atomic::Ordering::Relaxed;
+    let engine = session.engine();
+    let catalog = engine.catalog().state();
+    let cells = catalog.queries.values().map(|record| {
+        let status = match engine.queries().status(&record.id) {
+            Some(QueryStatus::Running) => "RUNNING".to_owned(),
+            Some(QueryStatus::Paused(None)) => "PAUSED".to_owned(),
+            Some(QueryStatus::Paused(Some(reason))) => format!("PAUSED: {reason}"),
+            Some(QueryStatus::Failed(reason)) => format!("FAILED: {reason}"),
+            Some(QueryStatus::Stopped) | None => "STOPPED".to_owned(),
+        };
+        let handle = engine.queries().handle(&record.id);
+        let count = |pick: fn(&crate::runtime::query::Counters) -> u64| -> Cell {
+            handle.as_ref().map_or(0, |handle| pick(handle.counters())).into()
+        };
+        vec![
+            record.id.as_str().into(),
+            status.into(),
+            names::shown(session.options().dialect, &record.sink).into(),
+            record.sources.join(", ").into(),
+            count(|c| c.records_in.load(Relaxed)),
+            count(|c| c.rows_out.load(Relaxed)),
+            count(|c| c.filtered.load(Relaxed)),
+            count(|c| c.late.load(Relaxed)),
+            count(|c| c.rejected.load(Relaxed)),
+            record.statement.as_str().into(),
+        ]
+    });
+    rows(QUERIES, cells.collect())
+}
+
+fn list_functions() -> Result<Response> {
+    let mut listed: Vec<(String, &'static str, String)> = functions::described()
+        .into_iter()
+        .map(|(name, description)| (name, "SCALAR", description))
+        .chain(
+            aggregates::all()
+                .iter()
+                .map(|function| (function.name.to_owned(), "AGGREGATE", function.description.to_owned())),
+        )
+        .collect();
+    listed.sort();
+    let cells =
+        listed.into_iter().map(|(name, category, text)| vec![name.into(), category.into(), text.into()]);
+    rows(FUNCTIONS, cells.collect())
+}
+
+fn types(session: &Session) -> Result<Response> {
+    let catalog = session.engine().catalog().state();
+    let cells = catalog
+        .types
+        .iter()
+        .map(|(name, data_type)| Ok(vec![name.as_str().into(), print_type(data_type)?.into()]))
+        .collect::<Result<_>>()?;
+    rows(TYPES, cells)
+}

@@ -1,0 +1,128 @@
+//! Operators and function names.
+//!
+//! - `a OPERATOR(pg_catalog.~) b` → `a ~ b`
+//! - `a COLLATE "x"` → `a`: there is one collation
+//! - `pg_catalog.f(…)` → `f(…)`
+//! - `a = ANY ('{1,2}')` → `a = ANY (ARRAY['1', '2'])`
+//! - `list = '{0}'` → `array_text(list) = '{0}'`
+//! - `ARRAY(SELECT …)` is left to [`subqueries`](super::subqueries)
+
+use datafusion::sql::sqlparser::ast::{
+    Array, BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Value, ValueWithSpan,
+};
+
+use super::{call, folded, is_unqualified_or_system};
+
+/// Rewrites one expression whose parts have been rewritten.
+pub(super) fn rewrite(expr: &mut Expr) {
+    match expr {
+        Expr::Collate { expr: inner, .. } => {
+            let inner = std::mem::replace(inner.as_mut(), null());
+            *expr = inner;
+        }
+        Expr::Function(function) => {
+            if function.name.0.len() > 1
+                && is_unqualified_or_system(&function.name)
+                && let Some(name) = function.name.0.last().and_then(ObjectNamePart::as_ident)
+            {
+                function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(folded(name)))]);
+            }
+        }
+        Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
+            let elements = right_side(right).and_then(|text| array_elements(&text));
+            if let Some(elements) = elements {
+                **right = string_array(elements);
+            }
+        }
+        Expr::BinaryOp { left, op, right } => {
+            if let BinaryOperator::PGCustomBinaryOperator(parts) = op
+                && let Some(plain) = parts.last().and_then(|symbol| plain_operator(symbol))
+            {
+                *op = plain;
+            }
+            if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
+                if is_array_text(right) {
+                    wrap(left);
+                } else if is_array_text(left) {
+                    wrap(right);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn plain_operator(symbol: &str) -> Option<BinaryOperator> {
+    Some(match symbol {
+        "~" => BinaryOperator::PGRegexMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "=" => BinaryOperator::Eq,
+        "<>" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        "<=" => BinaryOperator::LtEq,
+        ">" => BinaryOperator::Gt,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "||" => BinaryOperator::StringConcat,
+        _ => return None,
+    })
+}
+
+fn wrap(side: &mut Expr) {
+    // Two texts are compared as they are.
+    if string(side).is_none() {
+        let inner = std::mem::replace(side, null());
+        *side = call("array_text", vec![inner]);
+    }
+}
+
+fn is_array_text(expr: &Expr) -> bool {
+    string(expr).is_some_and(|text| text.starts_with('{') && text.ends_with('}'))
+}
+
+fn right_side(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => right_side(inner),
+        _ => string(expr).map(str::to_owned),
+    }
+}
+
+/// The text of a string.
+pub(super) fn string(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(ValueWithSpan {
+            value: Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text),
+            ..
+        }) => Some(text),
+        _ => None,
+    }
+}
+
+/// The elements of an array written as a text: `{a,"b c"}`. Catalog statements use plain ones only;
+/// what is none is left alone.
+pub(super) fn array_elements(text: &str) -> Option<Vec<String>> {
+    let inside = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    if inside.is_empty() {
+        return Some(Vec::new());
+    }
+    if inside.contains(['{', '}', '\\']) {
+        return None;
+    }
+    Some(inside.split(',').map(|element| element.trim().trim_matches('"').to_owned()).collect())
+}
+
+/// `ARRAY['a', 'b']`.
+pub(super) fn string_array(elements: Vec<String>) -> Expr {
+    let elem = elements.into_iter().map(|element| Expr::value(Value::SingleQuotedString(element))).collect();
+    Expr::Array(Array { elem, named: true })
+}
+
+/// What stands in an expression's place while it is taken out.
+pub(super) fn null() -> Expr {
+    Expr::value(Value::Null)
+}

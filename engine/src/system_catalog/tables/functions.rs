@@ -1,0 +1,127 @@
+//! Functions: those of the SQL dialect, in the schema `public`, so that `\df` lists them.
+
+use super::{SystemTable, none, pg};
+use crate::system_catalog::oid;
+use crate::system_catalog::postgres_type::{RECORD, TEXT, oid_of_name};
+use crate::system_catalog::rows::{Row, row};
+use crate::system_catalog::snapshot::{CatalogSnapshot, FunctionKind};
+
+pub(super) const TABLES: &[SystemTable] = &[
+    pg(
+        "pg_proc",
+        "oid oid, proname name, pronamespace oid, proowner oid, prolang oid, procost float4, prorows float4, \
+         provariadic oid, prosupport text, prokind char, prosecdef bool, proleakproof bool, proisstrict bool, \
+         proretset bool, provolatile char, proparallel char, pronargs int2, pronargdefaults int2, \
+         prorettype oid, proargtypes oid[], proallargtypes oid[], proargmodes text[], proargnames text[], \
+         proargdefaults text?, protrftypes oid[], prosrc text, probin text?, prosqlbody text?, \
+         proconfig text[], proacl text[]",
+        functions,
+    ),
+    pg(
+        "pg_aggregate",
+        "aggfnoid oid, aggkind char, aggnumdirectargs int2, aggtransfn oid, aggfinalfn oid, aggcombinefn oid, \
+         aggserialfn oid, aggdeserialfn oid, aggmtransfn oid, aggminvtransfn oid, aggmfinalfn oid, \
+         aggfinalextra bool, aggmfinalextra bool, aggfinalmodify char, aggmfinalmodify char, aggsortop oid, \
+         aggtranstype oid, aggtransspace int4, aggmtranstype oid, aggmtransspace int4, agginitval text?, \
+         aggminitval text?",
+        none,
+    ),
+    pg(
+        "pg_language",
+        "oid oid, lanname name, lanowner oid, lanispl bool, lanpltrusted bool, lanplcallfoid oid, \
+         laninline oid, lanvalidator oid, lanacl text[]",
+        languages,
+    ),
+    pg(
+        "pg_operator",
+        "oid oid, oprname name, oprnamespace oid, oprowner oid, oprkind char, oprcanmerge bool, \
+         oprcanhash bool, oprleft oid, oprright oid, oprresult oid, oprcom oid, oprnegate oid, oprcode oid, \
+         oprrest oid, oprjoin oid",
+        none,
+    ),
+    pg(
+        "pg_conversion",
+        "oid oid, conname name, connamespace oid, conowner oid, conforencoding int4, contoencoding int4, \
+         conproc oid, condefault bool",
+        none,
+    ),
+];
+
+fn functions(snapshot: &CatalogSnapshot) -> Vec<Row> {
+    snapshot
+        .functions
+        .iter()
+        .enumerate()
+        .map(|(index, function)| {
+            let argument_types = argument_types(&function.arguments);
+            row! {
+                oid: oid::function(index),
+                proname: function.name.as_str(),
+                pronamespace: oid::PUBLIC,
+                proowner: oid::OWNER,
+                prolang: oid::INTERNAL_LANGUAGE,
+                procost: 1.0_f32,
+                prokind: match function.kind {
+                    FunctionKind::Scalar | FunctionKind::Table => "f",
+                    FunctionKind::Aggregate => "a",
+                },
+                proretset: function.kind == FunctionKind::Table,
+                provolatile: "i",
+                proparallel: "s",
+                pronargs: argument_types.len(),
+                prorettype: oid_of_name(&function.result).unwrap_or(RECORD),
+                proargtypes: argument_types,
+                prosrc: function.name.as_str(),
+            }
+        })
+        .collect()
+}
+
+/// Numbers of the arguments' types; one that is no type of Postgres counts as text.
+fn argument_types(arguments: &str) -> Vec<u32> {
+    split_arguments(arguments)
+        .map(|argument| {
+            let type_name = argument.split(" DEFAULT ").next().unwrap_or(argument);
+            oid_of_name(type_name).unwrap_or(TEXT)
+        })
+        .collect()
+}
+
+/// Cuts at the commas outside of brackets.
+fn split_arguments(arguments: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    arguments
+        .split(move |character| {
+            match character {
+                '(' | '<' => depth += 1,
+                ')' | '>' => depth -= 1,
+                _ => {}
+            }
+            character == ',' && depth == 0
+        })
+        .map(str::trim)
+        .filter(|argument| !argument.is_empty())
+}
+
+fn languages(_: &CatalogSnapshot) -> Vec<Row> {
+    [(oid::INTERNAL_LANGUAGE, "internal"), (14, "sql")]
+        .into_iter()
+        .map(|(number, name)| {
+            row! { oid: number, lanname: name, lanowner: oid::OWNER, lanpltrusted: true }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_counted_outside_of_brackets() {
+        let arguments: Vec<_> =
+            split_arguments("numeric(10, 2), map<text, text>, integer DEFAULT 1").collect();
+        assert_eq!(arguments, ["numeric(10, 2)", "map<text, text>", "integer DEFAULT 1"]);
+        assert_eq!(argument_types("integer DEFAULT 1, bigint[], map<a, b>"), [23, 1016, 25]);
+        assert!(argument_types("").is_empty());
+    }
+}
