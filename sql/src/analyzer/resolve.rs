@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, Expr as Ast, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, ObjectName, Spanned, Subscript, UnaryOperator, Value, ValueWithSpan,
-    visit_expressions,
+    AccessExpr, BinaryOperator, CaseWhen, DuplicateTreatment, Expr as Ast, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, ObjectName, Spanned, Subscript, UnaryOperator, Value,
+    ValueWithSpan, visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 
@@ -264,7 +264,13 @@ impl Resolver<'_> {
             && list.duplicate_treatment.is_none()
             && list.clauses.is_empty();
         if !plain {
-            return Err(unsupported(whole));
+            let error = unsupported(whole);
+            return Err(match list.duplicate_treatment {
+                Some(DuplicateTreatment::Distinct) => {
+                    error.with_hint("COUNT_DISTINCT and COLLECT_SET aggregate different values")
+                }
+                _ => error,
+            });
         }
         let known = || {
             self.lookup.scalar_function(&name).is_some() || self.lookup.aggregate_function(&name).is_some()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::create_source::{check_name_free, kind_word, timestamp_column};
 use super::properties::{Part, Properties};
+use super::topic::TopicOptions;
 use super::{Purpose, formats, plan_query};
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{ColumnRole, FormatSpec, Lookup, Source, SourceColumn, SourceKind};
@@ -17,10 +18,8 @@ pub struct PlannedCreate {
     pub query: QueryPlan,
     /// The source.
     pub sink: Source,
-    /// REPLICAS, where written out.
-    pub replicas: Option<i16>,
-    /// RETENTION_MS, where written out: how long the topic's records stay; negative for ever.
-    pub retention_ms: Option<i64>,
+    /// What its topic has to be, if it does not exist yet.
+    pub topic: TopicOptions,
 }
 
 /// Plans CREATE [OR REPLACE] STREAM | TABLE … AS SELECT.
@@ -67,10 +66,11 @@ pub fn plan_create_as_select(
         Some(topic) => topic,
         None => format!("{}{name}", lookup.property("ksql.output.topic.name.prefix").unwrap_or_default()),
     };
+    let topic = TopicOptions::new(&properties)?;
     let configured = lookup.property("ksql.sink.partitions").and_then(|count| count.parse().ok());
     let partitions = lookup
         .topic_partitions(&topic_name)
-        .or(properties.partitions()?)
+        .or(topic.partitions)
         .or(configured)
         .unwrap_or(leading.partitions);
     let sink = Source {
@@ -85,12 +85,7 @@ pub fn plan_create_as_select(
         timestamp,
         read_only: false,
     };
-    Ok(PlannedCreate {
-        query,
-        sink,
-        replicas: properties.replicas()?,
-        retention_ms: properties.retention_ms()?,
-    })
+    Ok(PlannedCreate { query, sink, topic })
 }
 
 /// The columns of a stored result.

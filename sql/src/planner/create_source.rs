@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 
 use super::formats::infers_columns;
 use super::properties::{Part, Properties, declared_format};
+use super::topic::TopicOptions;
 use crate::analyzer::resolve::resolve_custom_types;
 use crate::analyzer::scope::is_pseudo_column;
 use crate::error::{SqlError, SqlErrorKind};
@@ -22,12 +23,8 @@ const DEFAULT_PARTITIONS: u32 = 1;
 pub struct PlannedSource {
     /// The source.
     pub source: Source,
-    /// PARTITIONS, where written out.
-    pub partitions: Option<u32>,
-    /// REPLICAS, where written out.
-    pub replicas: Option<i16>,
-    /// RETENTION_MS, where written out: how long the topic's records stay; negative for ever.
-    pub retention_ms: Option<i64>,
+    /// What its topic has to be, if it does not exist yet.
+    pub topic: TopicOptions,
 }
 
 /// Plans CREATE [OR REPLACE] [SOURCE] STREAM | TABLE with columns.
@@ -73,26 +70,21 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
         return Err(SqlError::invalid("Windowed sources require a key column.").at(statement.name.span));
     }
     let timestamp = timestamp_column(&properties, &columns)?;
-    let partitions = properties.partitions()?;
+    let options = TopicOptions::new(&properties)?;
     let existing = lookup.topic_partitions(&topic);
     let source = Source {
         name: name.clone(),
         kind,
         columns,
         topic,
-        partitions: existing.or(partitions).unwrap_or(DEFAULT_PARTITIONS),
+        partitions: existing.or(options.partitions).unwrap_or(DEFAULT_PARTITIONS),
         key_format,
         value_format,
         window,
         timestamp,
         read_only: statement.read_only,
     };
-    Ok(PlannedSource {
-        source,
-        partitions,
-        replicas: properties.replicas()?,
-        retention_ms: properties.retention_ms()?,
-    })
+    Ok(PlannedSource { source, topic: options })
 }
 
 /// `stream` or `table`.

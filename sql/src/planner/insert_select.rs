@@ -15,11 +15,20 @@ use datafusion_common::Column;
 use datafusion_expr::logical_plan::Projection;
 use datafusion_expr::{Expr, LogicalPlan};
 
-/// Plans INSERT INTO … SELECT. The query's columns have the stream's names and types.
+/// A planned INSERT INTO … SELECT.
+#[derive(Clone, Debug)]
+pub struct PlannedInsert {
+    /// The query; its columns have the stream's names and types.
+    pub query: QueryPlan,
+    /// The stream it fills.
+    pub target: Arc<Source>,
+}
+
+/// Plans INSERT INTO … SELECT.
 ///
 /// # Errors
 /// Everything that is wrong with it: above all a result that does not fit the stream.
-pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Result<QueryPlan, SqlError> {
+pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Result<PlannedInsert, SqlError> {
     let name = &statement.target;
     let target = lookup.source(&name.value).ok_or_else(|| {
         let message = format!("Source {} does not exist.", quoted_name(&name.value));
@@ -62,7 +71,8 @@ pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Resu
         ))
         .at(statement.query.span));
     }
-    fit(query, &target, lookup)
+    let query = fit(query, &target, lookup)?;
+    Ok(PlannedInsert { query, target })
 }
 
 /// Whether a source has columns for headers, which nothing can be written into.

@@ -21,36 +21,47 @@ use crate::parser::identifier::{Name, quoted_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
 use crate::type_system::SqlType;
 
+/// A planned INSERT INTO … VALUES.
+#[derive(Clone, Debug)]
+pub struct PlannedRows {
+    /// The stream or table.
+    pub target: Arc<Source>,
+    /// The rows, in order.
+    pub rows: Vec<PlannedRow>,
+}
+
 /// One row of an INSERT.
 #[derive(Clone, Debug)]
 pub struct PlannedRow {
-    /// A value for each column of the source's key and value, in the source's order and of its type;
+    /// A value for each column of the target's key and value, in the target's order and of its type;
     /// typed NULLs where the statement gives none. They refer to no columns.
     pub values: Vec<Expr>,
     /// The record's timestamp in milliseconds since the epoch, a BIGINT; `None` for the time of the
     /// statement.
-    pub time: Option<Expr>,
+    pub rowtime: Option<Expr>,
 }
 
 /// Plans INSERT INTO … VALUES.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn plan_insert_values(
-    statement: &InsertValues,
-    source: &Source,
-    lookup: &dyn Lookup,
-) -> Result<Vec<PlannedRow>, SqlError> {
-    check_writable(&statement.target, source)?;
-    let columns = given_columns(statement, source)?;
-    statement.rows.iter().map(|row| plan_row(row, &columns, source, lookup)).collect()
+pub fn plan_insert_values(statement: &InsertValues, lookup: &dyn Lookup) -> Result<PlannedRows, SqlError> {
+    let target = find_target(&statement.target, lookup)?;
+    check_writable(&statement.target, &target)?;
+    let columns = given_columns(statement, &target)?;
+    let rows = statement
+        .rows
+        .iter()
+        .map(|row| plan_row(row, &columns, &target, lookup))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(PlannedRows { target, rows })
 }
 
 /// The source of an INSERT INTO … VALUES.
 ///
 /// # Errors
 /// There is none of that name.
-pub fn insert_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
+pub(super) fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
     let lenient = || {
         let upper = name.value.to_uppercase();
         (lookup.lenient_names() && name.quoted).then(|| lookup.source(&upper)).flatten()
@@ -191,7 +202,7 @@ fn plan_row(
     let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup };
     let lowering = Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[] };
     let mut values: Vec<Option<Expr>> = vec![None; target.columns.len()];
-    let mut time = None;
+    let mut rowtime = None;
     for (ast, (place, name)) in row.iter().zip(columns) {
         let expression = resolver.resolve(ast)?;
         let target_type = match place {
@@ -204,7 +215,7 @@ fn plan_row(
                 .map_err(|error| error.or_at(expression.span))?,
         };
         match place {
-            Place::Rowtime => time = Some(value),
+            Place::Rowtime => rowtime = Some(value),
             Place::Column(index) => {
                 if target.kind == SourceKind::Table
                     && target.columns[*index].role == ColumnRole::Key
@@ -230,7 +241,7 @@ fn plan_row(
             None => null(&SqlType::from_arrow(&column.data_type)?),
         })
         .collect::<Result<Vec<_>, SqlError>>()?;
-    Ok(PlannedRow { values, time })
+    Ok(PlannedRow { values, rowtime })
 }
 
 /// The record's timestamp may be written as text.

@@ -11,12 +11,14 @@ mod insert_values;
 mod parameters;
 mod properties;
 mod query;
+mod topic;
 
 pub use create_as_select::{PlannedCreate, plan_create_as_select};
 pub use create_source::{PlannedSource, plan_create_source};
-pub use insert_select::plan_insert_select;
-pub use insert_values::{PlannedRow, insert_target, plan_insert_values};
+pub use insert_select::{PlannedInsert, plan_insert_select};
+pub use insert_values::{PlannedRow, PlannedRows, plan_insert_values};
 pub use parameters::{bind_parameters, parameter_types};
+pub use topic::TopicOptions;
 
 use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;

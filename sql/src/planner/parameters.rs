@@ -7,7 +7,7 @@ use chrono::DateTime;
 use datafusion_common::ScalarValue;
 use sqlparser::ast::{Expr as Ast, UnaryOperator, Value, ValueWithSpan, visit_expressions_mut};
 
-use super::insert_values::insert_target;
+use super::insert_values::find_target;
 use crate::analyzer::expression::decimal_text;
 use crate::error::SqlError;
 use crate::lookup::{ColumnRole, Lookup, Source};
@@ -30,7 +30,7 @@ pub fn parameter_types(statement: &Statement, lookup: &dyn Lookup) -> Vec<Option
     });
     let mut types = vec![None; highest];
     if let Statement::InsertValues(insert) = &statement
-        && let Ok(source) = insert_target(&insert.target, lookup)
+        && let Ok(source) = find_target(&insert.target, lookup)
     {
         inserted_types(insert, &source, &mut types);
     }

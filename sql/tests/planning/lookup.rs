@@ -10,8 +10,7 @@ use tidemill_sql::lookup::{AggregateFunction, Lookup, Source};
 use tidemill_sql::parser::ast::{Emit, SelectStatement, Statement};
 use tidemill_sql::parser::parse;
 use tidemill_sql::planner::{
-    Purpose, insert_target, plan_create_as_select, plan_create_source, plan_insert_select,
-    plan_insert_values, plan_query,
+    Purpose, plan_create_as_select, plan_create_source, plan_insert_select, plan_insert_values, plan_query,
 };
 
 use crate::functions::{aggregate_function, aggregate_names, scalar_function, scalar_names};
@@ -50,14 +49,10 @@ impl MemoryLookup {
                 Ok(shown)
             }
             Statement::InsertSelect(insert) => {
-                let query = plan_insert_select(&insert, self)?;
-                Ok(format!("into {}\n{}", insert.target.value, show::query(&query)))
+                let planned = plan_insert_select(&insert, self)?;
+                Ok(format!("into {}\n{}", planned.target.name, show::query(&planned.query)))
             }
-            Statement::InsertValues(insert) => {
-                let target = insert_target(&insert.target, self)?;
-                let rows = plan_insert_values(&insert, &target, self)?;
-                Ok(show::rows(&target, &rows))
-            }
+            Statement::InsertValues(insert) => Ok(show::rows(&plan_insert_values(&insert, self)?)),
             Statement::Query(select) => self.query(&select),
             Statement::CreateType { name, data_type, .. } => {
                 self.types.insert(name.value, data_type.to_arrow()?);
@@ -108,6 +103,10 @@ impl Lookup for MemoryLookup {
 
     fn property(&self, name: &str) -> Option<String> {
         self.properties.get(name).cloned()
+    }
+
+    fn lenient_names(&self) -> bool {
+        self.properties.get("names").is_some_and(|names| names == "lenient")
     }
 
     fn topic_partitions(&self, _topic: &str) -> Option<u32> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, Source};
 use tidemill_sql::plan::QueryPlan;
-use tidemill_sql::planner::PlannedRow;
+use tidemill_sql::planner::PlannedRows;
 use tidemill_sql::type_system::SqlType;
 
 /// A stream or table.
@@ -56,13 +56,13 @@ pub(crate) fn query(query: &QueryPlan) -> String {
 }
 
 /// Rows to insert.
-pub(crate) fn rows(target: &Source, rows: &[PlannedRow]) -> String {
-    let mut text = format!("into {}", target.name);
-    for row in rows {
+pub(crate) fn rows(rows: &PlannedRows) -> String {
+    let mut text = format!("into {}", rows.target.name);
+    for row in &rows.rows {
         let values: Vec<String> = row.values.iter().map(ToString::to_string).collect();
         let _ = write!(text, "\n  [{}]", values.join(", "));
-        if let Some(time) = &row.time {
-            let _ = write!(text, " at {time}");
+        if let Some(rowtime) = &row.rowtime {
+            let _ = write!(text, " at {rowtime}");
         }
     }
     text
