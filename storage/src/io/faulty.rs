@@ -55,9 +55,10 @@ pub enum Call {
 pub enum Fault {
     /// The device fails; nothing is done.
     Eio,
-    /// No space is left; nothing is done.
+    /// No space is left; nothing is done. Calls that free space succeed all the same.
     DiskFull,
-    /// A write stops half way because no space is left; any other call does nothing.
+    /// A write stops half way because no space is left; any other call fails as by
+    /// [`Fault::DiskFull`].
     ShortWrite,
     /// The power goes off within the call: it and every later one fail until the power cut is made
     /// good by [`FaultyDisk::power_cut`].
@@ -244,6 +245,9 @@ impl State {
         match fault {
             Some(Fault::Eio) if call == Call::Sync => Ok(Some(Fault::Eio)),
             Some(Fault::Eio) => Err(io::Error::from_raw_os_error(EIO)),
+            Some(Fault::DiskFull | Fault::ShortWrite) if matches!(call, Call::Truncate | Call::Remove) => {
+                Ok(None)
+            }
             Some(Fault::DiskFull) => Err(io::ErrorKind::StorageFull.into()),
             Some(Fault::ShortWrite) if call == Call::Write => Ok(Some(Fault::ShortWrite)),
             Some(Fault::ShortWrite) => Err(io::ErrorKind::StorageFull.into()),

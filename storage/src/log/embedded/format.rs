@@ -8,6 +8,7 @@
 //!   pending/                   topics half made or half deleted; emptied at start
 //!   topics/<name>/
 //!     topic                    framed: name, id and settings as JSON
+//!     altering                 empty; there while a change of the topic is not durable
 //!     <partition>/
 //!       checkpoint             framed: [`Checkpoint`]
 //!       <base offset>.log      record batches back to back, as fetch returns them
@@ -107,6 +108,11 @@ impl Layout {
 
 pub(super) fn topic_file(topic_directory: &Path) -> PathBuf {
     topic_directory.join("topic")
+}
+
+/// Marks a topic whose alteration has not been made durable.
+pub(super) fn altering_file(topic_directory: &Path) -> PathBuf {
+    topic_directory.join("altering")
 }
 
 pub(super) fn partition_directory(topic_directory: &Path, partition: PartitionId) -> PathBuf {

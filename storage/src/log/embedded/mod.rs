@@ -30,9 +30,6 @@ mod timestamps;
 mod topic;
 mod view;
 
-#[cfg(test)]
-mod embedded_tests;
-
 use std::sync::Arc;
 use std::thread::JoinHandle;
 

@@ -20,7 +20,7 @@ use crate::log::embedded::report::{FoundDamage, RecoveryReport};
 use crate::log::embedded::segment::OpenSegments;
 use crate::log::embedded::shared::Shared;
 use crate::log::embedded::sync_queue::SyncQueue;
-use crate::log::embedded::topic::{Topic, remove_tree};
+use crate::log::embedded::topic::{Topic, finish_alteration, remove_tree};
 use crate::log::{Decisions, TopicDescription};
 
 /// How to open an embedded log.
@@ -75,6 +75,8 @@ pub(super) fn open(options: Options, decisions: &Decisions) -> Result<(Shared, D
     if is_new {
         create_layout(disk, &layout).map_err(|error| StorageError::io("set up", &layout.root, &error))?;
     }
+    make_names_durable(disk, &layout)
+        .map_err(|error| StorageError::io("sync the names in", &layout.root, &error))?;
     empty_pending(disk, &layout)?;
     let mut report = RecoveryReport::default();
     let (found, damaged_topics) = find_topics(disk, &layout, &mut report)?;
@@ -112,7 +114,6 @@ fn check_version(disk: &dyn Disk, layout: &Layout) -> Result<bool> {
                 Ok(entries) => entries,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     disk.create_dir(&layout.root)
-                        .and_then(|()| disk.sync_dir(layout.root.parent().unwrap_or(Path::new("."))))
                         .map_err(|error| StorageError::io("create", &layout.root, &error))?;
                     Vec::new()
                 }
@@ -152,6 +153,18 @@ fn create_layout(disk: &dyn Disk, layout: &Layout) -> io::Result<()> {
     replace_file(disk, &layout.version_file(), VERSION_LINE.as_bytes())
 }
 
+/// A process that was killed may have left names that it did not get to sync. They are visible, but a
+/// power cut would take them, with everything that is built on them from now on.
+fn make_names_durable(disk: &dyn Disk, layout: &Layout) -> io::Result<()> {
+    let is_young =
+        disk.list(&layout.topics())?.is_empty() && disk.status(&layout.producer_ids_file()).is_err();
+    if is_young {
+        disk.sync_dir(&layout.root)?;
+        disk.sync_dir(layout.root.parent().unwrap_or(Path::new(".")))?;
+    }
+    disk.sync_dir(&layout.topics())
+}
+
 fn empty_pending(disk: &dyn Disk, layout: &Layout) -> Result<()> {
     let pending = layout.pending();
     let emptied = disk.list(&pending).and_then(|entries| {
@@ -174,6 +187,7 @@ fn find_topics(
         let Ok(name) = TopicName::new(&entry.name) else { continue };
         let directory = layout.topic(&name);
         let path = format::topic_file(&directory);
+        finish_alteration(disk, &directory).map_err(|error| StorageError::io("sync", &directory, &error))?;
         let read = read_file(disk, &path, SMALL_FILE_BYTES_MAX)
             .map_err(|error| StorageError::io("read", &path, &error))
             .and_then(|bytes| format::decode_topic(&bytes));

@@ -189,8 +189,13 @@ impl PartitionWork<'_> {
 
     /// Finishes a removal of segments that a crash interrupted.
     fn remove_dropped(&self, segments: &mut Vec<Arc<Segment>>, log_start: Offset) -> Result<()> {
-        let starts_above = segments.partition_point(|segment| segment.base() <= log_start);
-        for segment in segments.drain(..starts_above.saturating_sub(1)) {
+        let dropped = segments.partition_point(|segment| segment.base() <= log_start).saturating_sub(1);
+        if dropped > 0 {
+            // The checkpoint that tells so may not be durable yet, and the one before misses nothing.
+            let failed = |error: io::Error| StorageError::io("sync", self.directory, &error);
+            self.recovery.disk.sync_dir(self.directory).map_err(failed)?;
+        }
+        for segment in segments.drain(..dropped) {
             segment
                 .remove(self.recovery.disk)
                 .map_err(|error| StorageError::io("remove", segment.path(), &error))?;
@@ -262,7 +267,8 @@ impl PartitionWork<'_> {
             }
             let length = segment.bytes();
             if length > from || segment.base() != recovery.segment {
-                names_changed |= segment.base() != recovery.segment;
+                // The process before may have made the file without getting to sync its name.
+                names_changed = true;
                 let tail = self.scan(&segment, from, length, end.offset, keep_going)?;
                 end = tail.end;
                 scanned.push((segment, from));

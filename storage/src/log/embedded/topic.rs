@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{PartitionId, TopicId, TopicName, TopicPartition};
-use crate::io::{Disk, replace_file};
+use crate::io::{Disk, OpenMode, replace_file};
 use crate::log::embedded::format::{self, encode_topic};
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::shared::Shared;
@@ -117,8 +117,11 @@ impl Shared {
         let content = encode_topic(&description)?;
         let mut partitions = topic.partitions().to_vec();
         let added = before as u32..after as u32;
-        create_partitions(&*self.disk, &place, added.clone())
+        self.disk
+            .open(&format::altering_file(&place), OpenMode::Create)
+            .and_then(|_| create_partitions(&*self.disk, &place, added.clone()))
             .and_then(|()| replace_file(&*self.disk, &path, &content))
+            .and_then(|()| self.disk.remove_file(&format::altering_file(&place)))
             .map_err(|error| self.failed("write", &path, &error))?;
         partitions.extend(added.map(|number| self.new_partition(&description, &place, PartitionId(number))));
         self.topics.write().insert(name.clone(), Arc::new(Topic::new(description.clone(), partitions)));
@@ -164,6 +167,17 @@ fn create_partitions(disk: &dyn Disk, place: &Path, numbers: std::ops::Range<u32
         }
     }
     disk.sync_dir(place)
+}
+
+/// Makes a change durable that a killed process left visible. The mark needs no sync of its own: after a
+/// power cut there is no doubt about what is durable, with the mark or without.
+pub(super) fn finish_alteration(disk: &dyn Disk, topic_directory: &Path) -> io::Result<()> {
+    let mark = format::altering_file(topic_directory);
+    if disk.status(&mark).is_err() {
+        return Ok(());
+    }
+    disk.sync_dir(topic_directory)?;
+    disk.remove_file(&mark)
 }
 
 /// Removes a directory with everything in it.
