@@ -131,8 +131,7 @@ impl Partition {
         let mut header = check_batch(batch, settings, origin)?;
         let mut bytes = HeaderBytes::of(batch)?;
         if bytes.max_timestamp() != header.max_timestamp {
-            bytes.set_max_timestamp(header.max_timestamp);
-            bytes.seal(&batch[HEADER_BYTES..]);
+            bytes.set_max_timestamp(header.max_timestamp, batch.len() - HEADER_BYTES);
         }
         let sequenced = origin == Origin::Client && header.producer_id != ProducerId::NONE;
         let mut state = self.lock_to_append()?;
@@ -562,8 +561,7 @@ impl Log for MemoryLog {
                 header.producer_id = producer;
                 header.producer_epoch = ProducerEpoch(0);
                 header.base_sequence = sequence;
-                bytes.set_producer(producer, ProducerEpoch(0), sequence);
-                bytes.seal(&batch[HEADER_BYTES..]);
+                bytes.set_producer(producer, ProducerEpoch(0), sequence, batch.len() - HEADER_BYTES);
                 state.write(&topic.description.settings, header, bytes, batch, self.monotonic_ms());
                 sequence = sequence_plus(header.last_sequence(), 1);
                 appended.push(header);

@@ -127,7 +127,7 @@ impl Slice {
 pub enum Origin {
     /// A client's batch: every check of Kafka's `LogValidator`, idempotence, transactions.
     Client,
-    /// A batch of this server outside any epoch (INSERT … VALUES, processing log): CRC and size only.
+    /// A batch of this server outside any epoch (INSERT … VALUES, processing log): framing and size only.
     Server,
 }
 
@@ -385,7 +385,7 @@ pub(crate) fn check_batch(batch: &[u8], settings: &TopicSettings, origin: Origin
             validate::client_batch(batch, rules)
         }
         Origin::Server => {
-            let header = validate::server_batch(batch, settings.max_message_bytes)?;
+            let header = validate::framed_batch(batch, settings.max_message_bytes)?;
             if header.producer_id != ProducerId::NONE || header.attributes.is_control() {
                 return Err(StorageError::invalid(
                     "a batch of the server has neither a producer id nor the control bit before it is appended",

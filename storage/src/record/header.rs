@@ -253,11 +253,19 @@ impl HeaderBytes {
         self.0[LEADER_EPOCH_AT..MAGIC_AT].copy_from_slice(&LEADER_EPOCH.to_be_bytes());
     }
 
-    /// Sets who wrote the batch. [`HeaderBytes::seal`] must follow.
-    pub fn set_producer(&mut self, id: ProducerId, epoch: ProducerEpoch, base_sequence: i32) {
-        self.0[PRODUCER_ID..PRODUCER_EPOCH].copy_from_slice(&id.0.to_be_bytes());
-        self.0[PRODUCER_EPOCH..BASE_SEQUENCE].copy_from_slice(&epoch.0.to_be_bytes());
-        self.0[BASE_SEQUENCE..RECORD_COUNT].copy_from_slice(&base_sequence.to_be_bytes());
+    /// Sets who wrote the batch, whose records have `records_bytes` bytes.
+    pub fn set_producer(
+        &mut self,
+        id: ProducerId,
+        epoch: ProducerEpoch,
+        base_sequence: i32,
+        records_bytes: usize,
+    ) {
+        self.amend(records_bytes, |header| {
+            header[PRODUCER_ID..PRODUCER_EPOCH].copy_from_slice(&id.0.to_be_bytes());
+            header[PRODUCER_EPOCH..BASE_SEQUENCE].copy_from_slice(&epoch.0.to_be_bytes());
+            header[BASE_SEQUENCE..RECORD_COUNT].copy_from_slice(&base_sequence.to_be_bytes());
+        });
     }
 
     /// The largest timestamp, as the header says.
@@ -266,13 +274,30 @@ impl HeaderBytes {
         i64::from_be_bytes(field(&self.0, MAX_TIMESTAMP))
     }
 
-    /// Sets the largest timestamp. [`HeaderBytes::seal`] must follow.
-    pub fn set_max_timestamp(&mut self, max_timestamp: i64) {
-        self.0[MAX_TIMESTAMP..PRODUCER_ID].copy_from_slice(&max_timestamp.to_be_bytes());
+    /// Sets the largest timestamp of a batch whose records have `records_bytes` bytes.
+    pub fn set_max_timestamp(&mut self, max_timestamp: i64, records_bytes: usize) {
+        self.amend(records_bytes, |header| {
+            header[MAX_TIMESTAMP..PRODUCER_ID].copy_from_slice(&max_timestamp.to_be_bytes());
+        });
+    }
+
+    /// Changes checksummed fields. The new checksum follows from the old one, without a look at the
+    /// records: a batch that was damaged before stays recognisable as damaged.
+    fn amend(&mut self, records_bytes: usize, change: impl FnOnce(&mut [u8; HEADER_BYTES])) {
+        let old = u32::from_be_bytes(field(&self.0, CRC));
+        let before = crc32c::crc32c(&self.0[ATTRIBUTES..]);
+        change(&mut self.0);
+        let after = crc32c::crc32c(&self.0[ATTRIBUTES..]);
+        // Combining is an exclusive or with the shifted first part, so doing it with the old first
+        // part takes that out again and leaves the checksum of the records alone.
+        let of_records = crc32c::crc32c_combine(before, old, records_bytes);
+        let new = crc32c::crc32c_combine(after, of_records, records_bytes);
+        self.0[CRC..ATTRIBUTES].copy_from_slice(&new.to_be_bytes());
     }
 
     /// Computes the checksum anew for the header as it is and the record bytes behind it.
-    pub fn seal(&mut self, records: &[u8]) {
+    #[cfg(test)]
+    pub(crate) fn seal(&mut self, records: &[u8]) {
         let crc = crc32c::crc32c_append(crc32c::crc32c(&self.0[ATTRIBUTES..]), records);
         self.0[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
     }

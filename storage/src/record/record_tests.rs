@@ -226,8 +226,7 @@ fn what_a_client_may_not_send_is_refused_with_its_kind() {
 
     let with_producer = |id: ProducerId, base_sequence| {
         let mut header = HeaderBytes::of(&good).unwrap();
-        header.set_producer(id, ProducerEpoch(0), base_sequence);
-        header.seal(&good[HEADER_BYTES..]);
+        header.set_producer(id, ProducerEpoch(0), base_sequence, good.len() - HEADER_BYTES);
         [header.as_bytes().as_slice(), &good[HEADER_BYTES..]].concat()
     };
     assert!(validate::client_batch(&with_producer(ProducerId(7), 0), RULES).is_ok());
@@ -244,10 +243,23 @@ fn what_a_client_may_not_send_is_refused_with_its_kind() {
 fn a_header_that_lies_about_its_max_timestamp_is_told() {
     let good = one_record(Codec::None, b"value");
     let mut header = HeaderBytes::of(&good).unwrap();
-    header.set_max_timestamp(1 << 50);
-    header.seal(&good[HEADER_BYTES..]);
+    header.set_max_timestamp(1 << 50, good.len() - HEADER_BYTES);
     let lying = [header.as_bytes().as_slice(), &good[HEADER_BYTES..]].concat();
     assert_eq!(validate::client_batch(&lying, RULES).unwrap().max_timestamp, 1);
+}
+
+#[test]
+fn a_record_over_the_edge_of_a_decoders_buffer_is_checked_like_any_other() {
+    let value = vec![7_u8; 40 << 10];
+    for codec in Codec::ALL {
+        let mut builder = BatchBuilder::new(codec);
+        for index in 0..5 {
+            let headers: [(&[u8], Option<&[u8]>); 2] = [(b"h", Some(&value[..100])), (b"h", None)];
+            builder.append(index, Some(&value[..3]), Some(&value[..30 << 10]), &headers).unwrap();
+        }
+        let batch = builder.build().unwrap();
+        assert!(validate::client_batch(&batch, RULES).is_ok(), "{}", codec.name());
+    }
 }
 
 #[test]

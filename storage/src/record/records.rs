@@ -108,25 +108,56 @@ impl<'a> Records<'a> {
     #[inline]
     fn take_record(&mut self) -> Option<Record<'a>> {
         let length = usize::try_from(take_varint(&mut self.bytes)?).ok()?;
-        let (mut body, rest) = self.bytes.split_at_checked(length)?;
+        let (body, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest;
-        let (_attributes, after) = body.split_first()?;
-        body = after;
+        let fields = RecordFields::read(body)?;
+        Some(Record {
+            offset: self.base_offset.plus(i64::from(fields.offset_delta)),
+            timestamp_ms: match self.append_time {
+                Some(time) => time,
+                None => self.base_timestamp.checked_add(fields.timestamp_delta)?,
+            },
+            key: fields.key,
+            value: fields.value,
+            headers: fields.headers,
+        })
+    }
+}
+
+/// The fields of a record as they stand in its bytes.
+pub(super) struct RecordFields<'a> {
+    pub(super) timestamp_delta: i64,
+    pub(super) offset_delta: i32,
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) value: Option<&'a [u8]>,
+    pub(super) headers: Headers<'a>,
+}
+
+impl<'a> RecordFields<'a> {
+    /// Reads the bytes behind a record's length; `None` where they end early.
+    #[inline]
+    pub(super) fn read(body: &'a [u8]) -> Option<RecordFields<'a>> {
+        let (_attributes, mut body) = body.split_first()?;
         let timestamp_delta = take_varlong(&mut body)?;
         let offset_delta = take_varint(&mut body)?;
         let key = take_nullable(&mut body)?;
         let value = take_nullable(&mut body)?;
         let headers = u32::try_from(take_varint(&mut body)?).ok()?;
-        Some(Record {
-            offset: self.base_offset.plus(i64::from(offset_delta)),
-            timestamp_ms: match self.append_time {
-                Some(time) => time,
-                None => self.base_timestamp.checked_add(timestamp_delta)?,
-            },
+        Some(RecordFields {
+            timestamp_delta,
+            offset_delta,
             key,
             value,
             headers: Headers { left: headers, bytes: body },
         })
+    }
+}
+
+impl<'a> Headers<'a> {
+    /// Whether every header is well formed and nothing stands behind the last.
+    pub(super) fn fill_the_record(self) -> bool {
+        let Headers { left, mut bytes } = self;
+        (0..left).all(|_| take_header(&mut bytes).is_some()) && bytes.is_empty()
     }
 }
 

@@ -10,7 +10,8 @@ use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{ProducerEpoch, ProducerId};
 use crate::record::compression::{self, Codec, DECOMPRESSED_BYTES_MAX};
 use crate::record::header::{BatchHeader, HEADER_BYTES, NO_TIMESTAMP};
-use crate::record::varint::{unzigzag_32, unzigzag_64};
+use crate::record::records::RecordFields;
+use crate::record::varint::{take_varint, unzigzag_32, unzigzag_64};
 
 /// Rules of a topic that a batch must keep.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,7 @@ pub struct BatchRules {
 /// `CorruptBatch`, `TooLarge`, `Invalid`.
 pub fn client_batch(batch: &[u8], rules: BatchRules) -> Result<BatchHeader> {
     let mut header = framed_batch(batch, rules.bytes_max)?;
+    header.verify_crc(batch)?;
     if header.attributes.is_control() {
         return Err(StorageError::invalid("a client may not write control batches"));
     }
@@ -44,15 +46,11 @@ pub fn client_batch(batch: &[u8], rules: BatchRules) -> Result<BatchHeader> {
     Ok(header)
 }
 
-/// Checks a batch that this server made: framing, size and checksum.
+/// Checks a batch that this server made: framing and size. Its checksum is left to whoever reads it.
 ///
 /// # Errors
 /// `CorruptBatch`, `TooLarge`, `Invalid`.
-pub fn server_batch(batch: &[u8], bytes_max: u32) -> Result<BatchHeader> {
-    framed_batch(batch, bytes_max)
-}
-
-fn framed_batch(batch: &[u8], bytes_max: u32) -> Result<BatchHeader> {
+pub fn framed_batch(batch: &[u8], bytes_max: u32) -> Result<BatchHeader> {
     if batch.len() > bytes_max as usize {
         return Err(StorageError::new(
             ErrorKind::TooLarge,
@@ -73,7 +71,6 @@ fn framed_batch(batch: &[u8], bytes_max: u32) -> Result<BatchHeader> {
             ),
         ));
     }
-    header.verify_crc(batch)?;
     if header.record_count == 0 || header.record_count - 1 != header.last_offset_delta {
         return Err(StorageError::invalid(format!(
             "a batch of {} records ends at offset delta {}; its offsets must be dense from 0",
@@ -115,13 +112,13 @@ fn check_records(header: &BatchHeader, codec: Codec, records: &[u8], keys_requir
     };
     let mut max_timestamp = NO_TIMESTAMP;
     for index in 0..header.record_count {
-        let record = check_record(&mut stream, header.base_timestamp, index)?;
-        if keys_required && !record.has_key {
+        let (timestamp, has_key) = check_record(&mut stream, header.base_timestamp, index)?;
+        if keys_required && !has_key {
             return Err(StorageError::invalid(format!(
                 "record {index} of the batch has no key, but the topic is compacted: give every record a key"
             )));
         }
-        max_timestamp = if index == 0 { record.timestamp } else { max_timestamp.max(record.timestamp) };
+        max_timestamp = if index == 0 { timestamp } else { max_timestamp.max(timestamp) };
     }
     stream.record_left = usize::MAX;
     if !stream.at_end()? {
@@ -133,25 +130,61 @@ fn check_records(header: &BatchHeader, codec: Codec, records: &[u8], keys_requir
     Ok(max_timestamp)
 }
 
+/// What the checks need to know of a record.
 struct CheckedRecord {
-    timestamp: i64,
+    timestamp_delta: i64,
+    offset_delta: i32,
     has_key: bool,
 }
 
-fn check_record(stream: &mut Skim<'_>, base_timestamp: i64, index: i32) -> Result<CheckedRecord> {
+fn check_record(stream: &mut Skim<'_>, base_timestamp: i64, index: i32) -> Result<(i64, bool)> {
+    let record = match whole_record(stream)? {
+        Some(record) => record,
+        None => piecewise_record(stream)?,
+    };
+    if record.offset_delta != index {
+        return Err(StorageError::invalid(format!(
+            "record {index} of the batch has offset delta {}; its offsets must be dense from 0",
+            record.offset_delta
+        )));
+    }
+    let timestamp = base_timestamp
+        .checked_add(record.timestamp_delta)
+        .ok_or_else(|| StorageError::invalid(format!("record {index} has a timestamp out of range")))?;
+    Ok((timestamp, record.has_key))
+}
+
+/// Reads a record that lies wholly in the stream's buffer, as nearly every one does.
+fn whole_record(stream: &mut Skim<'_>) -> Result<Option<CheckedRecord>> {
+    let buffer = stream.fill()?;
+    let mut rest = buffer;
+    let Some(length) = take_varint(&mut rest).and_then(|length| usize::try_from(length).ok()) else {
+        return Ok(None);
+    };
+    let Some(body) = rest.get(..length) else { return Ok(None) };
+    let total = buffer.len() - rest.len() + length;
+    let Some(fields) = RecordFields::read(body) else { return Err(ends_early()) };
+    let record = CheckedRecord {
+        timestamp_delta: fields.timestamp_delta,
+        offset_delta: fields.offset_delta,
+        has_key: fields.key.is_some(),
+    };
+    if !fields.headers.fill_the_record() {
+        return Err(StorageError::invalid("a record's headers do not fill the rest of the record"));
+    }
+    stream.record_left = usize::MAX;
+    stream.spend(total)?;
+    stream.reader.consume(total);
+    Ok(Some(record))
+}
+
+/// Reads a record that goes over the end of the stream's buffer, field by field.
+fn piecewise_record(stream: &mut Skim<'_>) -> Result<CheckedRecord> {
     stream.record_left = usize::MAX;
     stream.record_left = stream.length("length")?;
     stream.skip(1)?;
     let timestamp_delta = stream.varlong()?;
-    let timestamp = base_timestamp
-        .checked_add(timestamp_delta)
-        .ok_or_else(|| StorageError::invalid(format!("record {index} has a timestamp out of range")))?;
     let offset_delta = stream.varint()?;
-    if offset_delta != index {
-        return Err(StorageError::invalid(format!(
-            "record {index} of the batch has offset delta {offset_delta}; its offsets must be dense from 0"
-        )));
-    }
     let has_key = stream.skip_nullable()?;
     stream.skip_nullable()?;
     for _ in 0..stream.length("header count")? {
@@ -160,9 +193,9 @@ fn check_record(stream: &mut Skim<'_>, base_timestamp: i64, index: i32) -> Resul
         stream.skip_nullable()?;
     }
     if stream.record_left != 0 {
-        return Err(StorageError::invalid(format!("record {index} of the batch is longer than its fields")));
+        return Err(StorageError::invalid("a record's headers do not fill the rest of the record"));
     }
-    Ok(CheckedRecord { timestamp, has_key })
+    Ok(CheckedRecord { timestamp_delta, offset_delta, has_key })
 }
 
 /// Reads over a stream of records within two bounds: the end of the record and the limit of the batch.

@@ -28,8 +28,7 @@ impl Partition {
         let mut header = check_batch(batch, settings, origin)?;
         let mut bytes = HeaderBytes::of(batch)?;
         if bytes.max_timestamp() != header.max_timestamp {
-            bytes.set_max_timestamp(header.max_timestamp);
-            bytes.seal(records_of(batch));
+            bytes.set_max_timestamp(header.max_timestamp, records_of(batch).len());
         }
         let sequenced = origin == Origin::Client && header.producer_id != ProducerId::NONE;
 

@@ -62,6 +62,15 @@ impl ReadHints {
     }
 }
 
+/// How far a search believes what it has not checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Trust {
+    /// It ends at the header that claims the offset; the read checks the batch.
+    Headers,
+    /// It reads and checks every batch.
+    Nothing,
+}
+
 impl Partition {
     /// Reads whole batches from the one that holds `from`.
     pub(super) fn read(
@@ -120,14 +129,21 @@ impl Partition {
         }
         let failed = |error: io::Error| StorageError::io("read", segment.path(), &error);
         let file = segment.file(&*shared.disk).map_err(failed)?;
-        let (position, base) = match self.read_hints.find(from, segment.base()) {
+        let (position, mut base) = match self.read_hints.find(from, segment.base()) {
             Some(position) => (position, from),
-            None => self.locate(shared, segment, next, from)?,
+            None => self.locate(shared, segment, next, from, Trust::Headers)?,
         };
         let chunk = bytes_max.max(HEADER_BYTES);
         let mut scanner = Scanner::new(&*file, position, base, segment.bytes(), chunk);
-        match scanner.step().map_err(failed)? {
-            Step::Batch(..) => {}
+        let mut first = scanner.step().map_err(failed)?;
+        if matches!(first, Step::Damaged(_)) {
+            // A damaged header may have led here: the batch asked for may be another, and intact.
+            let (position, base) = self.locate(shared, segment, next, from, Trust::Nothing)?;
+            scanner = Scanner::new(&*file, position, base, segment.bytes(), chunk);
+            first = scanner.step().map_err(failed)?;
+        }
+        match first {
+            Step::Batch(_, header) => base = header.base_offset,
             Step::Damaged(damage) => return Err(self.damaged(segment, &damage)),
             Step::End => return Err(self.missing(from, Some(segment))),
         }
@@ -144,12 +160,13 @@ impl Partition {
     }
 
     /// Position and base offset of the batch that holds an offset.
-    pub(super) fn locate(
+    fn locate(
         &self,
         shared: &Shared,
         segment: &Arc<Segment>,
         next: Option<Offset>,
         offset: Offset,
+        trust: Trust,
     ) -> Result<(u64, Offset)> {
         let failed = |error: io::Error| StorageError::io("read", segment.path(), &error);
         let (start, end) = {
@@ -162,6 +179,12 @@ impl Partition {
         let file = segment.file(&*shared.disk).map_err(failed)?;
         let mut scanner = Scanner::new(&*file, position, base, end, INTERVAL_BYTES as usize);
         loop {
+            if trust == Trust::Headers
+                && let Some(header) = scanner.peek().map_err(failed)?
+                && offset < header.next_offset()
+            {
+                return Ok((scanner.position(), header.base_offset));
+            }
             match scanner.step().map_err(failed)? {
                 Step::Batch(at, header) if offset < header.next_offset() => {
                     return Ok((at, header.base_offset));

@@ -106,6 +106,15 @@ impl<'a> Scanner<'a> {
         &self.window[self.batch.0..self.batch.1]
     }
 
+    /// The header of the batch the next step will take, where it makes sense so far. The batch itself is
+    /// not looked at.
+    pub(super) fn peek(&mut self) -> io::Result<Option<BatchHeader>> {
+        if self.end.saturating_sub(self.position) < HEADER_BYTES as u64 || !self.fill(HEADER_BYTES)? {
+            return Ok(None);
+        }
+        Ok(self.header().ok().filter(|header| header.base_offset == self.expected))
+    }
+
     /// Takes the next step. After damage the walk stands still.
     pub(super) fn step(&mut self) -> io::Result<Step> {
         let left = self.end.saturating_sub(self.position);

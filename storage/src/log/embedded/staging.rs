@@ -130,8 +130,7 @@ impl Part {
             header.producer_epoch = ENGINE_EPOCH;
             header.base_sequence = sequence;
             bytes.set_base_offset(header.base_offset);
-            bytes.set_producer(producer, ENGINE_EPOCH, sequence);
-            bytes.seal(records_of(batch));
+            bytes.set_producer(producer, ENGINE_EPOCH, sequence, records_of(batch).len());
             let segment =
                 self.partition.write(shared, settings, &mut writer, &header, &bytes, records_of(batch))?;
             self.partition.view.lock().note_append(&segment, writer.end, batch.len() as u64);
