@@ -7,9 +7,7 @@ use std::time::Duration;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use tidemill_storage::data_dir::DataDir;
 use tidemill_storage::io::{SystemClock, SystemRandom};
-use tidemill_storage::log::Log;
-use tidemill_storage::log::embedded::{EmbeddedLog, Options as EmbeddedLogOptions};
-use tidemill_storage::log::memory::MemoryLog;
+use tidemill_storage::log::{EmbeddedLog, Log, MemoryLog, Options as EmbeddedLogOptions};
 use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::state::rocksdb::{RocksDbOptions, RocksDbStateStore};
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
@@ -108,7 +106,7 @@ impl Engine {
                 tracing::info!(?report, "log opened");
                 Arc::new(log)
             }
-            None => Arc::new(MemoryLog::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom::new()))),
+            None => Arc::new(MemoryLog::new(Arc::new(SystemClock::default()), Arc::new(SystemRandom))),
         };
         let compute = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.workers.max(1))
