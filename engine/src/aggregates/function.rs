@@ -6,6 +6,7 @@ use std::fmt;
 use arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
 use tidemill_sql::lookup::AggregateFunction;
+use tidemill_sql::type_system::SqlType;
 
 use super::Accumulator;
 use crate::error::Result;
@@ -126,20 +127,7 @@ impl AggregateFunction for Function {
 
 /// A type as users write it.
 fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Boolean => "BOOLEAN".to_owned(),
-        DataType::Int32 => "INTEGER".to_owned(),
-        DataType::Int64 => "BIGINT".to_owned(),
-        DataType::Float64 => "DOUBLE".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
-        DataType::Utf8 => "STRING".to_owned(),
-        DataType::Binary => "BYTES".to_owned(),
-        DataType::Date32 => "DATE".to_owned(),
-        DataType::Time32(_) => "TIME".to_owned(),
-        DataType::Timestamp(..) => "TIMESTAMP".to_owned(),
-        DataType::List(element) => format!("ARRAY<{}>", type_name(element.data_type())),
-        other => other.to_string(),
-    }
+    SqlType::from_arrow(data_type).map_or_else(|_| data_type.to_string(), |sql_type| sql_type.to_string())
 }
 
 /// Calls without parameters: all arguments are values.

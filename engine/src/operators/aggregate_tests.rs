@@ -551,7 +551,7 @@ fn results_carry_the_headers_of_the_record_that_caused_them() {
         (None, Emit::Changes, "+I h1, +I h2"),
         (tumbling(10, 0), Emit::Changes, "+I h0, +I h1, +I h2"),
         (session(5, 0), Emit::Changes, "+I h0, +I h1, +I h2"),
-        (tumbling(10, 0), Emit::Final, "+I h2, +I h2"),
+        (tumbling(10, 0), Emit::Final, "+I h1, +I h2"),
         (session(5, 0), Emit::Final, "+I h1, +I h2"),
     ] {
         spec.window = window;

@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn an_advance_longer_than_the_size_leaves_gaps() {
         assert_eq!(starts(2, 5, 6), [5]);
-        assert_eq!(starts(2, 5, 8), []);
+        assert!(starts(2, 5, 8).is_empty());
     }
 
     #[test]
     fn no_window_starts_before_the_epoch() {
         assert_eq!(starts(5, 2, 1), [0]);
-        assert_eq!(starts(10, 10, -1), []);
+        assert!(starts(10, 10, -1).is_empty());
     }
 
     #[test]
