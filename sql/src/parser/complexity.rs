@@ -26,10 +26,10 @@ pub const MAX_DEPTH: usize = 200;
 /// each while the statement is parsed.
 const MAX_LEXEMES: usize = 400_000;
 
-/// Most operators between two commas, parentheses or clauses, and most `UNION`s and `JOIN`s. Each
-/// can be one level of a tree that leans to one side; the tree of this depth is still safely
-/// visited and dropped, and then refused if it is really deeper than [`MAX_DEPTH`].
-const MAX_CHAIN: usize = 1_000;
+/// Deepest tree that lexemes may promise. Of operators in a row each can be one level of a tree that
+/// leans to one side, so this is a bound, not the depth: a tree within it is safely visited and
+/// dropped, and then refused if it is really deeper than [`MAX_DEPTH`].
+const MAX_PROMISED_DEPTH: usize = 1_000;
 
 /// Refuses text that is too long to be looked at.
 pub fn check_text(text: &str) -> Result<(), SqlError> {
@@ -47,11 +47,42 @@ pub fn check_text(text: &str) -> Result<(), SqlError> {
 #[derive(Debug, Default)]
 pub(crate) struct LexemeGauge {
     lexemes: usize,
-    /// Operators so far at this level of parentheses, and at each level outside of it.
-    chain: usize,
-    outer_chains: Vec<usize>,
+    /// The innermost open parenthesis.
+    level: Level,
+    /// The parentheses around it, the outermost first.
+    outer: Vec<Level>,
     set_operations: usize,
     joins: usize,
+    /// Whether the last lexeme was the name of a type with brackets.
+    after_type_name: bool,
+}
+
+/// What stands between two parentheses: items with commas between them.
+#[derive(Debug, Default)]
+struct Level {
+    /// Operators of the item so far.
+    operators: usize,
+    /// Depth of the deepest parenthesis in the item so far.
+    inner: usize,
+    /// Depth of the deepest item before it.
+    deepest: usize,
+    /// Whether it stands between the brackets of a type: `ARRAY<…>`.
+    is_type: bool,
+}
+
+impl Level {
+    /// How deep a tree of what was scanned so far can be at most.
+    fn depth(&self) -> usize {
+        self.deepest.max(self.operators + self.inner)
+    }
+
+    fn close_item(&mut self) {
+        *self = Level { deepest: self.depth(), is_type: self.is_type, ..Level::default() };
+    }
+
+    fn add_inner(&mut self, closed: &Level) {
+        self.inner = self.inner.max(closed.depth() + 1);
+    }
 }
 
 impl LexemeGauge {
@@ -67,42 +98,64 @@ impl LexemeGauge {
                 "the statement is too long: more than {MAX_LEXEMES} tokens"
             )));
         }
-        match lexeme.kind {
-            LexemeKind::Open => {
-                if text[lexeme.range.clone()].starts_with('[') {
-                    self.chain += 1;
+        let text = &text[lexeme.range.clone()];
+        match (lexeme.kind, text) {
+            (LexemeKind::Open, _) => {
+                self.level.operators += usize::from(text == "[");
+                self.open(false)?;
+            }
+            (LexemeKind::Close, _) => {
+                while self.level.is_type {
+                    self.close();
                 }
-                self.outer_chains.push(self.chain);
-                self.chain = 0;
-                if self.outer_chains.len() > MAX_DEPTH {
-                    return Err(too_deep());
+                self.close();
+            }
+            (LexemeKind::Operator, "<") if self.after_type_name => self.open(true)?,
+            (LexemeKind::Operator, ">" | ">>") if self.level.is_type => {
+                for _ in text.chars() {
+                    self.close();
                 }
             }
-            LexemeKind::Close => self.chain = self.outer_chains.pop().unwrap_or_default(),
-            LexemeKind::Comma => self.chain = 0,
-            LexemeKind::Operator => self.chain += 1,
-            LexemeKind::Word => self.add_word(&text[lexeme.range.clone()]),
+            (LexemeKind::Comma, _) => self.level.close_item(),
+            (LexemeKind::Operator, _) => self.level.operators += 1,
+            (LexemeKind::Word, _) => self.add_word(text),
             _ => {}
         }
-        if self.chain.max(self.set_operations).max(self.joins) > MAX_CHAIN {
+        if !matches!(lexeme.kind, LexemeKind::Whitespace | LexemeKind::Comment) {
+            self.after_type_name =
+                ["ARRAY", "MAP", "STRUCT"].iter().any(|name| text.eq_ignore_ascii_case(name));
+        }
+        if self.level.depth() > MAX_PROMISED_DEPTH || self.set_operations.max(self.joins) > MAX_DEPTH {
             return Err(too_long_chain());
         }
         Ok(())
     }
 
+    fn open(&mut self, is_type: bool) -> Result<(), SqlError> {
+        let inner = Level { is_type, ..Level::default() };
+        self.outer.push(std::mem::replace(&mut self.level, inner));
+        if self.outer.len() > MAX_DEPTH { Err(too_deep()) } else { Ok(()) }
+    }
+
+    fn close(&mut self) {
+        if let Some(outer) = self.outer.pop() {
+            let closed = std::mem::replace(&mut self.level, outer);
+            self.level.add_inner(&closed);
+        } else {
+            self.level.is_type = false;
+        }
+    }
+
     fn add_word(&mut self, word: &str) {
         /// Words that apply to the expression before or after them.
-        const OPERATORS: [&str; 20] = [
-            "AND", "AT", "BETWEEN", "CASE", "COLLATE", "DIV", "ILIKE", "IN", "INTERVAL", "IS", "ISNULL",
-            "LIKE", "NOT", "NOTNULL", "OPERATOR", "OR", "OVERLAPS", "REGEXP", "SIMILAR", "XOR",
+        const OPERATORS: [&str; 22] = [
+            "AND", "ARRAY", "AT", "BETWEEN", "CASE", "COLLATE", "DIV", "ILIKE", "IN", "INTERVAL", "IS",
+            "ISNULL", "LIKE", "NOT", "NOTNULL", "OPERATOR", "OR", "OVERLAPS", "REGEXP", "RLIKE", "SIMILAR",
+            "XOR",
         ];
-        /// Words with which another expression begins.
-        const CLAUSES: [&str; 6] = ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ON"];
         let is_one_of = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
         if is_one_of(&OPERATORS) {
-            self.chain += 1;
-        } else if is_one_of(&CLAUSES) {
-            self.chain = 0;
+            self.level.operators += 1;
         } else if is_one_of(&["UNION", "INTERSECT", "EXCEPT"]) {
             self.set_operations += 1;
         } else if word.eq_ignore_ascii_case("JOIN") {
@@ -177,7 +230,8 @@ fn too_deep() -> SqlError {
 
 fn too_long_chain() -> SqlError {
     SqlError::too_complex(format!(
-        "the statement is too long: more than {MAX_CHAIN} operators in one expression"
+        "the statement is too long: more than {MAX_PROMISED_DEPTH} operators in one expression, or more \
+         than {MAX_DEPTH} joins or set operations"
     ))
     .with_hint("break it into several statements, or replace long chains of AND and OR by IN (…)")
 }

@@ -7,6 +7,7 @@ use sqlparser::ast::DataType;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use super::complexity::MAX_DEPTH;
 use super::cursor::{TokenCursor, unquoted};
 use super::identifier::stored_name;
 use super::keywords;
@@ -29,7 +30,7 @@ pub(crate) fn parse_sql_type(parser: &mut Parser<'_>) -> Result<SqlType, ParserE
     } else {
         parse_named_type(parser)?
     };
-    loop {
+    for _ in 0..MAX_DEPTH {
         if parser.take_word("ARRAY") {
             data_type = SqlType::array(data_type);
         } else if parser.peek_symbol_at(0, &Token::LBracket) && parser.peek_symbol_at(1, &Token::RBracket) {
@@ -40,6 +41,7 @@ pub(crate) fn parse_sql_type(parser: &mut Parser<'_>) -> Result<SqlType, ParserE
             return Ok(data_type);
         }
     }
+    Err(ParserError::RecursionLimitExceeded)
 }
 
 /// Reads the target type of a cast: one of ours if it is one, else whatever Postgres calls a type.

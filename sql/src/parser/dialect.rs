@@ -27,6 +27,9 @@ const JSON_ACCESS_PRECEDENCE: u8 = 70;
 /// concatenation, but no comparison and no `AND`.
 pub(crate) const VALUE_EXPRESSION_PRECEDENCE: u8 = 60;
 
+/// Binding strength of `NOT`: weaker than comparisons, stronger than `AND`.
+pub(crate) const NOT_PRECEDENCE: u8 = 30;
+
 /// Attempts at an expression that one token may cost. sqlparser tries alternatives and goes back;
 /// nested alternatives of wrong text would take exponential time, and this is what ends them.
 const ATTEMPTS_PER_TOKEN: usize = 32;

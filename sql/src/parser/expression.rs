@@ -18,14 +18,14 @@
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgOperator, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
-    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, Value,
+    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, UnaryOperator, Value,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use super::cursor::{TokenCursor, unquoted};
 use super::data_type::parse_cast_type;
-use super::dialect::FIELD_ACCESS_PRECEDENCE;
+use super::dialect::{FIELD_ACCESS_PRECEDENCE, NOT_PRECEDENCE};
 use super::keywords;
 
 /// Name of the function that stands for `struct->*`.
@@ -77,6 +77,7 @@ pub(crate) fn parse_prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, Parse
                 // In Postgres USER is a function called without parentheses; it is a common name of a
                 // column, and whoever resolves names can still take it for the function.
                 "USER" => parser.expect_name("a name").map(Expr::Identifier).map(Ok).ok(),
+                "NOT" => Some(parse_not(parser)),
                 "CAST" if calls => Some(parse_cast(parser)),
                 "ARRAY" if followed_by(&Token::LBracket) => Some(parse_array(parser)),
                 "MAP" if calls => Some(parse_map(parser)),
@@ -248,6 +249,15 @@ fn parse_lambda(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
         body: Box::new(parser.parse_expr()?),
         syntax: LambdaSyntax::Arrow,
     }))
+}
+
+/// `NOT a`. sqlparser would take a `NOT` whose operand is wrong for the name of a column.
+fn parse_not(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    if parser.take_word("EXISTS") {
+        return parser.parse_exists_expr(true);
+    }
+    Ok(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(parser.parse_subexpr(NOT_PRECEDENCE)?) })
 }
 
 fn parse_cast(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {

@@ -32,6 +32,13 @@ mod transaction;
 mod window_clause;
 mod with_properties;
 
+#[cfg(test)]
+mod error_tests;
+#[cfg(test)]
+mod grammar_tests;
+#[cfg(test)]
+mod limit_tests;
+
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Span;
 
@@ -95,9 +102,12 @@ pub fn parse_expression(text: &str) -> Result<Expr, SqlError> {
     Ok(expr)
 }
 
-/// Reads a query as PostgreSQL would, whatever grammar it fits.
+/// Reads a query with the general grammar, also one that fits ksqlDB's: reading what is there now is
+/// the same in both, and only one of them has to be executed.
 pub fn parse_general(text: &str) -> Result<ast::GeneralQuery, SqlError> {
-    parse_whole(text, |parser| parser.parse_query()).map(|query| *query)
+    let query = parse_whole(text, select::parse_general_query)?;
+    complexity::TreeGauge::default().add(&query)?;
+    Ok(query)
 }
 
 /// Reads one type.

@@ -6,7 +6,9 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Function, GroupByExpr, LimitClause, Query, SetExpr, TableFactor, Visit, Visitor};
+use sqlparser::ast::{
+    Expr, Function, GroupByExpr, LimitClause, Query, SetExpr, Spanned, TableFactor, Visit, Visitor,
+};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
@@ -42,7 +44,6 @@ pub(crate) fn parse_select(
     parser: &mut Parser<'_>,
     purpose: Purpose,
 ) -> Result<SelectStatement, ParserError> {
-    let start = parser.here();
     let mut reached = Location::empty();
     let ksql = parser.try_parse(|parser| {
         let query = parse_ksql(parser).and_then(|query| at_end(parser, query));
@@ -53,7 +54,7 @@ pub(crate) fn parse_select(
         Ok(query) => Ok(query),
         Err(error @ ParserError::RecursionLimitExceeded) => Err(error),
         Err(ksql_error) => {
-            let general = parse_general(parser, start).and_then(|query| at_end(parser, query));
+            let general = parse_general(parser).and_then(|query| at_end(parser, query));
             match general {
                 Ok(query) if purpose == Purpose::Persist && could_be_ksql(&query) => Err(ksql_error),
                 Ok(query) => Ok(query),
@@ -103,17 +104,33 @@ fn parse_ksql(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
     })
 }
 
-fn parse_general(parser: &mut Parser<'_>, start: Location) -> Result<SelectStatement, ParserError> {
-    let query = parser.parse_query()?;
-    if let Some(reason) = not_a_query(&query.body) {
-        return Err(carry(SqlError::unsupported(reason).at_location(start)));
-    }
+fn parse_general(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
+    let start = parser.here();
+    let query = parse_general_query(parser)?;
     let emit = parse_emit(parser)?;
     let limit = match emit {
         Some(_) => parse_limit(parser)?,
         None => None,
     };
-    Ok(SelectStatement { body: SelectBody::General(query), emit, limit, span: parser.span_from(start) })
+    Ok(SelectStatement {
+        body: SelectBody::General(Box::new(query)),
+        emit,
+        limit,
+        span: parser.span_from(start),
+    })
+}
+
+/// Reads a query as sqlparser does, without `EMIT`.
+pub(crate) fn parse_general_query(parser: &mut Parser<'_>) -> Result<Query, ParserError> {
+    let start = parser.here();
+    let query = parser.parse_query()?;
+    if let Some(reason) = not_a_query(&query.body) {
+        return Err(carry(SqlError::unsupported(reason).at_location(start)));
+    }
+    match query.visit(&mut WildcardFinder) {
+        ControlFlow::Continue(()) => Ok(*query),
+        ControlFlow::Break(error) => Err(carry(error)),
+    }
 }
 
 fn parse_select_item(parser: &mut Parser<'_>) -> Result<SelectItem, ParserError> {
@@ -215,10 +232,9 @@ fn parse_value_list(parser: &mut Parser<'_>, words: &[&str]) -> Result<Vec<Expr>
     match values.as_slice() {
         [Expr::Tuple(values)] => Ok(values.clone()),
         values => match values.iter().find(|value| matches!(value, Expr::Tuple(_))) {
-            Some(tuple) => Err(carry(
-                SqlError::syntax("a list in parentheses has to be the only one")
-                    .at(sqlparser::ast::Spanned::span(tuple)),
-            )),
+            Some(tuple) => {
+                Err(carry(SqlError::syntax("a list in parentheses has to be the only one").at(tuple.span())))
+            }
             None => Ok(values.to_vec()),
         },
     }
@@ -258,6 +274,22 @@ fn not_a_query(body: &SetExpr) -> Option<&'static str> {
     }
 }
 
+/// Finds `->*`, which only ksqlDB's projections have.
+struct WildcardFinder;
+
+impl Visitor for WildcardFinder {
+    type Break = SqlError;
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<SqlError> {
+        match struct_wildcard(expr) {
+            Some(base) => ControlFlow::Break(
+                SqlError::syntax("'->*' can only stand for itself in a SELECT").at(base.span()),
+            ),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
 /// The error for an expression that ksqlDB's planner does not know but the general one does.
 fn beyond_ksql(expr: &Expr) -> Option<ParserError> {
     struct Finder;
@@ -266,16 +298,14 @@ fn beyond_ksql(expr: &Expr) -> Option<ParserError> {
         type Break = SqlError;
 
         fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
-            let span = sqlparser::ast::Spanned::span(query);
+            let span = query.span();
             ControlFlow::Break(SqlError::unsupported("a subquery cannot stand here").at(span))
         }
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<SqlError> {
-            let span = || sqlparser::ast::Spanned::span(expr);
+            let span = || expr.span();
             match expr {
-                _ if struct_wildcard(expr).is_some() => ControlFlow::Break(
-                    SqlError::syntax("'->*' can only stand for itself in a SELECT").at(span()),
-                ),
+                _ if struct_wildcard(expr).is_some() => WildcardFinder.pre_visit_expr(expr),
                 Expr::Function(function) if is_general(function) => ControlFlow::Break(
                     SqlError::unsupported(format!("{} cannot be used so here", function.name)).at(span()),
                 ),

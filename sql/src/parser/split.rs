@@ -46,10 +46,11 @@ pub fn split(text: &str) -> Split<'_> {
     let mut statements = Vec::new();
     let mut current: Option<StatementText<'_>> = None;
     let mut location = Location::new(1, 1);
-    for Lexeme { kind, range, .. } in lexemes(text) {
+    for Lexeme { kind, range, terminated } in lexemes(text) {
         match kind {
             LexemeKind::Semicolon => statements.extend(current.take()),
-            LexemeKind::Whitespace | LexemeKind::Comment => {}
+            LexemeKind::Whitespace => {}
+            LexemeKind::Comment if terminated => {}
             _ => {
                 let piece = current.get_or_insert_with(|| StatementText {
                     text: "",
@@ -96,8 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn a_string_without_an_end_is_still_being_written() {
+    fn what_has_a_beginning_and_no_end_is_still_being_written() {
         let split = split("PRINT 'a;\nb");
         assert_eq!(split.remainder.expect("open").text, "PRINT 'a;\nb");
+        assert!(super::split("LIST STREAMS; /* and").remainder.is_some());
     }
 }
