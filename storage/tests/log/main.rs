@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod concurrency;
 mod damage;
 mod directory;
 mod io_errors;

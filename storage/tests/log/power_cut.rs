@@ -128,3 +128,18 @@ fn a_start_after_a_checkpoint_scans_nothing() {
     assert_eq!(written(&world), before, "nothing is written either");
     world.verify("after a checkpoint");
 }
+
+#[test]
+fn appends_that_wait_together_share_one_sync() {
+    let mut world = World::opened();
+    world.create_topic("a", Default::default()).unwrap();
+    world.append(&partition("a", 0), 1).unwrap();
+    world.sync().unwrap();
+    let before = (world.disk.calls_of(Call::Sync), world.disk.calls_of(Call::SyncDir));
+    for _ in 0..100 {
+        world.append(&partition("a", 0), 1).unwrap();
+    }
+    world.sync().unwrap();
+    let after = (world.disk.calls_of(Call::Sync), world.disk.calls_of(Call::SyncDir));
+    assert_eq!((after.0 - before.0, after.1 - before.1), (1, 0));
+}
