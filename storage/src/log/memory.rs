@@ -15,13 +15,15 @@ use tokio::sync::watch;
 use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{Offset, PartitionId, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
 use crate::io::{Clock, Random, SystemClock, SystemRandom};
+use crate::log::checks::{
+    batches_by_partition, check_batch, check_client_producer, check_engine_producer, check_settings,
+    first_record_matching, no_open_transaction, out_of_range, unknown_partition, unknown_topic,
+};
 use crate::log::producer_state::{Producers, Sequenced};
 use crate::log::transactions::Transactions;
 use crate::log::{
     Appended, Isolation, Log, Origin, PartitionOffsets, Slice, Staged, StagedOutput, TopicDescription,
-    TopicSettings, TransactionEnd, Watermark, batches_by_partition, check_batch, check_client_producer,
-    check_engine_producer, check_settings, first_record_matching, no_open_transaction, out_of_range,
-    unknown_partition, unknown_topic,
+    TopicSettings, TransactionEnd, Watermark,
 };
 use crate::record::control::{self, Marker};
 use crate::record::header::sequence_plus;

@@ -31,10 +31,17 @@ type Promised = Mutex<BTreeMap<(TopicPartition, Offset), String>>;
 type Decided = Mutex<BTreeMap<(ProducerId, TopicPartition), Offset>>;
 
 /// Appends batch after batch and keeps what is acknowledged.
-fn client(log: &dyn Log, target: &TopicPartition, number: usize, rounds: usize, promised: &Promised) -> Result<()> {
+fn client(
+    log: &dyn Log,
+    target: &TopicPartition,
+    number: usize,
+    rounds: usize,
+    promised: &Promised,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for round in 0..rounds {
-        let values: Vec<String> = (0..1 + round % 3).map(|i| format!("client {number} {round} {i}")).collect();
+        let values: Vec<String> =
+            (0..1 + round % 3).map(|i| format!("client {number} {round} {i}")).collect();
         let appended = log.append(target, batch(&values), Origin::Client)?;
         let base = appended.base_offset;
         runtime.block_on(appended.durable())?;
@@ -209,7 +216,8 @@ fn a_power_cut_under_many_threads_loses_nothing_promised() {
         let promised = promised.into_inner();
         for (target, seen_before) in targets.iter().zip(seen) {
             let there = follow(&log, target, &stop);
-            let mine = promised.iter().filter(|((of, _), _)| of == target).map(|((_, at), value)| (at, value));
+            let mine =
+                promised.iter().filter(|((of, _), _)| of == target).map(|((_, at), value)| (at, value));
             for (at, value) in mine.chain(&seen_before) {
                 assert_eq!(there.get(at), Some(value), "seed {seed}, {target} at {at}");
             }

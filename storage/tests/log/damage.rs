@@ -124,6 +124,24 @@ fn a_missing_segment_is_reported_and_the_others_are_served() {
 }
 
 #[test]
+fn a_missing_segment_at_the_checkpoint_is_reported_and_what_follows_is_served() {
+    let (mut world, target, bases) = world();
+    let at_checkpoint = *bases.last().unwrap();
+    for _ in 0..BATCHES {
+        world.append(&target, RECORDS_PER_BATCH).unwrap();
+    }
+    world.sync().unwrap();
+    world.close();
+    world.disk.remove_file(&segment_path(&target, at_checkpoint)).unwrap();
+    let report = world.open().unwrap();
+    assert_eq!((report.damages.len(), report.cuts.len()), (1, 0), "{report:?}");
+    let offsets = world.log().offsets(&target).unwrap();
+    assert_eq!(offsets.end.0 as usize, 2 * BATCHES * RECORDS_PER_BATCH);
+    world.append(&target, 1).unwrap();
+    world.sync().unwrap();
+}
+
+#[test]
 fn a_partition_whose_end_is_gone_takes_no_appends_but_is_read() {
     let (mut world, target, bases) = world();
     let last = *bases.last().unwrap();
@@ -167,6 +185,19 @@ fn a_damaged_checkpoint_costs_a_scan_and_nothing_else() {
     world.sync().unwrap();
     world.log().checkpoint().unwrap();
     assert_eq!(world.open().unwrap().damages.len(), 0, "the next checkpoint is whole again");
+}
+
+#[test]
+fn a_trimmed_log_without_its_checkpoint_keeps_everything_it_has() {
+    let (mut world, target, bases) = world();
+    world.trim(&target, bases[2] + 1).unwrap();
+    world.disk.remove_file(&segment_path(&target, 0).with_file_name("checkpoint")).unwrap();
+    let report = world.open().unwrap();
+    assert_eq!((report.damages.len(), report.cuts.len()), (1, 0), "{report:?}");
+    assert!(report.damages[0].to_string().contains("checkpoint"), "{}", report.damages[0]);
+    let offsets = world.log().offsets(&target).unwrap();
+    assert_eq!(offsets.log_start.0 as usize, bases[2], "to the segment, as where within is forgotten");
+    assert_eq!(offsets.end.0 as usize, BATCHES * RECORDS_PER_BATCH);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The device fails or fills up at every call to the disk.
 
 use tidemill_storage::io::{Call, Fault, Tail};
-use tidemill_storage::log::{Isolation, Log, TransactionEnd};
+use tidemill_storage::log::{Isolation, Log, TopicSettings, TransactionEnd};
 use tidemill_storage::{ErrorKind, Offset, ProducerId};
 
 use crate::scenario::{self, STEPS};
@@ -136,4 +136,43 @@ fn a_failed_read_fails_that_read_alone() {
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Io);
     assert!(world.log().failure().is_none());
     world.verify("after a failed read");
+}
+
+#[test]
+fn retention_frees_a_full_disk_and_appends_go_on_without_a_restart() {
+    for nth in 1.. {
+        let mut world = World::opened();
+        let settings =
+            TopicSettings { segment_bytes: 300, retention_bytes: Some(600), ..TopicSettings::default() };
+        world.create_topic("a", settings).unwrap();
+        let target = partition("a", 0);
+        for _ in 0..20 {
+            world.append(&target, 3).unwrap();
+        }
+        world.sync().unwrap();
+        world.log().checkpoint().unwrap();
+        world.append(&target, 3).unwrap();
+        world.sync().unwrap();
+        world.disk.inject_lasting(Some(Call::Write), 1, Fault::DiskFull);
+        assert_eq!(world.append(&target, 3).unwrap_err().kind(), ErrorKind::DiskFull);
+        let read = world.log().read(&target, Offset(0), 1000, Isolation::ReadUncommitted).unwrap();
+        assert!(!read.batches.is_empty(), "reading goes on");
+        world.disk.inject(None, nth, Fault::PowerOff);
+        let context = format!("retention on a full disk, power cut at call {nth}");
+        let cut = world.enforce_retention().is_err();
+        if cut {
+            world.close();
+            world.disk.power_cut(Tail::Torn(nth));
+            world.open().unwrap();
+        } else {
+            assert!(world.log().size_bytes(&target).unwrap() < 1500, "there is room again");
+            world.disk.clear_faults();
+            assert!(world.log().failure().is_none());
+        }
+        world.verify(&context);
+        world.go_on(&context);
+        if !cut {
+            break;
+        }
+    }
 }

@@ -7,12 +7,13 @@ use bytes::Bytes;
 
 use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{Offset, ProducerEpoch, ProducerId};
+use crate::log::checks::{check_batch, no_open_transaction};
 use crate::log::embedded::format::LogPosition;
 use crate::log::embedded::partition::{Partition, Writer};
 use crate::log::embedded::segment::Segment;
 use crate::log::embedded::shared::Shared;
 use crate::log::producer_state::Sequenced;
-use crate::log::{Appended, Origin, TopicSettings, TransactionEnd, check_batch, no_open_transaction};
+use crate::log::{Appended, Origin, TopicSettings, TransactionEnd};
 use crate::record::control::{self, Marker};
 use crate::record::{BatchHeader, HEADER_BYTES, HeaderBytes};
 

@@ -5,6 +5,8 @@
 //! files are written without them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
 
 use crate::error::Result;
 use crate::ids::Offset;
@@ -20,7 +22,36 @@ pub(super) struct LastCheckpoint {
     pub(super) log_start: Offset,
 }
 
+/// Partitions checkpointed side by side: like syncs, they wait for the device.
+const LANES: usize = 8;
+
+/// Writes the checkpoints of all partitions that have moved.
+pub(super) fn write_all(shared: &Shared, partitions: &[Arc<Partition>]) -> Result<()> {
+    let moved: Vec<_> = partitions.iter().filter(|partition| partition.is_checkpoint_due()).collect();
+    // One after the other where a run must be repeatable, and where threads would cost more.
+    let lanes = if shared.sync_queue.is_manual() { 1 } else { LANES.min(moved.len()) };
+    if lanes <= 1 {
+        return moved.iter().try_for_each(|partition| partition.checkpoint(shared));
+    }
+    thread::scope(|scope| {
+        let moved = &moved;
+        let lane = |number| moved.iter().skip(number).step_by(lanes).try_for_each(|p| p.checkpoint(shared));
+        let others: Vec<_> = (1..lanes).map(|number| scope.spawn(move || lane(number))).collect();
+        let first = lane(0);
+        others.into_iter().fold(first, |done, other| {
+            done.and(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
+    })
+}
+
 impl Partition {
+    /// Whether the partition has moved since its last checkpoint.
+    fn is_checkpoint_due(&self) -> bool {
+        let last = *self.last_checkpoint.lock();
+        let offsets = self.offsets();
+        last != LastCheckpoint { recovery: offsets.high_watermark, log_start: offsets.log_start }
+    }
+
     /// Writes a checkpoint, unless nothing has moved since the last one.
     pub(super) fn checkpoint(&self, shared: &Shared) -> Result<()> {
         let mut last = self.last_checkpoint.lock();

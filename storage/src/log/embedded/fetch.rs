@@ -12,12 +12,13 @@ use parking_lot::Mutex;
 
 use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::Offset;
+use crate::log::checks::{out_of_range, unknown_partition};
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::scan::{Damage, Scanner, Step};
 use crate::log::embedded::segment::Segment;
 use crate::log::embedded::segment_index::INTERVAL_BYTES;
 use crate::log::embedded::shared::Shared;
-use crate::log::{Isolation, Slice, out_of_range};
+use crate::log::{Isolation, Slice};
 use crate::record::HEADER_BYTES;
 
 /// Where batches begin at which recent reads ended: a reader that follows the log finds its next batch
@@ -99,9 +100,12 @@ impl Partition {
         let (batches, extent) = match read {
             Ok(read) => read,
             Err(error) => {
-                // Retention may have taken the file in the meantime.
-                let offsets = self.offsets();
-                return Err(if from < offsets.log_start {
+                // A deletion or retention may have taken the file in the meantime.
+                let view = self.view.lock();
+                let offsets = view.offsets();
+                return Err(if view.deleted {
+                    unknown_partition(self.target())
+                } else if from < offsets.log_start {
                     out_of_range(self.target(), from, &offsets)
                 } else {
                     error

@@ -39,10 +39,11 @@ use tokio::sync::watch;
 use crate::error::{Result, StorageError};
 use crate::ids::{Offset, ProducerEpoch, ProducerId, TopicName, TopicPartition};
 use crate::io::DiskLock;
+use crate::log::checks::check_client_producer;
 use crate::log::embedded::shared::Shared;
 use crate::log::{
     Appended, Decisions, Isolation, Log, Origin, PartitionOffsets, Slice, Staged, StagedOutput,
-    TopicDescription, TopicSettings, TransactionEnd, Watermark, check_client_producer,
+    TopicDescription, TopicSettings, TransactionEnd, Watermark,
 };
 
 pub use open::Options;
@@ -116,11 +117,7 @@ impl Log for EmbeddedLog {
     }
 
     fn topics(&self) -> Vec<TopicDescription> {
-        let topics = self.shared.topics.read();
-        let mut descriptions: Vec<_> = topics.values().map(|topic| topic.description().clone()).collect();
-        drop(topics);
-        descriptions.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        descriptions
+        self.shared.topics.read().values().map(|topic| topic.description().clone()).collect()
     }
 
     fn append(&self, target: &TopicPartition, batch: Bytes, origin: Origin) -> Result<Appended> {
@@ -204,13 +201,11 @@ impl Log for EmbeddedLog {
 
     fn checkpoint(&self) -> Result<()> {
         self.shared.check()?;
-        let topics: Vec<_> = self.shared.topics.read().values().cloned().collect();
-        for topic in topics {
-            for partition in topic.partitions() {
-                partition.checkpoint(&self.shared)?;
-            }
-        }
-        Ok(())
+        let partitions: Vec<_> = {
+            let topics = self.shared.topics.read();
+            topics.values().flat_map(|topic| topic.partitions()).cloned().collect()
+        };
+        checkpoint::write_all(&self.shared, &partitions)
     }
 
     fn failure(&self) -> Option<StorageError> {

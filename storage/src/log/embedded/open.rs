@@ -1,10 +1,11 @@
 //! Opening a log directory: is it ours, is it free, what is in it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::{ErrorKind, Result, StorageError};
@@ -216,7 +217,7 @@ fn recover_topics(
     recovery: &Recovery<'_>,
     found: Vec<FoundTopic>,
     report: &mut RecoveryReport,
-) -> Result<HashMap<TopicName, Arc<Topic>>> {
+) -> Result<BTreeMap<TopicName, Arc<Topic>>> {
     type Recovered = Result<(Arc<Partition>, RecoveryReport)>;
     let work: Vec<(usize, PartitionId)> = found
         .iter()

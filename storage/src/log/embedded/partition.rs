@@ -4,6 +4,7 @@
 //! *view* half is locked only to look or to move offsets; readers, syncs and waiting producers use it
 //! and never wait for input or output. Who needs both takes the writer first.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::error::{Result, StorageError};
 use crate::ids::{Offset, TopicId, TopicPartition};
+use crate::log::checks::unknown_partition;
 use crate::log::embedded::checkpoint::LastCheckpoint;
 use crate::log::embedded::fetch::ReadHints;
 use crate::log::embedded::format::LogPosition;
@@ -20,7 +22,7 @@ use crate::log::embedded::shared::Shared;
 use crate::log::embedded::view::View;
 use crate::log::producer_state::Producers;
 use crate::log::transactions::Transactions;
-use crate::log::{PartitionOffsets, Watermark, unknown_partition};
+use crate::log::{PartitionOffsets, Watermark};
 
 /// A partition of an embedded log.
 #[derive(Debug)]
@@ -38,6 +40,9 @@ pub(super) struct Partition {
     /// Held while a checkpoint is written; says what the last one holds.
     pub(super) last_checkpoint: Mutex<LastCheckpoint>,
     pub(super) read_hints: ReadHints,
+    /// Segments below the log's start whose files are still to be removed, oldest first. The lock is
+    /// held while they are.
+    pub(super) doomed: Mutex<VecDeque<Arc<Segment>>>,
 }
 
 /// The half of a partition that appends.
@@ -92,6 +97,7 @@ impl Partition {
             watermark,
             last_checkpoint: Mutex::new(found.last_checkpoint),
             read_hints: ReadHints::default(),
+            doomed: Mutex::default(),
         })
     }
 

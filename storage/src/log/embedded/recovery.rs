@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::error::{Result, StorageError};
 use crate::ids::{Offset, PartitionId, TopicPartition};
 use crate::io::{Clock, Disk, DiskFile, read_file};
+use crate::log::checks::damaged_error;
 use crate::log::embedded::checkpoint::LastCheckpoint;
 use crate::log::embedded::format::{
     self, Checkpoint, LogPosition, SMALL_FILE_BYTES_MAX, SegmentExtent, decode_checkpoint,
@@ -31,7 +32,7 @@ use crate::log::embedded::scan::{Damage, Scanner, Step};
 use crate::log::embedded::segment::Segment;
 use crate::log::producer_state::Producers;
 use crate::log::transactions::{Transactions, TransactionsSnapshot};
-use crate::log::{Decisions, TopicDescription, damaged_error};
+use crate::log::{Decisions, TopicDescription};
 use crate::record::{BatchHeader, control};
 
 /// Bytes read at once while scanning and rewriting a tail.
@@ -95,8 +96,8 @@ struct TailEnd {
 
 impl PartitionWork<'_> {
     fn find(&mut self, topic: &TopicDescription) -> Result<Found> {
-        let known = self.read_checkpoint(topic)?;
         let mut segments = self.list_segments()?;
+        let known = self.read_checkpoint(topic, segments.first().map(|segment| segment.base()))?;
         let (mut log_start, recovery, last_checkpoint) = match &known {
             Known::Checkpoint(checkpoint) => {
                 self.remove_dropped(&mut segments, checkpoint.log_start)?;
@@ -135,7 +136,12 @@ impl PartitionWork<'_> {
         let end = if refusal.is_some() {
             recovery
         } else {
-            self.recover_tail(&mut segments, recovery, matches!(known, Known::Unknown))?
+            let is_listed = extents.iter().any(|extent| extent.base == recovery.segment);
+            let is_whole = segments
+                .iter()
+                .any(|segment| segment.base() == recovery.segment && segment.bytes() >= recovery.byte);
+            let keep_going = matches!(known, Known::Unknown);
+            self.recover_tail(&mut segments, recovery, is_listed && !is_whole, keep_going)?
         };
         Ok(Found {
             segments,
@@ -148,11 +154,18 @@ impl PartitionWork<'_> {
         })
     }
 
-    fn read_checkpoint(&mut self, topic: &TopicDescription) -> Result<Known> {
+    fn read_checkpoint(&mut self, topic: &TopicDescription, first: Option<Offset>) -> Result<Known> {
         let path = format::checkpoint_file(self.directory);
         let bytes = match read_file(self.recovery.disk, &path, SMALL_FILE_BYTES_MAX) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Known::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if first.is_none_or(|first| first == Offset::ZERO) {
+                    return Ok(Known::Nothing);
+                }
+                // Whatever dropped the beginning of the log wrote a checkpoint before.
+                self.note_damage(&path, "it is missing".to_owned());
+                return Ok(Known::Unknown);
+            }
             Err(error) => return Err(StorageError::io("read", path, &error)),
         };
         let problem = match decode_checkpoint(&bytes) {
@@ -229,7 +242,10 @@ impl PartitionWork<'_> {
                 None => format!("it is missing, with {} bytes from offset {}", extent.bytes, extent.base),
             };
             self.note_damage(&path, message.clone());
-            if extent.base == recovery.segment {
+            // With a later segment the end is known all the same, and no offset is given out twice.
+            if extent.base == recovery.segment
+                && segments.last().is_none_or(|last| last.base() <= extent.base)
+            {
                 refusal = Some(damaged_error(
                     &path,
                     format!("{message}; '{}' takes no appends, because its end is not known", self.target),
@@ -244,10 +260,16 @@ impl PartitionWork<'_> {
         &mut self,
         segments: &mut Vec<Arc<Segment>>,
         recovery: LogPosition,
+        is_recovery_damaged: bool,
         keep_going: bool,
     ) -> Result<LogPosition> {
-        let first = segments.partition_point(|segment| segment.base() < recovery.segment);
         let mut end = recovery;
+        let mut first = segments.partition_point(|segment| segment.base() < recovery.segment);
+        if is_recovery_damaged {
+            // What stands behind the damage, which was reported, is the tail.
+            first = segments.partition_point(|segment| segment.base() <= recovery.segment);
+            end.offset = segments.get(first).map_or(end.offset, |segment| segment.base());
+        }
         let mut scanned: Vec<(Arc<Segment>, u64)> = Vec::new();
         let mut names_changed = false;
         let mut index = first;

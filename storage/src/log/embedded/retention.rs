@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use crate::error::{ErrorKind, Result};
 use crate::ids::Offset;
+use crate::log::TopicSettings;
+use crate::log::checks::out_of_range;
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::segment::Segment;
 use crate::log::embedded::shared::Shared;
-use crate::log::{TopicSettings, out_of_range};
 
 impl Partition {
     /// Drops what the settings no longer keep; answers the number of segments.
@@ -29,8 +30,14 @@ impl Partition {
         if let Some(retention_ms) = settings.retention_ms {
             self.roll_if_old(shared, retention_ms)?;
         }
-        let Some(log_start) = self.retained_from(shared, settings) else { return Ok(0) };
-        self.drop_below(shared, log_start)
+        let log_start = match self.retained_from(shared, settings) {
+            Some(log_start) => log_start,
+            None if self.doomed.lock().is_empty() => return Ok(0),
+            // A removal that could not be finished is taken up again.
+            None => self.offsets().log_start,
+        };
+        let (removed, _) = self.drop_below(shared, log_start)?;
+        Ok(removed)
     }
 
     /// Drops everything below an offset.
@@ -40,7 +47,11 @@ impl Partition {
             return Err(out_of_range(self.target(), offset, &offsets));
         }
         if offset > offsets.log_start {
-            self.drop_below(shared, offset)?;
+            let (_, checkpointed) = self.drop_below(shared, offset)?;
+            if !checkpointed {
+                // Only the checkpoint says where within a segment the log begins.
+                self.checkpoint(shared)?;
+            }
         }
         Ok(())
     }
@@ -79,26 +90,38 @@ impl Partition {
         Ok(())
     }
 
-    fn drop_below(&self, shared: &Shared, log_start: Offset) -> Result<usize> {
-        let gone = self.view.lock().trim(log_start);
-        let checkpointed = match self.checkpoint(shared) {
-            Ok(()) => true,
-            // A full disk must not keep its own relief from happening. Without the checkpoint every
-            // removal is made durable before the next, so that no hole can appear.
-            Err(error) if error.kind() == ErrorKind::DiskFull && !gone.is_empty() => false,
-            Err(error) => return Err(error),
-        };
-        for segment in &gone {
-            let removed = segment
+    /// Moves the log's start and removes what lies below; answers how many segments are gone and
+    /// whether the start is in the checkpoint.
+    fn drop_below(&self, shared: &Shared, log_start: Offset) -> Result<(usize, bool)> {
+        let mut doomed = self.doomed.lock();
+        doomed.extend(self.view.lock().trim(log_start));
+        let mut checkpointed = self.checkpoint_unless_full(shared)?;
+        let mut removed = 0;
+        // Without the checkpoint every removal is made durable before the next, so that no hole can
+        // appear; the first one may make room for it.
+        while let Some(segment) = doomed.front() {
+            let gone = segment
                 .remove(&*shared.disk)
                 .and_then(|()| if checkpointed { Ok(()) } else { shared.disk.sync_dir(self.directory()) });
-            if let Err(error) = removed
+            if let Err(error) = gone
                 && !self.view.lock().deleted
             {
                 return Err(shared.failed("remove", segment.path(), &error));
             }
+            doomed.pop_front();
+            removed += 1;
+            checkpointed = checkpointed || self.checkpoint_unless_full(shared)?;
         }
-        Ok(gone.len())
+        Ok((removed, checkpointed))
+    }
+
+    /// Whether a checkpoint was written. A full disk must not keep its own relief from happening.
+    fn checkpoint_unless_full(&self, shared: &Shared) -> Result<bool> {
+        match self.checkpoint(shared) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::DiskFull => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

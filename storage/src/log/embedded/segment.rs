@@ -178,13 +178,12 @@ impl Segment {
         Ok(())
     }
 
-    /// Removes the files.
+    /// Removes the files, as far as they are there: an attempt before may have stopped half way.
     pub(super) fn remove(&self, disk: &dyn Disk) -> io::Result<()> {
-        disk.remove_file(&self.path)?;
-        match disk.remove_file(&self.index_path) {
+        [&self.path, &self.index_path].into_iter().try_for_each(|path| match disk.remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
-        }
+        })
     }
 
     /// Reads the index from its file and walks over what it does not cover.

@@ -1,22 +1,23 @@
 //! What all partitions of one log share: the disk, the clock, the topics, and whether the log failed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{TopicName, TopicPartition};
 use crate::io::{Clock, Disk, Random};
+use crate::log::checks::{unknown_partition, unknown_topic};
 use crate::log::embedded::format::Layout;
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::producer_ids::ProducerIds;
 use crate::log::embedded::segment::OpenSegments;
 use crate::log::embedded::sync_queue::SyncQueue;
 use crate::log::embedded::topic::Topic;
-use crate::log::{unknown_partition, unknown_topic};
 
 /// The shared part of an embedded log.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
-    pub(super) topics: RwLock<HashMap<TopicName, Arc<Topic>>>,
+    /// In the order of names, so that what is done to all of them is done in the same order in every run.
+    pub(super) topics: RwLock<BTreeMap<TopicName, Arc<Topic>>>,
     /// Held while topics are created, changed or deleted.
     pub(super) admin: Mutex<()>,
     /// Names whose topic file is damaged: their directories are in the way of a new topic.

@@ -10,15 +10,14 @@ use bytes::Bytes;
 
 use crate::error::{Result, StorageError};
 use crate::ids::{Offset, ProducerEpoch, ProducerId, TopicPartition};
+use crate::log::checks::{batches_by_partition, check_batch, check_engine_producer};
 use crate::log::embedded::append::records_of;
 use crate::log::embedded::format::LogPosition;
 use crate::log::embedded::partition::{Partition, Writer};
 use crate::log::embedded::segment::Segment;
 use crate::log::embedded::segment_index::IndexMark;
 use crate::log::embedded::shared::Shared;
-use crate::log::{
-    Origin, Staged, StagedOutput, TopicSettings, batches_by_partition, check_batch, check_engine_producer,
-};
+use crate::log::{Origin, Staged, StagedOutput, TopicSettings};
 use crate::record::header::sequence_plus;
 use crate::record::{BatchHeader, HeaderBytes};
 

@@ -9,12 +9,13 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result, StorageError};
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::shared::Shared;
 use crate::log::embedded::view::SyncState;
@@ -51,7 +52,14 @@ impl SyncQueue {
                 let shared = Arc::clone(shared);
                 std::thread::Builder::new().name(format!("log-sync-{number}")).spawn(move || {
                     while let Some(partition) = shared.sync_queue.next() {
-                        partition.sync(&shared);
+                        let synced = catch_unwind(AssertUnwindSafe(|| partition.sync(&shared)));
+                        if synced.is_err() {
+                            // Whoever waits for this partition must be told; the panic has told why.
+                            shared.poison(&StorageError::new(
+                                ErrorKind::Io,
+                                format!("the sync of '{}' panicked", partition.target()),
+                            ));
+                        }
                     }
                 })
             })
@@ -66,16 +74,18 @@ impl SyncQueue {
 
     /// Asks for a sync of a partition.
     pub(super) fn request(&self, partition: &Arc<Partition>) {
-        let state = &mut partition.view.lock().sync_state;
-        match *state {
-            SyncState::Idle => *state = SyncState::Queued,
-            SyncState::Running => {
-                *state = SyncState::RunningAndWanted;
-                return;
-            }
-            SyncState::Queued | SyncState::RunningAndWanted => return,
+        let was_idle = {
+            let state = &mut partition.view.lock().sync_state;
+            let before = *state;
+            *state = match before {
+                SyncState::Idle | SyncState::Queued => SyncState::Queued,
+                SyncState::Running | SyncState::RunningAndWanted => SyncState::RunningAndWanted,
+            };
+            before == SyncState::Idle
+        };
+        if was_idle {
+            self.push(Arc::clone(partition));
         }
-        self.push(Arc::clone(partition));
     }
 
     /// Works the queue off in this thread where no other does.
@@ -142,7 +152,7 @@ impl Partition {
             && !deleted
         {
             // Even a full disk is the end here: the bytes were written, and are not durable.
-            shared.poison(&crate::error::StorageError::io("sync", path, error));
+            shared.poison(&StorageError::io("sync", path, error));
         }
         self.synced.notify_all();
         if checkpoint_due && let Err(error) = self.checkpoint(shared) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::error::{Result, StorageError};
 use crate::ids::Offset;
 use crate::log::PartitionOffsets;
+use crate::log::checks::first_record_matching;
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::scan::{Scanner, Step};
 use crate::log::embedded::segment::Segment;
 use crate::log::embedded::segment_index::{INTERVAL_BYTES, NO_DATA};
 use crate::log::embedded::shared::Shared;
-use crate::log::first_record_matching;
 use crate::record::BatchHeader;
 
 impl Partition {

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use crate::error::{ErrorKind, Result, StorageError};
 use crate::ids::{PartitionId, TopicId, TopicName, TopicPartition};
 use crate::io::{Disk, OpenMode, replace_file};
+use crate::log::checks::check_settings;
 use crate::log::embedded::format::{self, encode_topic};
 use crate::log::embedded::partition::Partition;
 use crate::log::embedded::shared::Shared;
-use crate::log::{TopicDescription, TopicSettings, check_settings};
+use crate::log::{TopicDescription, TopicSettings};
 
 /// A topic: its description and its partitions. A change of settings makes a new one with the same
 /// partitions.
