@@ -13,19 +13,20 @@
 //!
 //! Every call that changes something is counted, so that a test can go through them one by one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod content;
+mod state;
+
+use std::collections::BTreeMap;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use crate::io::clock::Clock;
 use crate::io::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, FileStatus, OpenMode};
-use crate::io::random::SeededRandom;
-
-/// Bytes that a disk writes wholly or not at all.
-const SECTOR_BYTES: usize = 512;
+use crate::io::faulty::content::{DataEdit, FileContent};
+use crate::io::faulty::state::{Injection, NameEdit, Node, NodeId, State, finish, power_is_off};
 
 /// A call that can be counted and made to fail.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -81,79 +82,11 @@ pub struct FaultyDisk {
     clock: Arc<dyn Clock>,
 }
 
-#[derive(Debug)]
-struct State {
-    nodes: HashMap<NodeId, Node>,
-    next_node: NodeId,
-    /// Changes of names not synced yet, oldest first.
-    pending_names: Vec<Vec<NameEdit>>,
-    locks: HashSet<PathBuf>,
-    /// Counts power cuts: files opened before the last one are dead.
-    life: u64,
-    power_off: bool,
-    calls: u64,
-    counted: HashMap<Call, u64>,
-    injections: Vec<Injection>,
-}
-
-type NodeId = u64;
-const ROOT: NodeId = 0;
-
-#[derive(Debug)]
-enum Node {
-    File(FileContent),
-    Directory { names: BTreeMap<String, NodeId>, durable: BTreeMap<String, NodeId> },
-}
-
-#[derive(Default, Debug)]
-struct FileContent {
-    bytes: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<DataEdit>,
-    modified_ms: i64,
-}
-
-#[derive(Clone, Debug)]
-enum DataEdit {
-    Write(usize, Vec<u8>),
-    Truncate(usize),
-}
-
-/// One name of a directory gets a node, or none.
-#[derive(Clone, Debug)]
-struct NameEdit {
-    directory: NodeId,
-    name: String,
-    node: Option<NodeId>,
-}
-
-#[derive(Debug)]
-struct Injection {
-    call: Option<Call>,
-    at: u64,
-    fault: Fault,
-    lasting: bool,
-}
-
 impl FaultyDisk {
     /// An empty disk; `clock` gives the times of its files.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> FaultyDisk {
-        let root = Node::Directory { names: BTreeMap::new(), durable: BTreeMap::new() };
-        FaultyDisk {
-            state: Arc::new(Mutex::new(State {
-                nodes: HashMap::from([(ROOT, root)]),
-                next_node: ROOT + 1,
-                pending_names: Vec::new(),
-                locks: HashSet::new(),
-                life: 0,
-                power_off: false,
-                calls: 0,
-                counted: HashMap::new(),
-                injections: Vec::new(),
-            })),
-            clock,
-        }
+        FaultyDisk { state: Arc::new(Mutex::new(State::new())), clock }
     }
 
     /// Number of calls so far that change something.
@@ -218,270 +151,6 @@ impl FaultyDisk {
             None => state.calls,
         };
         state.injections.push(Injection { call, at: so_far + nth, fault, lasting });
-    }
-}
-
-impl State {
-    /// Counts a call. `Ok(Some(…))` is a fault that has an effect of its own.
-    fn enter(&mut self, call: Call) -> io::Result<Option<Fault>> {
-        if self.power_off {
-            return Err(power_is_off());
-        }
-        if call != Call::Read {
-            self.calls += 1;
-        }
-        let of_kind = self.counted.entry(call).or_default();
-        *of_kind += 1;
-        let (of_kind, calls) = (*of_kind, self.calls);
-        let fault = self.injections.iter().find_map(|injection| {
-            let count = match injection.call {
-                Some(wanted) if wanted == call => of_kind,
-                None if call != Call::Read => calls,
-                _ => return None,
-            };
-            let hit = count == injection.at || (injection.lasting && count > injection.at);
-            hit.then_some(injection.fault)
-        });
-        match fault {
-            Some(Fault::Eio) if call == Call::Sync => Ok(Some(Fault::Eio)),
-            Some(Fault::Eio) => Err(io::Error::from_raw_os_error(EIO)),
-            Some(Fault::DiskFull | Fault::ShortWrite) if matches!(call, Call::Truncate | Call::Remove) => {
-                Ok(None)
-            }
-            Some(Fault::DiskFull) => Err(io::ErrorKind::StorageFull.into()),
-            Some(Fault::ShortWrite) if call == Call::Write => Ok(Some(Fault::ShortWrite)),
-            Some(Fault::ShortWrite) => Err(io::ErrorKind::StorageFull.into()),
-            Some(Fault::PowerOff) => {
-                self.power_off = true;
-                Ok(Some(Fault::PowerOff))
-            }
-            None => Ok(None),
-        }
-    }
-
-    fn check_alive(&self, life: u64) -> io::Result<()> {
-        if self.power_off || self.life != life { Err(power_is_off()) } else { Ok(()) }
-    }
-
-    fn find(&self, path: &Path) -> io::Result<NodeId> {
-        let mut node = ROOT;
-        for component in path.components() {
-            if let Component::Normal(name) = component {
-                let names = self.names(node)?;
-                node = *names.get(name.to_string_lossy().as_ref()).ok_or(io::ErrorKind::NotFound)?;
-            }
-        }
-        Ok(node)
-    }
-
-    /// The directory that holds a path, and the last name of the path.
-    fn place(&self, path: &Path) -> io::Result<(NodeId, String)> {
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let parent = self.find(path.parent().unwrap_or(Path::new("")))?;
-        Ok((parent, name.to_string_lossy().into_owned()))
-    }
-
-    fn names(&self, node: NodeId) -> io::Result<&BTreeMap<String, NodeId>> {
-        match self.nodes.get(&node) {
-            Some(Node::Directory { names, .. }) => Ok(names),
-            Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn file_mut(&mut self, path: &Path) -> io::Result<&mut FileContent> {
-        let node = self.find(path)?;
-        self.content_mut(node)
-    }
-
-    fn content_mut(&mut self, node: NodeId) -> io::Result<&mut FileContent> {
-        match self.nodes.get_mut(&node) {
-            Some(Node::File(content)) => Ok(content),
-            Some(Node::Directory { .. }) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    fn add_node(&mut self, node: Node) -> NodeId {
-        let id = self.next_node;
-        self.next_node += 1;
-        self.nodes.insert(id, node);
-        id
-    }
-
-    fn change_names(&mut self, edits: Vec<NameEdit>) {
-        for edit in &edits {
-            if let Some(Node::Directory { names, .. }) = self.nodes.get_mut(&edit.directory) {
-                apply_name(names, edit);
-            }
-        }
-        self.pending_names.push(edits);
-    }
-
-    /// Makes the changes of a directory's names durable, with what they depend on: a rename out of
-    /// another directory takes that directory's changes along.
-    fn sync_names(&mut self, directory: NodeId) {
-        let mut directories = BTreeSet::from([directory]);
-        loop {
-            let before = directories.len();
-            for edits in &self.pending_names {
-                if edits.iter().any(|edit| directories.contains(&edit.directory)) {
-                    directories.extend(edits.iter().map(|edit| edit.directory));
-                }
-            }
-            if directories.len() == before {
-                break;
-            }
-        }
-        let (now, later) = std::mem::take(&mut self.pending_names)
-            .into_iter()
-            .partition(|edits: &Vec<NameEdit>| edits.iter().any(|e| directories.contains(&e.directory)));
-        self.pending_names = later;
-        for edits in now {
-            self.apply_durably(&edits);
-        }
-    }
-
-    fn apply_durably(&mut self, edits: &[NameEdit]) {
-        for edit in edits {
-            if let Some(Node::Directory { durable, .. }) = self.nodes.get_mut(&edit.directory) {
-                apply_name(durable, edit);
-            }
-        }
-    }
-
-    fn power_cut(&mut self, tail: Tail) {
-        let pending = std::mem::take(&mut self.pending_names);
-        if let Tail::Torn(seed) = tail {
-            let random = SeededRandom::new(seed);
-            let kept = random.below(pending.len() as u64 + 1) as usize;
-            for edits in &pending[..kept] {
-                self.apply_durably(edits);
-            }
-            let mut files: Vec<NodeId> = self.nodes.keys().copied().collect();
-            files.sort_unstable();
-            for node in files {
-                if let Some(Node::File(content)) = self.nodes.get_mut(&node) {
-                    content.tear(&random);
-                }
-            }
-        }
-        for node in self.nodes.values_mut() {
-            match node {
-                Node::File(content) => {
-                    content.pending.clear();
-                    content.bytes.clone_from(&content.durable);
-                }
-                Node::Directory { names, durable } => names.clone_from(durable),
-            }
-        }
-        self.life += 1;
-        self.locks.clear();
-        self.power_off = false;
-        self.injections.clear();
-    }
-}
-
-impl FileContent {
-    fn edit(&mut self, edit: DataEdit, modified_ms: i64) {
-        apply_data(&mut self.bytes, &edit);
-        self.pending.push(edit);
-        self.modified_ms = modified_ms;
-    }
-
-    fn sync(&mut self) {
-        for edit in self.pending.drain(..) {
-            apply_data(&mut self.durable, &edit);
-        }
-    }
-
-    /// Makes a part of what is pending durable, as a cut in the middle of writing back may.
-    fn tear(&mut self, random: &SeededRandom) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let pending = std::mem::take(&mut self.pending);
-        match random.below(4) {
-            0 => {}
-            1 => {
-                let whole = random.below(pending.len() as u64) as usize;
-                for edit in &pending[..whole] {
-                    apply_data(&mut self.durable, edit);
-                }
-                if let DataEdit::Write(offset, bytes) = &pending[whole] {
-                    let sectors = random.below((bytes.len() / SECTOR_BYTES) as u64 + 1) as usize;
-                    let torn_end = (offset / SECTOR_BYTES + sectors) * SECTOR_BYTES;
-                    let kept = torn_end.saturating_sub(*offset).min(bytes.len());
-                    apply_data(&mut self.durable, &DataEdit::Write(*offset, bytes[..kept].to_vec()));
-                }
-            }
-            2 => {
-                for edit in &pending {
-                    scatter(&mut self.durable, edit, random);
-                }
-            }
-            _ => {
-                for edit in &pending {
-                    apply_data(&mut self.durable, edit);
-                }
-            }
-        }
-    }
-}
-
-/// Writes some sectors of an edit; the file gets its full length, with zeros where nothing was
-/// written.
-fn scatter(into: &mut Vec<u8>, edit: &DataEdit, random: &SeededRandom) {
-    let DataEdit::Write(offset, bytes) = edit else {
-        apply_data(into, edit);
-        return;
-    };
-    if into.len() < offset + bytes.len() {
-        into.resize(offset + bytes.len(), 0);
-    }
-    let mut at = 0;
-    while at < bytes.len() {
-        let sector_left = SECTOR_BYTES - (offset + at) % SECTOR_BYTES;
-        let end = (at + sector_left).min(bytes.len());
-        if random.below(2) == 0 {
-            into[offset + at..offset + end].copy_from_slice(&bytes[at..end]);
-        }
-        at = end;
-    }
-}
-
-fn apply_data(into: &mut Vec<u8>, edit: &DataEdit) {
-    match edit {
-        DataEdit::Write(offset, bytes) => {
-            if into.len() < offset + bytes.len() {
-                into.resize(offset + bytes.len(), 0);
-            }
-            into[*offset..offset + bytes.len()].copy_from_slice(bytes);
-        }
-        DataEdit::Truncate(length) => into.resize(*length, 0),
-    }
-}
-
-fn apply_name(names: &mut BTreeMap<String, NodeId>, edit: &NameEdit) {
-    match edit.node {
-        Some(node) => names.insert(edit.name.clone(), node),
-        None => names.remove(&edit.name),
-    };
-}
-
-const EIO: i32 = 5;
-
-fn power_is_off() -> io::Error {
-    io::Error::other("the power is off")
-}
-
-/// The last step of every call: one that the power went off in has an effect but no success.
-fn finish(fault: Option<Fault>) -> io::Result<()> {
-    match fault {
-        Some(Fault::PowerOff) => Err(power_is_off()),
-        Some(Fault::Eio) => Err(io::Error::from_raw_os_error(EIO)),
-        Some(Fault::DiskFull | Fault::ShortWrite) => Err(io::ErrorKind::StorageFull.into()),
-        None => Ok(()),
     }
 }
 
