@@ -20,6 +20,8 @@ pub struct EngineLookup {
     pub settings: BTreeMap<String, String>,
     /// The topics.
     pub log: Arc<dyn Log>,
+    /// Whether a quoted name that does not exist is tried in upper case.
+    pub lenient_names: bool,
 }
 
 impl Lookup for EngineLookup {
@@ -51,6 +53,10 @@ impl Lookup for EngineLookup {
 
     fn property(&self, name: &str) -> Option<String> {
         self.settings.get(&name.to_lowercase()).cloned()
+    }
+
+    fn lenient_names(&self) -> bool {
+        self.lenient_names
     }
 
     fn topic_partitions(&self, topic: &str) -> Option<u32> {

@@ -215,14 +215,15 @@ pub fn plan_record(
 ) -> Result<PhysicalPlan> {
     let lookup =
         EngineLookup { catalog: catalog.clone(), settings: BTreeMap::new(), log: environment.log.clone() };
-    let select = match parse_one(&record.statement)?.statement {
-        Statement::CreateAsSelect(create) => create.query,
-        Statement::InsertSelect(insert) => insert.query,
+    let plan = match parse_one(&record.statement)?.statement {
+        Statement::CreateAsSelect(create) => {
+            planner::plan_query(&create.query, &lookup, &Purpose::Persistent { sink: record.sink.clone() })?
+        }
+        Statement::InsertSelect(insert) => planner::plan_insert_select(&insert, &lookup)?.query,
         _ => {
             let message = format!("the stored statement of query {} is no query", record.id);
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
     };
-    let purpose = Purpose::Persistent { sink: record.sink.clone() };
-    physical::planner::plan(&planner::plan_query(&select, &lookup, &purpose)?)
+    physical::planner::plan(&plan)
 }

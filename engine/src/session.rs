@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::scalar::ScalarValue;
 use tidemill_sql::parser::ast::{Show, ShowWhat, Statement};
 use tidemill_sql::parser::{self, Parsed, parse_one};
+use tidemill_sql::planner;
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -155,7 +156,11 @@ impl Session {
         if let Some(query) = CatalogQuery::read(statement) {
             return system::execute(self, &query, parameters).await;
         }
-        let parsed = self.parse(statement)?;
+        let mut parsed = self.parse(statement)?;
+        let is_pull = matches!(&parsed.statement, Statement::Query(query) if !select::is_push(query));
+        if !parameters.is_empty() && !is_pull {
+            planner::bind_parameters(&mut parsed.statement, parameters)?;
+        }
         let text = parsed.text.as_str();
         let engine = self.engine.clone();
         match &parsed.statement {
@@ -251,6 +256,7 @@ impl Session {
             catalog: self.engine.catalog().state(),
             settings: self.settings.clone(),
             log: self.engine.log().clone(),
+            lenient_names: self.options.dialect == Dialect::Postgres,
         }
     }
 

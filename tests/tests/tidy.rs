@@ -32,7 +32,10 @@ fn paths_in_the_readme_exist() {
     let mut checked = 0;
     for quoted in readme.split('`').skip(1).step_by(2) {
         let folder = quoted.split('/').next().unwrap_or_default();
-        if quoted.contains('/') && !quoted.contains(' ') && ["storage", "sql", "engine", "cli", "tests", "queries"].contains(&folder) {
+        if quoted.contains('/')
+            && !quoted.contains(' ')
+            && ["storage", "sql", "engine", "cli", "tests", "queries"].contains(&folder)
+        {
             assert!(repository().join(quoted).exists(), "the README names {quoted}");
             checked += 1;
         }

@@ -28,13 +28,12 @@ use crate::session::Session;
 /// Everything that is wrong with the statement or a value, and those of the disk.
 pub async fn insert_values(session: &Session, statement: &InsertValues) -> Result<Response> {
     let engine = session.engine();
-    let catalog = engine.catalog().state();
-    let source = catalog.source(statement.target.value.as_str())?.source.clone();
+    let planner::PlannedRows { target: source, rows: planned } =
+        planner::plan_insert_values(statement, &session.lookup())?;
     if source.read_only {
         let message = format!("Cannot insert values into read-only source '{}'", source.name);
         return Err(Error::new(ErrorKind::Invalid, message));
     }
-    let planned = planner::plan_insert_values(statement, &session.lookup())?.rows;
     let fields: Vec<Field> = source
         .columns
         .iter()
