@@ -213,8 +213,12 @@ pub fn plan_record(
     catalog: &Arc<CatalogState>,
     environment: &Environment,
 ) -> Result<PhysicalPlan> {
-    let lookup =
-        EngineLookup { catalog: catalog.clone(), settings: BTreeMap::new(), log: environment.log.clone() };
+    let lookup = EngineLookup {
+        catalog: catalog.clone(),
+        settings: BTreeMap::new(),
+        log: environment.log.clone(),
+        lenient_names: true,
+    };
     let plan = match parse_one(&record.statement)?.statement {
         Statement::CreateAsSelect(create) => {
             planner::plan_query(&create.query, &lookup, &Purpose::Persistent { sink: record.sink.clone() })?

@@ -7,7 +7,7 @@ import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from harness import eventually
+from harness import PATIENCE_S, eventually
 
 KILLS = 5
 PARTITIONS = 4
@@ -65,14 +65,13 @@ def read_all(server, topic, **settings):
     positions = {p: 0 for p in ends}
     values = []
 
-    def poll():
-        message = consumer.poll(0.2)
-        if message is not None and message.error() is None:
+    deadline = time.monotonic() + PATIENCE_S
+    while any(positions[p] < ends[p] for p in ends):
+        assert time.monotonic() < deadline, f"{topic}: read up to {positions}, the ends are {ends}"
+        for message in consumer.consume(1_000, timeout=0.2):
+            assert message.error() is None, message.error()
             positions[message.partition()] = message.offset() + 1
             values.append(json.loads(message.value()))
-        return all(positions[p] >= ends[p] for p in ends)
-
-    eventually(poll)
     consumer.close()
     return values
 
