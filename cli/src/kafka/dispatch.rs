@@ -125,7 +125,9 @@ async fn answer_now(client: &Client, reply: Reply, decoding: Decoding) -> Result
             reply.now(&api_versions::answer()).await
         }
         ApiKey::Metadata => reply.now(&metadata::answer(client, decoding.decode()?, version).await).await,
-        ApiKey::ListOffsets => reply.now(&list_offsets::answer(client, decoding.decode()?).await).await,
+        ApiKey::ListOffsets => {
+            reply.now(&list_offsets::answer(client, decoding.decode()?, version).await).await
+        }
         ApiKey::OffsetForLeaderEpoch => {
             reply.now(&offset_for_leader_epoch::answer(client, decoding.decode()?)).await
         }

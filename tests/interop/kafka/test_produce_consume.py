@@ -103,7 +103,7 @@ def test_large_messages_pass(create_topic, bootstrap, read):
     value = bytes(range(256)) * 40_000
     send(producer, topic, [value, b"small"])
     # A reader that wants less gets the large batch all the same, and gets on.
-    messages = read(topic, 2, **{"fetch.message.max.bytes": 1000, "receive.message.max.bytes": 30_000_000})
+    messages = read(topic, 2, **{"fetch.message.max.bytes": 1000, "fetch.max.bytes": 1_000_000, "receive.message.max.bytes": 30_000_000})
     assert [message.value() for message in messages] == [value, b"small"]
 
 

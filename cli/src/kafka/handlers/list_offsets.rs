@@ -30,8 +30,15 @@ const LATEST_TIERED: i64 = -5;
 /// What the protocol says where there is no such record.
 const NOT_FOUND: (i64, i64) = (-1, -1);
 
+/// First version whose answer has a leader epoch.
+const LEADER_EPOCH_SINCE: i16 = 4;
+
 /// Answers each partition.
-pub(crate) async fn answer(client: &Client, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub(crate) async fn answer(
+    client: &Client,
+    request: ListOffsetsRequest,
+    version: i16,
+) -> ListOffsetsResponse {
     let topics = client.server.topics.clone();
     let committed = request.isolation_level == 1;
     let isolation = if committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
@@ -42,10 +49,10 @@ pub(crate) async fn answer(client: &Client, request: ListOffsetsRequest) -> List
         .flat_map(|t| &t.partitions)
         .any(|p| p.timestamp >= 0 || p.timestamp == MAX_TIMESTAMP);
     if !by_time {
-        return list(&topics, request, isolation);
+        return list(&topics, request, isolation, version);
     }
     let peer = client.peer;
-    match blocking(move || Ok(list(&topics, request, isolation))).await {
+    match blocking(move || Ok(list(&topics, request, isolation, version))).await {
         Ok(response) => response,
         Err(error) => {
             warn!(%peer, %error, "a search for offsets was lost");
@@ -54,7 +61,12 @@ pub(crate) async fn answer(client: &Client, request: ListOffsetsRequest) -> List
     }
 }
 
-fn list(topics: &Topics, request: ListOffsetsRequest, isolation: Isolation) -> ListOffsetsResponse {
+fn list(
+    topics: &Topics,
+    request: ListOffsetsRequest,
+    isolation: Isolation,
+    version: i16,
+) -> ListOffsetsResponse {
     let answered = request.topics.into_iter().map(|wanted| {
         let name = topic(&wanted.name);
         let partitions = wanted.partitions.iter().map(|partition| {
@@ -63,7 +75,9 @@ fn list(topics: &Topics, request: ListOffsetsRequest, isolation: Isolation) -> L
             match name.clone().and_then(|name| find(topics, &name, partition, isolation)) {
                 Ok((offset, timestamp)) => {
                     let response = response.with_offset(offset).with_timestamp(timestamp);
-                    if offset < 0 { response } else { response.with_leader_epoch(LEADER_EPOCH) }
+                    // Older answers have no room for the epoch, and the codec refuses it there.
+                    let with_epoch = offset >= 0 && version >= LEADER_EPOCH_SINCE;
+                    if with_epoch { response.with_leader_epoch(LEADER_EPOCH) } else { response }
                 }
                 Err(error) => response.with_error_code(error.code()).with_offset(-1).with_timestamp(-1),
             }
