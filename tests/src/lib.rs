@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-/// The repository's top folder.
+/// The repository's top folder: of the clone whose tests run, which need not be the one they were built in.
 #[must_use]
 pub fn repository() -> PathBuf {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.parent().map_or_else(|| crate_folder.to_owned(), Path::to_owned)
+    let running = std::env::var_os("CARGO_MANIFEST_DIR");
+    let crate_folder = running.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    crate_folder.parent().map_or_else(|| crate_folder.clone(), Path::to_owned)
 }
 
 /// All files below a folder whose names end so, sorted; folders of build output are left out.

@@ -1,1 +1,3 @@
+//! Frames: what is taken, what closes the connection.
+
 use super::*;

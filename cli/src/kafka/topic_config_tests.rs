@@ -1,3 +1,5 @@
+//! Topic settings: from Kafka's names and back.
+
 use super::*;
 
 fn given(pairs: &[(&str, &str)]) -> Overrides {

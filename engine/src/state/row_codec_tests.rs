@@ -1,3 +1,5 @@
+//! The row codec: round trips, damage, and the stored form that must not change.
+
 use std::sync::Arc;
 
 use arrow::array::{

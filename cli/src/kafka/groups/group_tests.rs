@@ -1,1 +1,3 @@
+//! Groups: joining, syncing, leaving and what time does to members.
+
 use super::*;
