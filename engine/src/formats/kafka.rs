@@ -202,7 +202,7 @@ mod tests {
         let schema = schema(column.data_type().clone());
         let mut out = EncodedPayloads::new();
         let mut encoder = Format::Kafka.encoder(&schema, Wrapping::Bare).unwrap();
-        encoder.encode(&[column.clone()], RowSelection::Range(0..column.len()), &mut out).unwrap();
+        encoder.encode(std::slice::from_ref(column), RowSelection::Range(0..column.len()), &mut out).unwrap();
         assert_eq!(out.iter().collect::<Vec<_>>(), payloads);
         let mut rejections = Vec::new();
         let mut decoder = Format::Kafka.decoder(&schema, &[0], Wrapping::Bare).unwrap();

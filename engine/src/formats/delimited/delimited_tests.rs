@@ -188,7 +188,7 @@ fn values_are_quoted_when_they_must_be() {
 #[test]
 fn numbers_are_written_as_ksqldb_writes_them() {
     let doubles: ArrayRef = Arc::new(Float64Array::from(vec![10.0, 1e10, -1.5, f64::NAN]));
-    assert_eq!(encode(",", &[doubles.clone()]), ["10.0", "1.0E10", "\"-1.5\"", "NaN"]);
+    assert_eq!(encode(",", std::slice::from_ref(&doubles)), ["10.0", "1.0E10", "\"-1.5\"", "NaN"]);
     assert_eq!(encode("-", &[doubles.clone(), doubles])[2], "\"-1.5\"-\"-1.5\"");
 }
 

@@ -72,8 +72,14 @@ fn needs_quotes(value: &[u8], delimiter: &[u8], first: bool) -> bool {
     (first && !begin.is_ascii_alphanumeric())
         || *begin <= b'#'
         || *end <= b' '
-        || value.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'"'))
-        || value.windows(delimiter.len()).any(|window| window == delimiter)
+        || contains_any(value, [b'\n', b'\r', b'"', delimiter.first().copied().unwrap_or(b'"')])
+            && (value.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'"'))
+                || value.windows(delimiter.len()).any(|window| window == delimiter))
+}
+
+/// Looks at every byte, without stopping at the first hit: so the compiler compares many at once.
+fn contains_any(value: &[u8], bytes: [u8; 4]) -> bool {
+    value.iter().fold(false, |found, byte| found | bytes.contains(byte))
 }
 
 /// Puts the value at the end of the line into quotes.

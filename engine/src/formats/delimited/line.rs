@@ -51,7 +51,7 @@ pub(super) fn split(line: &str, delimiter: char, fields: &mut Vec<FieldSpan>) ->
             fields.push(FieldSpan { start: position, end, doubled: false });
             end
         };
-        if !rest(bytes, position).starts_with(delimiter) {
+        if !delimiter_at(bytes, position, delimiter) {
             return Ok(());
         }
         position += delimiter.len();
@@ -59,16 +59,16 @@ pub(super) fn split(line: &str, delimiter: char, fields: &mut Vec<FieldSpan>) ->
 }
 
 fn plain_end(bytes: &[u8], start: usize, delimiter: &[u8]) -> usize {
+    let Some(first) = delimiter.first() else { return bytes.len() };
     let mut position = start;
-    while let Some(byte) = bytes.get(position) {
-        let ends = matches!(byte, b'\n' | b'\r')
-            || (delimiter.first() == Some(byte) && rest(bytes, position).starts_with(delimiter));
-        if ends {
-            break;
+    while let Some(found) = memchr::memchr3(*first, b'\n', b'\r', rest(bytes, position)) {
+        position += found;
+        if matches!(bytes.get(position), Some(b'\n' | b'\r')) || delimiter_at(bytes, position, delimiter) {
+            return position;
         }
         position += 1;
     }
-    position
+    bytes.len()
 }
 
 /// Reads a field behind its opening quote; the answer is the position of what ends it.
@@ -98,7 +98,7 @@ fn quoted_field(
     let mut position = end + 1;
     loop {
         let behind = rest(bytes, position);
-        if matches!(behind.first(), None | Some(b'\n' | b'\r')) || behind.starts_with(delimiter) {
+        if matches!(behind.first(), None | Some(b'\n' | b'\r')) || delimiter_at(bytes, position, delimiter) {
             return Ok(position);
         }
         match line.get(position..).and_then(|behind| behind.chars().next()) {
@@ -110,6 +110,14 @@ fn quoted_field(
                 ));
             }
         }
+    }
+}
+
+#[inline]
+fn delimiter_at(bytes: &[u8], position: usize, delimiter: &[u8]) -> bool {
+    match delimiter {
+        [single] => bytes.get(position) == Some(single),
+        several => rest(bytes, position).starts_with(several),
     }
 }
 

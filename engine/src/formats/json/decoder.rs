@@ -22,7 +22,7 @@ pub(in crate::formats) struct JsonDecoder {
 }
 
 enum Shape {
-    Object(ObjectReader),
+    Object(Box<ObjectReader>),
     Bare,
 }
 
@@ -52,7 +52,7 @@ impl JsonDecoder {
             .collect::<Result<_>>()?;
         let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
         let shape = match wrapping {
-            Wrapping::Record => Shape::Object(ObjectReader::new(names.iter().map(String::as_str))),
+            Wrapping::Record => Shape::Object(Box::new(ObjectReader::new(names.iter().map(String::as_str)))),
             Wrapping::Bare => Shape::Bare,
         };
         Ok(JsonDecoder { names, columns, shape, scratch: Scratch::default() })

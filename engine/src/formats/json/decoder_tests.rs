@@ -345,6 +345,24 @@ fn ever_new_field_names_do_not_disturb_known_ones() {
 }
 
 #[test]
+fn names_of_any_length_are_told_apart() {
+    for length in 1..40 {
+        let names = ["A", "B"].map(|last| "A".repeat(length - 1) + last);
+        let columns = schema(&[(&names[0], DataType::Int32), (&names[1], DataType::Int32)]);
+        let record = |first: usize, second: usize| {
+            format!("{{\"{}\":{first},\"{}\":{second}}}", names[first], names[second])
+        };
+        let (straight, reversed) = (record(0, 1), record(1, 0));
+        let longer = format!("{{\"{}A\":7,\"{}A\":8}}", names[0], names[1]);
+        let (decoded, rejections) =
+            decode(&columns, &[&straight, &reversed, &straight, &longer, &straight, &reversed]);
+        assert_eq!(rejections, []);
+        assert_eq!(shown(&decoded.columns[0]), ["0", "0", "0", "NULL", "0", "0"], "length {length}");
+        assert_eq!(shown(&decoded.columns[1]), ["1", "1", "1", "NULL", "1", "1"], "length {length}");
+    }
+}
+
+#[test]
 fn a_rejected_record_leaves_nothing_behind() {
     let columns = schema(&[
         ("A", list(DataType::Int32)),

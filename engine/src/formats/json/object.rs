@@ -21,13 +21,16 @@ const SPELLING_BYTES_MAX: usize = 256;
 /// No column, or no spelling.
 const NONE: u32 = u32::MAX;
 
+/// In the place of a spelling: the start of an object.
+const START: u32 = u32::MAX - 1;
+
 /// Reads objects for a fixed list of columns.
 pub(super) struct ObjectReader {
     columns: HashMap<Box<str>, u32, ahash::RandomState>,
     slots: Vec<Slot>,
     spellings: Vec<Spelling>,
     by_bytes: HashMap<Box<[u8]>, u32, ahash::RandomState>,
-    /// The spelling that records have begun with.
+    /// The spelling that the last object began with.
     first: u32,
     scratch: String,
 }
@@ -51,9 +54,7 @@ struct Targets {
 
 /// A member name as it stands in records.
 struct Spelling {
-    /// Its bytes from behind the opening quote, the closing quote included: then a prefix of the
-    /// remaining text that equals them is the whole name.
-    bytes: Box<[u8]>,
+    bytes: NameBytes,
     targets: Targets,
     /// The spelling that came next, last time.
     next: u32,
@@ -84,7 +85,7 @@ impl ObjectReader {
     pub(super) fn read(&mut self, scanner: &mut Scanner<'_>, text: &str) -> Result<(), SyntaxError> {
         self.slots.fill(Slot { token: Token::Missing, exact: false });
         let mut more = scanner.first_name()?;
-        let mut before = NONE;
+        let mut before = START;
         while more {
             let (targets, spelling) = self.name(scanner, text, before)?;
             before = spelling;
@@ -111,11 +112,15 @@ impl ObjectReader {
         text: &str,
         before: u32,
     ) -> Result<(Targets, u32), SyntaxError> {
-        let predicted = self.spellings.get(before as usize).map_or(self.first, |spelling| spelling.next);
+        let predicted = if before == START {
+            self.first
+        } else {
+            self.spellings.get(before as usize).map_or(NONE, |spelling| spelling.next)
+        };
         if let Some(spelling) = self.spellings.get(predicted as usize)
-            && scanner.rest().starts_with(&spelling.bytes)
+            && spelling.bytes.start(scanner.rest())
         {
-            scanner.advance(spelling.bytes.len());
+            scanner.advance(spelling.bytes.length);
             return Ok((spelling.targets, predicted));
         }
         self.unpredicted_name(scanner, text, before)
@@ -139,9 +144,10 @@ impl ObjectReader {
                     (targets, self.remember(bytes, targets))
                 }
             };
-        match self.spellings.get_mut(before as usize) {
-            Some(before) => before.next = spelling,
-            None => self.first = spelling,
+        if before == START {
+            self.first = spelling;
+        } else if let Some(before) = self.spellings.get_mut(before as usize) {
+            before.next = spelling;
         }
         Ok((targets, spelling))
     }
@@ -152,7 +158,7 @@ impl ObjectReader {
             return NONE;
         }
         let index = index as u32;
-        self.spellings.push(Spelling { bytes: bytes.into(), targets, next: NONE });
+        self.spellings.push(Spelling { bytes: NameBytes::new(bytes), targets, next: NONE });
         self.by_bytes.insert(bytes.into(), index);
         index
     }
@@ -172,5 +178,48 @@ impl ObjectReader {
         let upper = name.to_uppercase();
         let folded = if upper == name { NONE } else { self.columns.get(&*upper).copied().unwrap_or(NONE) };
         Targets { exact, folded }
+    }
+}
+
+/// The bytes of a name from behind its opening quote, the closing quote included: then text that starts
+/// with them starts with the whole name.
+struct NameBytes {
+    bytes: Box<[u8]>,
+    length: usize,
+    /// The first eight bytes as a number, zeros behind a shorter name.
+    first: u64,
+    /// Ones where `first` has bytes of the name.
+    first_mask: u64,
+    /// The last eight bytes of a name that has as many.
+    last: u64,
+}
+
+impl NameBytes {
+    fn new(bytes: &[u8]) -> NameBytes {
+        let mut padded = [0; 8];
+        let length = bytes.len().min(8);
+        padded[..length].copy_from_slice(&bytes[..length]);
+        NameBytes {
+            bytes: bytes.into(),
+            length: bytes.len(),
+            first: u64::from_le_bytes(padded),
+            first_mask: u64::MAX >> (64 - 8 * length.max(1)),
+            last: bytes.last_chunk().map_or(0, |eight| u64::from_le_bytes(*eight)),
+        }
+    }
+
+    /// Whether `text` starts with the name. Names of up to 16 bytes are compared as two numbers, which
+    /// takes a fraction of what a call to compare memory takes.
+    #[inline]
+    fn start(&self, text: &[u8]) -> bool {
+        let word =
+            |at: usize| text.get(at..).and_then(<[u8]>::first_chunk).map(|eight| u64::from_le_bytes(*eight));
+        match word(0) {
+            Some(first) if first & self.first_mask != self.first => false,
+            Some(_) if self.length <= 8 => true,
+            Some(_) if self.length <= 16 => word(self.length - 8) == Some(self.last),
+            // Long names, and names near the end of the text.
+            _ => text.starts_with(&self.bytes),
+        }
     }
 }

@@ -11,6 +11,9 @@ use super::special_bytes;
 /// everything behind the scanner short.
 pub(super) const DEPTH_MAX: usize = 128;
 
+/// As many digits as 64 bits hold whatever they are.
+const EXACT_DIGITS_MAX: usize = 19;
+
 /// A place in the payload, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Span {
@@ -287,10 +290,10 @@ impl<'a> Scanner<'a> {
     fn number(&mut self) -> Result<NumberToken> {
         let start = self.position;
         let negative = self.take(b'-');
-        let mut digits = Digits::default();
         let first = self.position;
-        self.digits(&mut digits);
-        match self.position - first {
+        let mut mantissa = self.digits(0);
+        let mut digits = self.position - first;
+        match digits {
             0 => return self.expected("a digit"),
             1 => {}
             _ if self.bytes.get(first) == Some(&b'0') => {
@@ -303,8 +306,9 @@ impl<'a> Scanner<'a> {
         if let Some(b'.' | b'e' | b'E') = self.peek() {
             if self.take(b'.') {
                 let first = self.position;
-                self.digits(&mut digits);
+                mantissa = self.digits(mantissa);
                 let places = self.position - first;
+                digits += places;
                 if places == 0 {
                     return self.expected("a digit");
                 }
@@ -317,19 +321,21 @@ impl<'a> Scanner<'a> {
         }
         Ok(NumberToken {
             span: Span::new(start, self.position),
-            mantissa: digits.value,
+            mantissa,
             exponent,
             negative,
-            exact: digits.significant <= Digits::EXACT,
+            exact: digits <= EXACT_DIGITS_MAX,
         })
     }
 
+    /// Reads digits behind those of `value`.
     #[inline]
-    fn digits(&mut self, digits: &mut Digits) {
+    fn digits(&mut self, mut value: u64) -> u64 {
         while let Some(byte @ b'0'..=b'9') = self.peek() {
-            digits.push(byte);
+            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             self.position += 1;
         }
+        value
     }
 
     fn exponent(&mut self) -> Result<i32> {
@@ -397,23 +403,5 @@ impl<'a> Scanner<'a> {
                 depth -= 1;
             }
         }
-    }
-}
-
-/// Digits gathered into one number.
-#[derive(Default)]
-struct Digits {
-    value: u64,
-    significant: u32,
-}
-
-impl Digits {
-    /// As many digits as 64 bits hold whatever they are.
-    const EXACT: u32 = 19;
-
-    #[inline]
-    fn push(&mut self, byte: u8) {
-        self.value = self.value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-        self.significant += u32::from(self.value != 0 || self.significant != 0);
     }
 }
