@@ -4,6 +4,9 @@
 //! records: a value must fit the declared precision and scale without rounding. Writing is plain
 //! notation with all digits of the scale.
 
+use arrow::array::ArrowNativeTypeOp;
+use arrow::datatypes::i256;
+
 /// Why a text is no value of a DECIMAL type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DecimalError {
@@ -15,11 +18,12 @@ pub enum DecimalError {
     NeedsRounding,
 }
 
-/// The unscaled value of `text` in `DECIMAL(precision, scale)`.
+/// The unscaled value of `text` in `DECIMAL(precision, scale)`: an `i128` up to 38 digits, an `i256` up
+/// to 76.
 ///
 /// # Errors
 /// If the text is not a number, or does not fit without rounding.
-pub fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, DecimalError> {
+pub fn parse_decimal<N: ArrowNativeTypeOp>(text: &str, precision: u8, scale: i8) -> Result<N, DecimalError> {
     let number = Number::parse(text).ok_or(DecimalError::NotANumber)?;
     number.unscaled(precision, scale)
 }
@@ -32,7 +36,18 @@ pub fn write_decimal(unscaled: i128, scale: i8, out: &mut Vec<u8>) {
         Ok(small) => buffer.format(small),
         Err(_) => buffer.format(unscaled.unsigned_abs()),
     };
-    if unscaled < 0 {
+    write_plain(unscaled < 0, digits, scale, out);
+}
+
+/// As [`write_decimal`], for a value of more than 38 digits.
+pub fn write_wide_decimal(unscaled: i256, scale: i8, out: &mut Vec<u8>) {
+    let text = unscaled.to_string();
+    let digits = text.strip_prefix('-');
+    write_plain(digits.is_some(), digits.unwrap_or(&text), scale, out);
+}
+
+fn write_plain(negative: bool, digits: &str, scale: i8, out: &mut Vec<u8>) {
+    if negative {
         out.push(b'-');
     }
     let places = usize::try_from(scale).unwrap_or(0);
@@ -165,10 +180,10 @@ impl<'a> Number<'a> {
         i64::try_from(self.fraction.len()).unwrap_or(i64::MAX).saturating_sub(self.exponent)
     }
 
-    fn unscaled(&self, precision: u8, scale: i8) -> Result<i128, DecimalError> {
+    fn unscaled<N: ArrowNativeTypeOp>(&self, precision: u8, scale: i8) -> Result<N, DecimalError> {
         let count = i64::try_from(self.significant_digits().count()).unwrap_or(i64::MAX);
         if count == 0 {
-            return Ok(0);
+            return Ok(N::ZERO);
         }
         // Digits that stay when the value is written with `scale` places; those behind must be zeros.
         let kept = count.saturating_add(i64::from(scale)).saturating_sub(self.scale());
@@ -177,15 +192,17 @@ impl<'a> Number<'a> {
         }
         let kept = usize::try_from(kept).unwrap_or(0);
         let mut digits = self.significant_digits();
-        let mut unscaled: i128 = 0;
+        let ten = N::usize_as(10);
+        let mut unscaled = N::ZERO;
         for _ in 0..kept {
-            // At most 38 digits: precision bounds `kept`, and 10^38 fits 127 bits.
-            unscaled = unscaled * 10 + i128::from(digits.next().unwrap_or(b'0') - b'0');
+            // Nothing wraps: precision bounds `kept`, and the type holds all values of its precision.
+            let digit = N::usize_as(usize::from(digits.next().unwrap_or(b'0') - b'0'));
+            unscaled = unscaled.mul_wrapping(ten).add_wrapping(digit);
         }
         if digits.any(|digit| digit != b'0') {
             return Err(DecimalError::NeedsRounding);
         }
-        Ok(if self.negative { -unscaled } else { unscaled })
+        Ok(if self.negative { unscaled.neg_wrapping() } else { unscaled })
     }
 }
 
@@ -229,11 +246,11 @@ mod tests {
             (" 1", Err(NotANumber)),
             ("1e99999999999", Err(NotANumber)),
         ] {
-            assert_eq!(parse_decimal(text, 4, 2), expected, "{text:?}");
+            assert_eq!(parse_decimal::<i128>(text, 4, 2), expected, "{text:?}");
         }
         let widest = "9".repeat(38);
         assert_eq!(parse_decimal(&widest, 38, 0), Ok(10i128.pow(38) - 1));
-        assert_eq!(parse_decimal(&format!("{widest}0"), 38, 0), Err(OutOfRange));
+        assert_eq!(parse_decimal::<i128>(&format!("{widest}0"), 38, 0), Err(OutOfRange));
     }
 
     #[test]
@@ -243,6 +260,17 @@ mod tests {
         assert_eq!(plain(1000, 2), "10.00");
         assert_eq!(plain(1234, 0), "1234");
         assert_eq!(plain(i128::MAX, 3), "170141183460469231731687303715884105.727");
+    }
+
+    #[test]
+    fn decimals_of_76_digits_are_exact() {
+        let text = format!("-{}.{}", "9".repeat(50), "8".repeat(26));
+        let unscaled: i256 = parse_decimal(&text, 76, 26).unwrap();
+        let mut out = Vec::new();
+        write_wide_decimal(unscaled, 26, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), text);
+        assert_eq!(parse_decimal::<i256>(&"9".repeat(77), 76, 0), Err(OutOfRange));
+        assert_eq!(parse_decimal::<i256>("1.5", 76, 0), Err(NeedsRounding));
     }
 
     #[test]
@@ -293,7 +321,8 @@ mod tests {
 
         #[test]
         fn no_text_makes_the_readers_panic(text in ".{0,40}|[-+0-9.eE]{0,60}") {
-            let _ = parse_decimal(&text, 38, 10);
+            let _ = parse_decimal::<i128>(&text, 38, 10);
+            let _ = parse_decimal::<i256>(&text, 76, 10);
             let _ = parse_truncated(&text);
             write_canonical_number(&text, &mut Vec::new());
         }

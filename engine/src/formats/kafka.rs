@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::decoded::{Decoded, Rejection, RowTracker};
 use super::encoded::{EncodedPayloads, RowSelection, aligned_columns};
 use super::scalar_values::ScalarValues;
-use super::sql_type::SqlType;
+use super::sql_type::type_name;
 use super::{Decoder, Encoder, check_batch_size, unsupported_column};
 use crate::error::{Error, Result};
 
@@ -70,7 +70,7 @@ impl Decoder for KafkaDecoder {
                 Some(payload) => match column.values.append(payload) {
                     Ok(()) => rows.row(),
                     Err(found) => {
-                        let expected = SqlType(column.field.data_type());
+                        let expected = type_name(column.field.data_type());
                         let reason =
                             format!("column `{}`: expected {expected}, found {found}", column.field.name());
                         rejections.push(Rejection { payload: index, reason });

@@ -223,7 +223,7 @@ fn unsupported_column(format: &str, field: &Field) -> Error {
         ErrorKind::Unsupported,
         format!(
             "The '{format}' format does not support type '{}', column: `{}`",
-            sql_type::SqlType(field.data_type()).base(),
+            sql_type::base_type_name(field.data_type()),
             field.name()
         ),
     )

@@ -4,8 +4,9 @@
 //! therefore always stay equally long, and a row that failed is taken out at the end of the batch.
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int32Builder,
-    Int64Builder, StringBuilder, Time32MillisecondBuilder, TimestampMillisecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
+    Float64Builder, Int32Builder, Int64Builder, StringBuilder, Time32MillisecondBuilder,
+    TimestampMillisecondBuilder,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 use base64::Engine as _;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use super::decimal_text::{DecimalError, parse_decimal};
 use super::java_double::parse_double;
-use super::sql_type::SqlType;
+use super::sql_type::type_name;
 
 /// BYTES in text: the standard alphabet, padded when written; padding is optional when read.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -46,7 +47,7 @@ pub(super) enum Fault {
 impl Fault {
     /// The fault as a sentence; `found` says what stood there.
     pub(super) fn describe(self, expected: &DataType, found: &str) -> String {
-        let expected = SqlType(expected);
+        let expected = type_name(expected);
         match self {
             Fault::Type => format!("expected {expected}, found {found}"),
             Fault::Range => format!("{found} is out of range for {expected}"),
@@ -63,9 +64,22 @@ pub(super) enum ScalarBuilder {
     Integer(Int32Builder),
     Bigint(Int64Builder),
     Double(Float64Builder),
-    Decimal { values: Decimal128Builder, precision: u8, scale: i8 },
+    Decimal {
+        values: Decimal128Builder,
+        precision: u8,
+        scale: i8,
+    },
+    /// DECIMAL of more than 38 digits.
+    WideDecimal {
+        values: Decimal256Builder,
+        precision: u8,
+        scale: i8,
+    },
     String(StringBuilder),
-    Bytes { values: BinaryBuilder, scratch: Vec<u8> },
+    Bytes {
+        values: BinaryBuilder,
+        scratch: Vec<u8>,
+    },
     Date(Date32Builder),
     Time(Time32MillisecondBuilder),
     Timestamp(TimestampMillisecondBuilder),
@@ -81,6 +95,13 @@ impl ScalarBuilder {
             DataType::Float64 => ScalarBuilder::Double(Float64Builder::with_capacity(rows)),
             DataType::Decimal128(precision, scale) if *scale >= 0 => ScalarBuilder::Decimal {
                 values: Decimal128Builder::with_capacity(rows)
+                    .with_precision_and_scale(*precision, *scale)
+                    .ok()?,
+                precision: *precision,
+                scale: *scale,
+            },
+            DataType::Decimal256(precision, scale) if *scale >= 0 => ScalarBuilder::WideDecimal {
+                values: Decimal256Builder::with_capacity(rows)
                     .with_precision_and_scale(*precision, *scale)
                     .ok()?,
                 precision: *precision,
@@ -109,6 +130,7 @@ impl ScalarBuilder {
             ScalarBuilder::Bigint(values) => values.append_null(),
             ScalarBuilder::Double(values) => values.append_null(),
             ScalarBuilder::Decimal { values, .. } => values.append_null(),
+            ScalarBuilder::WideDecimal { values, .. } => values.append_null(),
             ScalarBuilder::String(values) => values.append_null(),
             ScalarBuilder::Bytes { values, .. } => values.append_null(),
             ScalarBuilder::Date(values) => values.append_null(),
@@ -135,6 +157,11 @@ impl ScalarBuilder {
                 value.map(drop).ok_or(Fault::Type)
             }
             ScalarBuilder::Decimal { values, precision, scale } => {
+                let value = parse_decimal(text, *precision, *scale);
+                values.append_option(value.ok());
+                value.map(drop).map_err(Fault::from)
+            }
+            ScalarBuilder::WideDecimal { values, precision, scale } => {
                 let value = parse_decimal(text, *precision, *scale);
                 values.append_option(value.ok());
                 value.map(drop).map_err(Fault::from)
@@ -215,6 +242,7 @@ impl ScalarBuilder {
             ScalarBuilder::Bigint(values) => Arc::new(values.finish()),
             ScalarBuilder::Double(values) => Arc::new(values.finish()),
             ScalarBuilder::Decimal { values, .. } => Arc::new(values.finish()),
+            ScalarBuilder::WideDecimal { values, .. } => Arc::new(values.finish()),
             ScalarBuilder::String(values) => Arc::new(values.finish()),
             ScalarBuilder::Bytes { values, .. } => Arc::new(values.finish()),
             ScalarBuilder::Date(values) => Arc::new(values.finish()),

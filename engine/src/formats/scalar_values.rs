@@ -2,11 +2,11 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, PrimitiveArray, StringArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type,
-    Time32MillisecondType, TimeUnit, TimestampMillisecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type,
+    Int64Type, Time32MillisecondType, TimeUnit, TimestampMillisecondType,
 };
 
-use super::decimal_text::write_decimal;
+use super::decimal_text::{write_decimal, write_wide_decimal};
 use super::encoded::write_base64;
 use super::java_double::write_double;
 
@@ -17,6 +17,8 @@ pub(super) enum ScalarValues<'a> {
     Bigint(&'a PrimitiveArray<Int64Type>),
     Double(&'a PrimitiveArray<Float64Type>),
     Decimal(&'a PrimitiveArray<Decimal128Type>, i8),
+    /// DECIMAL of more than 38 digits.
+    WideDecimal(&'a PrimitiveArray<Decimal256Type>, i8),
     String(&'a StringArray),
     Bytes(&'a BinaryArray),
     Date(&'a PrimitiveArray<Date32Type>),
@@ -33,6 +35,7 @@ impl<'a> ScalarValues<'a> {
             DataType::Int64 => ScalarValues::Bigint(array.as_primitive()),
             DataType::Float64 => ScalarValues::Double(array.as_primitive()),
             DataType::Decimal128(_, scale) => ScalarValues::Decimal(array.as_primitive(), *scale),
+            DataType::Decimal256(_, scale) => ScalarValues::WideDecimal(array.as_primitive(), *scale),
             DataType::Utf8 => ScalarValues::String(array.as_string()),
             DataType::Binary => ScalarValues::Bytes(array.as_binary()),
             DataType::Date32 => ScalarValues::Date(array.as_primitive()),
@@ -50,6 +53,7 @@ impl<'a> ScalarValues<'a> {
             ScalarValues::Bigint(values) => values.is_null(row),
             ScalarValues::Double(values) => values.is_null(row),
             ScalarValues::Decimal(values, _) => values.is_null(row),
+            ScalarValues::WideDecimal(values, _) => values.is_null(row),
             ScalarValues::String(values) => values.is_null(row),
             ScalarValues::Bytes(values) => values.is_null(row),
             ScalarValues::Date(values) => values.is_null(row),
@@ -70,6 +74,7 @@ impl<'a> ScalarValues<'a> {
             ScalarValues::Bigint(values) => write_integer(values, row, out),
             ScalarValues::Double(values) => write_double(values.value(row), out),
             ScalarValues::Decimal(values, scale) => write_decimal(values.value(row), *scale, out),
+            ScalarValues::WideDecimal(values, scale) => write_wide_decimal(values.value(row), *scale, out),
             ScalarValues::String(values) => out.extend_from_slice(values.value(row).as_bytes()),
             ScalarValues::Bytes(values) => write_base64(values.value(row), out),
             ScalarValues::Date(values) => write_integer(values, row, out),

@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Schema};
 
 use super::scalar::ScalarBuilder;
-use super::sql_type::SqlType;
+use super::sql_type::{base_type_name, type_name};
 use super::{Format, RecordPart, Wrapping, json, kafka};
 
 /// See [`Format::check`].
@@ -74,7 +74,7 @@ fn supported(
         return Ok(());
     }
     let mut reason =
-        format!("The '{}' format does not support type '{}'", format.name(), SqlType(data_type).base());
+        format!("The '{}' format does not support type '{}'", format.name(), base_type_name(data_type));
     if let Some(column) = column {
         reason.push_str(&format!(", column: `{column}`"));
     }
@@ -91,7 +91,7 @@ fn refuse_maps_in_keys(columns: &Schema) -> Result<(), String> {
              behavior due to inconsistent serialization. Key column name: `{}`. Column type: {}. See \
              https://github.com/confluentinc/ksql/issues/6621 for more.",
             field.name(),
-            SqlType(field.data_type())
+            type_name(field.data_type())
         )),
     }
 }
@@ -121,7 +121,7 @@ fn column_list(columns: &Schema, part: RecordPart) -> String {
     let columns: Vec<String> = columns
         .fields()
         .iter()
-        .map(|field| format!("`{}` {}{mark}", field.name(), SqlType(field.data_type())))
+        .map(|field| format!("`{}` {}{mark}", field.name(), type_name(field.data_type())))
         .collect();
     format!("[{}]", columns.join(", "))
 }

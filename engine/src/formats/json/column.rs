@@ -25,6 +25,7 @@ use arrow::error::ArrowError;
 use super::object::ObjectReader;
 use super::scanner::{NumberToken, Scanner, Span, StringToken, SyntaxError, Token};
 use super::text::{Member, Scratch, Unreadable, read_members, string_text, write_value_text};
+use crate::formats::decimal_text::parse_decimal;
 use crate::formats::decoded::{ValueFault, quoted};
 use crate::formats::scalar::{Fault, ScalarBuilder};
 
@@ -341,6 +342,11 @@ fn append_number(
         }
         ScalarBuilder::Decimal { values, precision, scale } => {
             let value = number.to_decimal(text, *precision, *scale);
+            values.append_option(value.ok());
+            value.map(drop).map_err(Fault::from)
+        }
+        ScalarBuilder::WideDecimal { values, precision, scale } => {
+            let value = parse_decimal(number.span.of(text), *precision, *scale);
             values.append_option(value.ok());
             value.map(drop).map_err(Fault::from)
         }

@@ -194,6 +194,12 @@ fn decimal_takes_what_fits_without_rounding() {
     );
     let widest = "9".repeat(38);
     takes(&DataType::Decimal128(38, 0), &[(&widest, &widest)]);
+    let wider = "8".repeat(60);
+    takes(&DataType::Decimal256(60, 0), &[(&wider, &wider), (&format!("\"{wider}\""), &wider)]);
+    refuses(
+        &DataType::Decimal256(39, 1),
+        &[("1.23", "the number 1.23 does not fit DECIMAL(39, 1) without rounding")],
+    );
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array,
-    Int64Array, StringArray, StringViewArray, Time32MillisecondArray, TimestampMillisecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, Float64Array,
+    Int32Array, Int64Array, StringArray, StringViewArray, Time32MillisecondArray, TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, i256};
 use proptest::prelude::*;
 
 use crate::formats::{EncodedPayloads, Format, RowSelection, Wrapping};
@@ -54,6 +54,14 @@ fn every_type_has_its_form() {
             "DEC",
             Arc::new(Decimal128Array::from(vec![Some(1010), None]).with_precision_and_scale(6, 2).unwrap()),
         ),
+        (
+            "WID",
+            Arc::new(
+                Decimal256Array::from(vec![Some(i256::from(5)), None])
+                    .with_precision_and_scale(50, 3)
+                    .unwrap(),
+            ),
+        ),
         ("str", Arc::new(StringArray::from(vec![Some("a\"b"), None]))),
         ("BYT", Arc::new(BinaryArray::from_opt_vec(vec![Some(&[1, 2, 255]), None]))),
         ("DAT", Arc::new(Date32Array::from(vec![Some(-1), None]))),
@@ -67,10 +75,10 @@ fn every_type_has_its_form() {
         texts(&payloads),
         [
             Some(
-                r#"{"BOOL":true,"INT":-2147483648,"BIG":9223372036854775807,"DBL":10.0,"DEC":10.10,"str":"a\"b","BYT":"AQL/","DAT":-1,"TIM":86399999,"TS":1700000000000}"#
+                r#"{"BOOL":true,"INT":-2147483648,"BIG":9223372036854775807,"DBL":10.0,"DEC":10.10,"WID":0.005,"str":"a\"b","BYT":"AQL/","DAT":-1,"TIM":86399999,"TS":1700000000000}"#
             ),
             Some(
-                r#"{"BOOL":null,"INT":null,"BIG":null,"DBL":"NaN","DEC":null,"str":null,"BYT":null,"DAT":null,"TIM":null,"TS":null}"#
+                r#"{"BOOL":null,"INT":null,"BIG":null,"DBL":"NaN","DEC":null,"WID":null,"str":null,"BYT":null,"DAT":null,"TIM":null,"TS":null}"#
             ),
         ]
     );
