@@ -3,6 +3,22 @@
 //! Both inputs arrive sharded by the join's key, merged by event time; each row comes with the columns
 //! of its side, the key's columns among them. Output columns are the first `left_columns` of the left
 //! side, then the first `right_columns` of the right side.
+//!
+//! What the joins share: keys as bytes, rows of tables by key, records of streams by key and time, and
+//! the gathering of result columns.
+
+mod foreign_key;
+mod keys;
+mod output;
+mod record_buffer;
+mod stream_stream;
+mod stream_table;
+mod table_rows;
+mod table_table;
+mod waiting;
+
+#[cfg(test)]
+mod test_joins;
 
 use std::fmt;
 
@@ -60,7 +76,20 @@ impl fmt::Display for JoinSpec {
 /// # Errors
 /// `Unsupported` for a join this server does not run.
 pub fn build(spec: &JoinSpec, room: StateRoom) -> Result<Box<dyn Operator>> {
-    let _ = room;
-    Err(Error::new(ErrorKind::Unsupported, format!("this join cannot run continuously here: {spec}"))
-        .with_hint("join over what is there now with a SELECT without EMIT CHANGES"))
+    Ok(match spec.kind {
+        JoinKind::StreamStream { .. } => Box::new(stream_stream::StreamStreamJoin::new(spec, &room)?),
+        JoinKind::StreamTable => Box::new(stream_table::StreamTableJoin::new(spec, room)?),
+        JoinKind::TableTable => Box::new(table_table::TableTableJoin::new(spec, &room)?),
+        JoinKind::ForeignKey => Box::new(foreign_key::ForeignKeyJoin::new(spec, &room)?),
+    })
+}
+
+/// A part of a room with a first byte of its own.
+fn sub_room(room: &StateRoom, section: u8) -> StateRoom {
+    StateRoom { prefix: [room.prefix.as_ref(), &[section]].concat().into(), fresh: room.fresh }
+}
+
+fn unsupported(spec: &JoinSpec) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("this join cannot run continuously here: {spec}"))
+        .with_hint("join over what is there now with a SELECT without EMIT CHANGES")
 }

@@ -1,0 +1,390 @@
+//! A left table's expression with the right table's key: a table with the left one's key.
+//!
+//! Many left rows may meet one right row. A change on the left looks up one right row; a change on the
+//! right changes the results of all left rows that refer to it, in the order of their keys. Both sides
+//! are in one shard, since a left row moves between right ones.
+//!
+//! ```text
+//! left rows   = 10, left key                 foreign key and row
+//! right rows  = 11, right key                row
+//! references  = 12, foreign key, left key    empty
+//! ```
+//!
+//! No key is the beginning of another, so that the references to a right row are one range. They are
+//! read from the store when a right row changes; only those changed since the last commit are in
+//! memory.
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+
+use bytes::Bytes;
+use datafusion::common::JoinType;
+use tidemill_storage::state::WriteBatch;
+
+use super::keys::JoinKeys;
+use super::output::{JoinOutput, Part, ResultRows};
+use super::table_rows::{TableRow, TableRows};
+use super::{JoinSpec, sub_room, unsupported};
+use crate::batch::{ChangeBatch, RowKind};
+use crate::error::Result;
+use crate::operators::{Context, Input, Operator, StateRoom};
+use crate::state::encoding::{self, Reader};
+use crate::state_keys::prefix_range;
+
+const LEFT_ROWS: u8 = 0x10;
+const RIGHT_ROWS: u8 = 0x11;
+const REFERENCES: u8 = 0x12;
+
+/// Bytes a changed reference costs beside its key.
+const REFERENCE_OVERHEAD_BYTES: usize = 48;
+
+/// References followed at a time when a right row changes, and results after which a batch is passed
+/// on: one right row may have any number of references, a batch is to stay of ordinary size.
+const FAN_OUT_ROWS_MAX: usize = 4_096;
+
+/// Joins a table, on the left, with the rows of another it refers to.
+pub(super) struct ForeignKeyJoin {
+    primary_keys: JoinKeys,
+    foreign_keys: JoinKeys,
+    right_keys: JoinKeys,
+    output: JoinOutput,
+    left: TableRows,
+    right: TableRows,
+    references: References,
+    /// Whether left rows that meet no right row have a result.
+    keeps_unmatched: bool,
+    with_before: bool,
+}
+
+impl ForeignKeyJoin {
+    /// Inner or left.
+    ///
+    /// # Errors
+    /// `Unsupported`: another join, or a type that cannot be kept.
+    pub(super) fn new(spec: &JoinSpec, room: &StateRoom) -> Result<ForeignKeyJoin> {
+        let keeps_unmatched = match spec.join_type {
+            JoinType::Inner => false,
+            JoinType::Left => true,
+            _ => return Err(unsupported(spec)),
+        };
+        Ok(ForeignKeyJoin {
+            primary_keys: JoinKeys::new(&spec.left.primary_key, &spec.left.schema)?,
+            foreign_keys: JoinKeys::new(&spec.left.key, &spec.left.schema)?,
+            right_keys: JoinKeys::new(&spec.right.key, &spec.right.schema)?,
+            output: JoinOutput::new(spec)?,
+            left: TableRows::new(sub_room(room, LEFT_ROWS)),
+            right: TableRows::new(sub_room(room, RIGHT_ROWS)),
+            references: References { room: sub_room(room, REFERENCES), changed: BTreeMap::new(), bytes: 0 },
+            keeps_unmatched,
+            with_before: spec.with_before,
+        })
+    }
+
+    fn left_changes(
+        &mut self,
+        batch: &ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let keys = self.primary_keys.of(batch)?;
+        let foreign_keys = self.foreign_keys.of(batch)?;
+        self.left.load(keys.iter().flatten(), context.store.as_ref())?;
+        let mut referred: Vec<Bytes> = foreign_keys.iter().flatten().cloned().collect();
+        for row in keys.iter().flatten().filter_map(|key| self.left.get(key)) {
+            referred.extend(LeftRow::open(row)?.foreign_key);
+        }
+        self.right.load(referred.iter(), context.store.as_ref())?;
+        let encoded = self.output.side(Input::Left).encode(batch)?;
+        let mut rows = ResultRows::default();
+        for (row, (key, foreign_key)) in keys.iter().zip(&foreign_keys).enumerate() {
+            let kind = batch.kinds.get(row);
+            // The row before is known here, whether the input tells it or not.
+            if kind == RowKind::UpdateBefore {
+                continue;
+            }
+            let Some(key) = key else {
+                context.ledger.filtered += 1;
+                continue;
+            };
+            let time_ms = batch.times_ms[row];
+            let remains = matches!(kind, RowKind::Insert | RowKind::UpdateAfter);
+            let foreign_key = foreign_key.as_ref().filter(|_| remains);
+            let now = remains.then(|| LeftRow::seal(foreign_key, &encoded.copy(row), time_ms));
+            let before = self.left.replace(key, now);
+            let before = before.as_ref().map(LeftRow::open).transpose()?;
+            if before.is_none() && !remains {
+                context.ledger.filtered += 1;
+                continue;
+            }
+            let foreign_key_before = before.as_ref().and_then(|before| before.foreign_key.as_ref());
+            if foreign_key_before != foreign_key {
+                if let Some(foreign_key) = foreign_key_before {
+                    self.references.set(foreign_key, key, false);
+                }
+                if let Some(foreign_key) = foreign_key {
+                    self.references.set(foreign_key, key, true);
+                }
+            }
+            let right_before = foreign_key_before.and_then(|key| self.right.get(key));
+            let right_now = foreign_key.and_then(|key| self.right.get(key));
+            let had = before.is_some() && (right_before.is_some() || self.keeps_unmatched);
+            let has = remains && (right_now.is_some() || self.keeps_unmatched);
+            let latest = |right: Option<&TableRow>| right.map_or(time_ms, |right| time_ms.max(right.time_ms));
+            let mut push = |kind: RowKind, time_ms: i64, left: Part, right: Option<&TableRow>| {
+                let right = Part::kept(right.map(|right| &right.row));
+                rows.push(kind, time_ms, (batch, row), left, right);
+            };
+            let part_before = || Part::kept(before.as_ref().map(|before| &before.row));
+            let part_now = Part::Arrived(row as u32);
+            match (had, has) {
+                (false, true) => push(RowKind::Insert, latest(right_now), part_now, right_now),
+                (true, false) => push(RowKind::Delete, latest(right_before), part_before(), right_before),
+                (true, true) => {
+                    if self.with_before {
+                        push(RowKind::UpdateBefore, latest(right_now), part_before(), right_before);
+                    }
+                    push(RowKind::UpdateAfter, latest(right_now), part_now, right_now);
+                }
+                // ksqlDB answers the removal of a left row with a tombstone in every case. Whoever
+                // takes rows back, however, must not be told to take back what never was.
+                (false, false) if !remains && !self.with_before => {
+                    push(RowKind::Delete, time_ms, part_before(), None);
+                }
+                (false, false) => {}
+            }
+        }
+        self.output.emit(Input::Left, batch, rows, out)
+    }
+
+    fn right_changes(
+        &mut self,
+        batch: &ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let keys = self.right_keys.of(batch)?;
+        self.right.load(keys.iter().flatten(), context.store.as_ref())?;
+        let encoded = self.output.side(Input::Right).encode(batch)?;
+        let snapshot = context.store.snapshot();
+        let mut rows = ResultRows::default();
+        for (row, key) in keys.iter().enumerate() {
+            let kind = batch.kinds.get(row);
+            if kind == RowKind::UpdateBefore {
+                continue;
+            }
+            let Some(key) = key else {
+                context.ledger.filtered += 1;
+                continue;
+            };
+            let now = matches!(kind, RowKind::Insert | RowKind::UpdateAfter)
+                .then(|| TableRow { time_ms: batch.times_ms[row], row: encoded.copy(row) });
+            let before = self.right.replace(key, now.clone());
+            if before.is_none() && now.is_none() {
+                context.ledger.filtered += 1;
+                continue;
+            }
+            let range = self.references.range(key);
+            let stored = if self.references.room.fresh { None } else { Some(snapshot.scan(range.clone())) };
+            let mut referring = Merged {
+                stored: stored.into_iter().flatten().peekable(),
+                changed: self.references.changed.range(range).peekable(),
+            };
+            let prefix_bytes = self.references.room.prefix.len() + key.len();
+            loop {
+                let mut left_keys = Vec::new();
+                while left_keys.len() < FAN_OUT_ROWS_MAX
+                    && let Some(reference) = referring.next_reference()?
+                {
+                    left_keys.push(reference.slice(prefix_bytes..));
+                }
+                if left_keys.is_empty() {
+                    break;
+                }
+                for left in self.left.read(&left_keys, context.store.as_ref())?.into_iter().flatten() {
+                    self.push_right_change(&mut rows, (batch, row), &left, before.as_ref(), now.is_some())?;
+                }
+                if rows.len() >= FAN_OUT_ROWS_MAX {
+                    self.output.emit(Input::Right, batch, std::mem::take(&mut rows), out)?;
+                }
+            }
+        }
+        self.output.emit(Input::Right, batch, rows, out)
+    }
+
+    /// What a change of a right row means for the result of one left row.
+    fn push_right_change(
+        &self,
+        rows: &mut ResultRows,
+        (batch, row): (&ChangeBatch, usize),
+        left: &TableRow,
+        before: Option<&TableRow>,
+        remains: bool,
+    ) -> Result<()> {
+        let time_ms = batch.times_ms[row].max(left.time_ms);
+        let left = Part::Kept(LeftRow::open(left)?.row);
+        let part_before = Part::kept(before.map(|before| &before.row));
+        let part_now = if remains { Part::Arrived(row as u32) } else { Part::Missing };
+        let mut push =
+            |kind: RowKind, right: Part| rows.push(kind, time_ms, (batch, row), left.clone(), right);
+        match (before.is_some() || self.keeps_unmatched, remains || self.keeps_unmatched) {
+            (false, false) => {}
+            (false, true) => push(RowKind::Insert, part_now),
+            (true, false) => push(RowKind::Delete, part_before),
+            (true, true) => {
+                if self.with_before {
+                    push(RowKind::UpdateBefore, part_before);
+                }
+                push(RowKind::UpdateAfter, part_now);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Operator for ForeignKeyJoin {
+    fn name(&self) -> &'static str {
+        "ForeignKeyJoin"
+    }
+
+    fn process(
+        &mut self,
+        input: Input,
+        batch: ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        match input {
+            Input::Left => self.left_changes(&batch, context, out),
+            Input::Right => self.right_changes(&batch, context, out),
+        }
+    }
+
+    fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
+        self.left.commit(changes);
+        self.right.commit(changes);
+        self.references.commit(changes);
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.left.memory_bytes() + self.right.memory_bytes() + self.references.bytes
+    }
+
+    fn evict(&mut self, bytes_max: usize) {
+        let right_max = bytes_max.saturating_sub(self.left.memory_bytes()).max(bytes_max / 2);
+        self.right.evict(right_max);
+        self.left.evict(bytes_max.saturating_sub(self.right.memory_bytes()));
+    }
+}
+
+/// A left row with the foreign key it had: a presence byte, the foreign key, the row.
+struct LeftRow {
+    foreign_key: Option<Bytes>,
+    row: Bytes,
+}
+
+impl LeftRow {
+    fn seal(foreign_key: Option<&Bytes>, row: &[u8], time_ms: i64) -> TableRow {
+        let foreign_key_bytes = foreign_key.map_or(&[][..], |key| key.as_ref());
+        let mut bytes = Vec::with_capacity(foreign_key_bytes.len() + row.len() + 12);
+        bytes.push(u8::from(foreign_key.is_some()));
+        encoding::put_bytes(&mut bytes, foreign_key_bytes);
+        encoding::put_bytes(&mut bytes, row);
+        TableRow { time_ms, row: bytes.into() }
+    }
+
+    fn open(kept: &TableRow) -> Result<LeftRow> {
+        let mut reader = Reader::of(&kept.row);
+        let [present] = reader.array()?;
+        let foreign_key = kept.row.slice_ref(reader.bytes()?);
+        let row = kept.row.slice_ref(reader.bytes()?);
+        reader.finish()?;
+        Ok(LeftRow { foreign_key: (present != 0).then_some(foreign_key), row })
+    }
+}
+
+/// Which left rows refer to a right key.
+struct References {
+    room: StateRoom,
+    /// Stored keys set or removed since the last commit.
+    changed: BTreeMap<Bytes, bool>,
+    bytes: usize,
+}
+
+impl References {
+    fn set(&mut self, foreign_key: &[u8], key: &[u8], refers: bool) {
+        let stored: Bytes = [self.room.prefix.as_ref(), foreign_key, key].concat().into();
+        let stored_bytes = stored.len();
+        if self.changed.insert(stored, refers).is_none() {
+            self.bytes += stored_bytes + REFERENCE_OVERHEAD_BYTES;
+        }
+    }
+
+    fn range(&self, foreign_key: &[u8]) -> std::ops::Range<Bytes> {
+        prefix_range(&[self.room.prefix.as_ref(), foreign_key].concat())
+    }
+
+    fn commit(&mut self, changes: &mut WriteBatch) {
+        if self.changed.is_empty() {
+            return;
+        }
+        for (stored, refers) in std::mem::take(&mut self.changed) {
+            if refers {
+                changes.put(stored, Bytes::new());
+            } else {
+                changes.delete(stored);
+            }
+        }
+        self.bytes = 0;
+        // From now on there are references in the store only.
+        self.room.fresh = false;
+    }
+}
+
+/// The stored references with those changed since, in order.
+struct Merged<S: Iterator, C: Iterator> {
+    stored: Peekable<S>,
+    changed: Peekable<C>,
+}
+
+impl<'c, S, C> Merged<S, C>
+where
+    S: Iterator<Item = tidemill_storage::Result<(Bytes, Bytes)>>,
+    C: Iterator<Item = (&'c Bytes, &'c bool)>,
+{
+    fn next_reference(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let stored = match self.stored.peek() {
+                Some(Ok((stored, _))) => Some(stored),
+                Some(Err(_)) => match self.stored.next() {
+                    Some(Err(error)) => return Err(error.into()),
+                    _ => continue,
+                },
+                None => None,
+            };
+            let changed_first = match (stored, self.changed.peek()) {
+                (None, None) => return Ok(None),
+                (None, Some(_)) => true,
+                (Some(_), None) => false,
+                (Some(stored), Some((changed, _))) => {
+                    // A change overrides what is stored.
+                    if stored == *changed {
+                        self.stored.next();
+                        continue;
+                    }
+                    *changed < stored
+                }
+            };
+            if !changed_first {
+                return Ok(self.stored.next().transpose()?.map(|(stored, _)| stored));
+            }
+            if let Some((changed, true)) = self.changed.next() {
+                return Ok(Some(changed.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "foreign_key_tests.rs"]
+mod tests;

@@ -1,0 +1,80 @@
+//! Join keys as bytes.
+//!
+//! A row's key is the row form of its key columns: equal keys have equal bytes, and no key is the
+//! beginning of another. Rows of windowed sources only meet rows of the same window, so the window's
+//! bounds are part of their keys.
+
+use arrow::array::{Array, ArrayRef};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, SchemaRef};
+use bytes::Bytes;
+
+use crate::batch::ChangeBatch;
+use crate::error::{Error, Result};
+use crate::state::RowCodec;
+
+/// Makes the keys of one side's rows.
+pub(super) struct JoinKeys {
+    columns: Vec<usize>,
+    codec: RowCodec,
+}
+
+impl JoinKeys {
+    /// Of the columns at these positions.
+    ///
+    /// # Errors
+    /// `Unsupported`: a type that has no row form. `Internal`: there are no key columns.
+    pub(super) fn new(columns: &[usize], schema: &SchemaRef) -> Result<JoinKeys> {
+        if columns.is_empty() {
+            return Err(Error::internal("a join has no key columns"));
+        }
+        let data_types: Vec<DataType> =
+            columns.iter().map(|index| schema.field(*index).data_type().clone()).collect();
+        Ok(JoinKeys { columns: columns.to_vec(), codec: RowCodec::new(&data_types)? })
+    }
+
+    /// The key of every row; none where a key column is null. All keys share one buffer: copy what is
+    /// kept for long.
+    ///
+    /// # Errors
+    /// Arrow's, for columns of other types.
+    pub(super) fn of(&self, batch: &ChangeBatch) -> Result<Vec<Option<Bytes>>> {
+        let columns: Vec<ArrayRef> =
+            self.columns.iter().map(|index| batch.columns.column(*index).clone()).collect();
+        let nulls = columns.iter().fold(None, |nulls: Option<NullBuffer>, column| {
+            NullBuffer::union(nulls.as_ref(), column.logical_nulls().as_ref())
+        });
+        let encoded = self.codec.encode(&columns)?;
+        let mut bytes = Vec::new();
+        let mut ends = Vec::with_capacity(batch.rows());
+        for row in 0..batch.rows() {
+            bytes.extend_from_slice(encoded.row(row).as_ref());
+            if let Some((start_ms, end_ms)) = window_of_row(batch, row) {
+                bytes.extend_from_slice(&start_ms.to_be_bytes());
+                bytes.extend_from_slice(&end_ms.to_be_bytes());
+            }
+            ends.push(bytes.len());
+        }
+        let bytes = Bytes::from(bytes);
+        let mut start = 0;
+        let mut keys = Vec::with_capacity(batch.rows());
+        for (row, end) in ends.into_iter().enumerate() {
+            let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+            keys.push(valid.then(|| bytes.slice(start..end)));
+            start = end;
+        }
+        Ok(keys)
+    }
+}
+
+/// The window of a row, start and end, where rows are windowed.
+pub(super) fn window_of_row(batch: &ChangeBatch, row: usize) -> Option<(i64, i64)> {
+    batch.windows.as_ref().map(|windows| (windows.start_ms[row], windows.end_ms[row]))
+}
+
+/// The window at the end of the key of a windowed row.
+pub(super) fn window_of_key(key: &[u8]) -> Option<(i64, i64)> {
+    let (rest, end_ms) = key.split_last_chunk()?;
+    let (_, start_ms) = rest.split_last_chunk()?;
+    Some((i64::from_be_bytes(*start_ms), i64::from_be_bytes(*end_ms)))
+}

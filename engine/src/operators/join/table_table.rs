@@ -1,0 +1,150 @@
+//! Two tables on their keys: a table again.
+//!
+//! A change of either side changes the result of its key: it appears, is updated, or disappears. A
+//! key that had no result is never deleted. The time of a result is the later one of its two rows and
+//! the change that led to it.
+
+use datafusion::common::JoinType;
+use tidemill_storage::state::WriteBatch;
+
+use super::keys::JoinKeys;
+use super::output::{JoinOutput, Part, ResultRows, left_and_right};
+use super::table_rows::{TableRow, TableRows};
+use super::{JoinSpec, sub_room, unsupported};
+use crate::batch::{ChangeBatch, RowKind};
+use crate::error::Result;
+use crate::operators::{Context, Input, Operator, StateRoom};
+
+const LEFT_ROWS: u8 = 0x10;
+const RIGHT_ROWS: u8 = 0x11;
+
+/// Joins two tables.
+pub(super) struct TableTableJoin {
+    join_type: JoinType,
+    left_keys: JoinKeys,
+    right_keys: JoinKeys,
+    output: JoinOutput,
+    left: TableRows,
+    right: TableRows,
+    with_before: bool,
+}
+
+impl TableTableJoin {
+    /// Inner, left, right or full.
+    ///
+    /// # Errors
+    /// `Unsupported`: another join, or a type that cannot be kept.
+    pub(super) fn new(spec: &JoinSpec, room: &StateRoom) -> Result<TableTableJoin> {
+        if !matches!(spec.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full) {
+            return Err(unsupported(spec));
+        }
+        Ok(TableTableJoin {
+            join_type: spec.join_type,
+            left_keys: JoinKeys::new(&spec.left.key, &spec.left.schema)?,
+            right_keys: JoinKeys::new(&spec.right.key, &spec.right.schema)?,
+            output: JoinOutput::new(spec)?,
+            left: TableRows::new(sub_room(room, LEFT_ROWS)),
+            right: TableRows::new(sub_room(room, RIGHT_ROWS)),
+            with_before: spec.with_before,
+        })
+    }
+}
+
+/// Whether a key has a result, given whether the changing side and the other one have a row.
+fn has_result(join_type: JoinType, changing: Input, own: bool, other: bool) -> bool {
+    let (left, right) = match changing {
+        Input::Left => (own, other),
+        Input::Right => (other, own),
+    };
+    match join_type {
+        JoinType::Left => left,
+        JoinType::Right => right,
+        JoinType::Full => left || right,
+        _ => left && right,
+    }
+}
+
+impl Operator for TableTableJoin {
+    fn name(&self) -> &'static str {
+        "TableTableJoin"
+    }
+
+    fn process(
+        &mut self,
+        input: Input,
+        batch: ChangeBatch,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let (own_rows, other_rows, keys) = match input {
+            Input::Left => (&mut self.left, &mut self.right, &self.left_keys),
+            Input::Right => (&mut self.right, &mut self.left, &self.right_keys),
+        };
+        let keys = keys.of(&batch)?;
+        own_rows.load(keys.iter().flatten(), context.store.as_ref())?;
+        other_rows.load(keys.iter().flatten(), context.store.as_ref())?;
+        let encoded = self.output.side(input).encode(&batch)?;
+        let mut rows = ResultRows::default();
+        for (row, key) in keys.iter().enumerate() {
+            let kind = batch.kinds.get(row);
+            if kind == RowKind::UpdateBefore {
+                continue;
+            }
+            let Some(key) = key else {
+                context.ledger.filtered += 1;
+                continue;
+            };
+            let time_ms = batch.times_ms[row];
+            let now = matches!(kind, RowKind::Insert | RowKind::UpdateAfter)
+                .then(|| TableRow { time_ms, row: encoded.copy(row) });
+            let remains = now.is_some();
+            let before = own_rows.replace(key, now);
+            if before.is_none() && !remains {
+                context.ledger.filtered += 1;
+                continue;
+            }
+            let other = other_rows.get(key);
+            let time_ms = other.map_or(time_ms, |other| time_ms.max(other.time_ms));
+            let mut push = |kind: RowKind, own: Part| {
+                let (left, right) = left_and_right(input, own, Part::kept(other.map(|other| &other.row)));
+                rows.push(kind, time_ms, (&batch, row), left, right);
+            };
+            let part_before = || Part::kept(before.as_ref().map(|before| &before.row));
+            let part_now = if remains { Part::Arrived(row as u32) } else { Part::Missing };
+            let had = has_result(self.join_type, input, before.is_some(), other.is_some());
+            let has = has_result(self.join_type, input, remains, other.is_some());
+            match (had, has) {
+                (false, false) => {}
+                (false, true) => push(RowKind::Insert, part_now),
+                (true, false) => push(RowKind::Delete, part_before()),
+                (true, true) => {
+                    if self.with_before {
+                        push(RowKind::UpdateBefore, part_before());
+                    }
+                    push(RowKind::UpdateAfter, part_now);
+                }
+            }
+        }
+        self.output.emit(input, &batch, rows, out)
+    }
+
+    fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
+        self.left.commit(changes);
+        self.right.commit(changes);
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.left.memory_bytes() + self.right.memory_bytes()
+    }
+
+    fn evict(&mut self, bytes_max: usize) {
+        let right_max = bytes_max.saturating_sub(self.left.memory_bytes()).max(bytes_max / 2);
+        self.right.evict(right_max);
+        self.left.evict(bytes_max.saturating_sub(self.right.memory_bytes()));
+    }
+}
+
+#[cfg(test)]
+#[path = "table_table_tests.rs"]
+mod tests;

@@ -1,0 +1,169 @@
+//! Examples of joins, for tests: inputs with what follows from each.
+//!
+//! A script has one input a line, `L` or `R` for the side and then the row, and below it the rows that
+//! follow from it, each behind `=`. The left side has the columns `K STRING, V STRING`, the right one
+//! `K STRING, W INTEGER`, and both join on `K`, except that a foreign-key join meets the left side's
+//! `V`. All columns are part of the result.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::JoinType;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use tidemill_sql::plan::join::JoinKind;
+
+use super::{JoinSide, JoinSpec, build};
+use crate::operators::Input;
+use crate::operators::driver::{Driver, batch};
+
+pub(super) fn spec(kind: JoinKind, join_type: JoinType) -> JoinSpec {
+    let side = |value: &str, data_type: DataType, key: usize| JoinSide {
+        schema: Arc::new(Schema::new(vec![
+            Field::new("K", DataType::Utf8, true),
+            Field::new(value, data_type, true),
+        ])),
+        output_columns: 2,
+        key: vec![key],
+        primary_key: vec![0],
+    };
+    let left = side("V", DataType::Utf8, usize::from(kind == JoinKind::ForeignKey));
+    let right = side("W", DataType::Int32, 0);
+    let output = Arc::new(Schema::new(vec![
+        Field::new("L_K", DataType::Utf8, true),
+        Field::new("V", DataType::Utf8, true),
+        Field::new("R_K", DataType::Utf8, true),
+        Field::new("W", DataType::Int32, true),
+    ]));
+    JoinSpec { kind, join_type, left, right, output, with_before: false }
+}
+
+pub(super) fn driver(spec: &JoinSpec) -> Driver {
+    let spec = spec.clone();
+    Driver::new(move |room| build(&spec, room))
+}
+
+/// One input of a script.
+pub(super) type Step = (Input, String);
+
+/// What happens in front of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Between {
+    /// Nothing: the step joins the batch of the steps before it, if it is of their side.
+    Nothing,
+    /// A new batch begins.
+    Cut,
+    /// A commit.
+    Commit,
+    /// A commit, after which everything that can be forgotten is.
+    Evict,
+    /// A commit and a restart.
+    Restart,
+}
+
+/// Runs steps with `between` in front of each. Gives everything that came out.
+pub(super) fn run(spec: &JoinSpec, steps: &[Step], between: impl Fn(usize) -> Between) -> Vec<String> {
+    let mut driver = driver(spec);
+    let mut from = 0;
+    for (index, (side, _)) in steps.iter().enumerate() {
+        let between = between(index);
+        if index > from && (between != Between::Nothing || *side != steps[from].0) {
+            push(spec, &mut driver, &steps[from..index]);
+            from = index;
+        }
+        match between {
+            Between::Nothing | Between::Cut => {}
+            Between::Commit => driver.commit(),
+            Between::Evict => {
+                driver.commit();
+                driver.evict_all();
+            }
+            Between::Restart => {
+                driver.commit();
+                driver.restart();
+            }
+        }
+    }
+    push(spec, &mut driver, &steps[from..]);
+    driver.take_rows()
+}
+
+fn push(spec: &JoinSpec, driver: &mut Driver, steps: &[Step]) {
+    let Some((side, _)) = steps.first() else { return };
+    let schema = match side {
+        Input::Left => &spec.left.schema,
+        Input::Right => &spec.right.schema,
+    };
+    let text: Vec<&str> = steps.iter().map(|(_, row)| row.as_str()).collect();
+    driver.push(*side, batch(schema, &text.join("\n"))).expect("joins");
+}
+
+/// Runs a script input by input and compares what follows from each, then shows that batches, commits,
+/// forgetting and restarts change nothing.
+pub(super) fn check(spec: &JoinSpec, script: &str) {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut expected: Vec<Vec<String>> = Vec::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (first, rest) = line.split_once(' ').expect("a side or a result, and a row");
+        match first {
+            "L" => steps.push((Input::Left, rest.to_owned())),
+            "R" => steps.push((Input::Right, rest.to_owned())),
+            "=" => {
+                expected.last_mut().expect("a result follows from an input").push(rest.to_owned());
+                continue;
+            }
+            other => panic!("no side: {other}"),
+        }
+        expected.push(Vec::new());
+    }
+    let mut driver = driver(spec);
+    for (step, expected) in steps.iter().zip(&expected) {
+        push(spec, &mut driver, std::slice::from_ref(step));
+        assert_eq!(&driver.take_rows(), expected, "after {step:?}");
+    }
+    let expected = expected.concat();
+    for between in [Between::Nothing, Between::Commit, Between::Evict, Between::Restart] {
+        assert_eq!(run(spec, &steps, |_| between), expected, "with {between:?} in front of each step");
+    }
+}
+
+/// Any inputs, few keys and times close together so that they meet: of tables where `updates` says so.
+pub(super) fn any_steps(
+    left_updates: bool,
+    right_updates: bool,
+) -> impl Strategy<Value = Vec<(Step, Between)>> {
+    let row = (any::<bool>(), 0_u8..4, 0_i64..40_000, 0_u8..4, 0_u8..3);
+    let step = row.prop_map(move |(is_left, kind, time_ms, key, value)| {
+        let updates = if is_left { left_updates } else { right_updates };
+        let kind = match (updates, kind) {
+            (true, 0) => "-D",
+            (true, _) => "+U",
+            (false, 0) => "+N",
+            (false, _) => "+I",
+        };
+        let key = ["a", "b", "c", "_"][usize::from(key)];
+        if is_left {
+            let foreign_key = ["a", "b", "_"][usize::from(value)];
+            (Input::Left, format!("{kind} {time_ms} {key} {foreign_key}"))
+        } else {
+            (Input::Right, format!("{kind} {time_ms} {key} {value}"))
+        }
+    });
+    let between = prop_oneof![
+        6 => Just(Between::Nothing),
+        2 => Just(Between::Cut),
+        1 => Just(Between::Commit),
+        1 => Just(Between::Evict),
+        1 => Just(Between::Restart),
+    ];
+    proptest::collection::vec((step, between), 1..40)
+}
+
+/// Shows that the same input gives the same output however it is cut and interrupted.
+pub(super) fn same_however_run(spec: &JoinSpec, steps: Vec<(Step, Between)>) -> Result<(), TestCaseError> {
+    let (steps, between): (Vec<Step>, Vec<Between>) = steps.into_iter().unzip();
+    let one_by_one = run(spec, &steps, |_| Between::Cut);
+    prop_assert_eq!(&run(spec, &steps, |_| Between::Nothing), &one_by_one);
+    prop_assert_eq!(&run(spec, &steps, |step| between[step]), &one_by_one);
+    Ok(())
+}
