@@ -285,7 +285,7 @@ struct LeftRow {
 
 impl LeftRow {
     fn seal(foreign_key: Option<&Bytes>, row: &[u8], time_ms: i64) -> TableRow {
-        let foreign_key_bytes = foreign_key.map_or(&[][..], |key| key.as_ref());
+        let foreign_key_bytes = foreign_key.map_or(&[] as &[u8], |key| &key[..]);
         let mut bytes = Vec::with_capacity(foreign_key_bytes.len() + row.len() + 12);
         bytes.push(u8::from(foreign_key.is_some()));
         encoding::put_bytes(&mut bytes, foreign_key_bytes);
