@@ -38,9 +38,8 @@ const REFERENCES: u8 = 0x12;
 /// Bytes a changed reference costs beside its key.
 const REFERENCE_OVERHEAD_BYTES: usize = 48;
 
-/// References followed at a time when a right row changes, and results after which a batch is passed
-/// on: one right row may have any number of references, a batch is to stay of ordinary size.
-const FAN_OUT_ROWS_MAX: usize = 4_096;
+/// The most references followed at a time when a right row changes: it may have any number of them.
+const REFERENCES_MAX: usize = 4_096;
 
 /// Joins a table, on the left, with the rows of another it refers to.
 pub(super) struct ForeignKeyJoin {
@@ -192,7 +191,7 @@ impl ForeignKeyJoin {
             let prefix_bytes = self.references.room.prefix.len() + key.len();
             loop {
                 let mut left_keys = Vec::new();
-                while left_keys.len() < FAN_OUT_ROWS_MAX
+                while left_keys.len() < REFERENCES_MAX
                     && let Some(reference) = referring.next_reference()?
                 {
                     left_keys.push(reference.slice(prefix_bytes..));
@@ -203,9 +202,7 @@ impl ForeignKeyJoin {
                 for left in self.left.read(&left_keys, context.store.as_ref())?.into_iter().flatten() {
                     self.push_right_change(&mut rows, (batch, row), &left, before.as_ref(), now.is_some())?;
                 }
-                if rows.len() >= FAN_OUT_ROWS_MAX {
-                    self.output.emit(Input::Right, batch, std::mem::take(&mut rows), out)?;
-                }
+                self.output.emit_full(Input::Right, batch, &mut rows, out)?;
             }
         }
         self.output.emit(Input::Right, batch, rows, out)

@@ -17,6 +17,10 @@ use crate::error::Result;
 use crate::operators::Input;
 use crate::state::RowCodec;
 
+/// Results after which a batch is passed on: one row may have any number of partners, a batch is to
+/// stay of ordinary size.
+pub(super) const RESULT_ROWS_MAX: usize = 8_192;
+
 /// Where one side's part of a result row is.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
@@ -88,7 +92,7 @@ impl ResultRows {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.kinds.len()
     }
 }
@@ -119,6 +123,23 @@ impl JoinOutput {
             Input::Left => &self.left,
             Input::Right => &self.right,
         }
+    }
+
+    /// Makes a batch of the rows if there are enough for one, and begins anew.
+    ///
+    /// # Errors
+    /// Arrow's.
+    pub(super) fn emit_full(
+        &self,
+        input: Input,
+        arrived: &ChangeBatch,
+        rows: &mut ResultRows,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        if rows.len() < RESULT_ROWS_MAX {
+            return Ok(());
+        }
+        self.emit(input, arrived, std::mem::take(rows), out)
     }
 
     /// Makes a batch of the rows, if there are any, and appends it to `out`.

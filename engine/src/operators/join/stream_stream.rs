@@ -154,14 +154,23 @@ impl StreamStreamJoin {
         Ok(())
     }
 
-    /// Passes on the waiting records whose windows the current stream time has closed.
-    fn pass_on_closed(&mut self, batch: &ChangeBatch, row: usize, rows: &mut ResultRows) {
-        let Some(stream_time_ms) = self.stream_time_ms else { return };
+    /// Passes on the waiting records whose windows the current stream time has closed; `row` of the
+    /// arrived batch is what closed them.
+    fn pass_on_closed(
+        &mut self,
+        input: Input,
+        (batch, row): (&ChangeBatch, usize),
+        rows: &mut ResultRows,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let Some(stream_time_ms) = self.stream_time_ms else { return Ok(()) };
         while let Some(closed) = self.waiting.take_closed(stream_time_ms) {
             let window = batch.windows.as_ref().and_then(|_| window_of_key(&closed.key));
             let parts = left_and_right(closed.side, Part::Kept(closed.row), Part::Missing);
             rows.push_windowed(RowKind::Insert, closed.time_ms, row, window, parts);
+            self.output.emit_full(input, batch, rows, out)?;
         }
+        Ok(())
     }
 }
 
@@ -209,7 +218,7 @@ impl Operator for StreamStreamJoin {
             let time_ms = batch.times_ms[row];
             if self.stream_time_ms.is_none_or(|stream_time_ms| time_ms > stream_time_ms) {
                 self.stream_time_ms = Some(time_ms);
-                self.pass_on_closed(&batch, row, &mut rows);
+                self.pass_on_closed(input, (&batch, row), &mut rows, out)?;
             }
             let arrived = || Part::Arrived(row as u32);
             let outer = self.matching.is_outer(input);
@@ -229,19 +238,21 @@ impl Operator for StreamStreamJoin {
                 Input::Right => (&mut self.right, &self.left),
             };
             own.advance(time_ms);
-            let rows_before = rows.len();
+            let mut matched = false;
             for partner in other.find(key, self.matching.partners(input, time_ms)) {
                 let closes_ms = self.matching.closes_ms(other_side(input), partner.time_ms);
                 self.waiting.remove(closes_ms, partner.sequence);
                 let (left, right) = left_and_right(input, arrived(), Part::Kept(partner.row.clone()));
                 rows.push(RowKind::Insert, time_ms.max(partner.time_ms), (&batch, row), left, right);
+                self.output.emit_full(input, &batch, &mut rows, out)?;
+                matched = true;
             }
             let sequence = self.sequence;
             self.sequence += 1;
             let record = Record { time_ms, sequence, row: encoded.copy(row) };
             let kept_row = record.row.clone();
             let kept = own.insert(key, record);
-            if rows.len() > rows_before {
+            if matched {
                 continue;
             }
             if !outer {
