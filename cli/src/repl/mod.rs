@@ -1,0 +1,24 @@
+//! The REPL: statements typed by people, answers laid out for them.
+//!
+//! [`shell`] runs text: it keeps the statements that concern the REPL alone ([`commands`],
+//! [`variables`], [`output`]) to itself and sends the rest to a [`backend`], which is a server
+//! ([`remote`]) or an engine opened right here ([`embedded`]). [`editor`] is what a terminal adds:
+//! history, completion, colours. What statements mean is the engine's business alone.
+
+pub(crate) mod backend;
+mod commands;
+mod completer;
+mod editor;
+mod embedded;
+mod highlighter;
+mod names;
+mod output;
+pub(crate) mod remote;
+pub(crate) mod shell;
+pub(crate) mod table;
+mod variables;
+
+pub(crate) use editor::converse;
+pub(crate) use embedded::Embedded;
+pub(crate) use remote::Remote;
+pub(crate) use shell::Shell;

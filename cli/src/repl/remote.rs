@@ -1,0 +1,199 @@
+//! Statements answered by a server, over the Postgres protocol.
+//!
+//! The simple protocol is used, because its answers stream: rows of a query without an end arrive as
+//! the server sends them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow};
+
+use super::backend::{Answer, Backend, Failure, Row};
+
+/// How long to try to reach a server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a cancelled statement may take to end.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Notices kept until they are shown; more of them are dropped, because they are only told in passing.
+const NOTICES_MAX: usize = 64;
+
+/// Rows handed on together at most: enough to draw at once, too few to be felt as a delay.
+const ROWS_TOGETHER_MAX: usize = 256;
+
+/// A connection to a server.
+pub(crate) struct Remote {
+    client: Client,
+    notices: mpsc::Receiver<String>,
+}
+
+impl Remote {
+    /// Connects to `postgres://[USER@]HOST[:PORT][/DATABASE]`.
+    pub(crate) async fn connect(address: &str) -> Result<Remote, Failure> {
+        let mut config: Config = address.parse().map_err(|error: Error| {
+            Failure::new(format!("'{address}' is no address of a server: {}", describe(&error)))
+                .with_hint("write postgres://HOST:PORT")
+        })?;
+        if config.get_user().is_none() {
+            config.user("tidemill");
+        }
+        if config.get_dbname().is_none() {
+            config.dbname("tidemill");
+        }
+        config.application_name("tidemill sql").connect_timeout(CONNECT_TIMEOUT);
+        let (client, mut connection) = config
+            .connect(NoTls)
+            .await
+            .map_err(|error| Failure::new(format!("could not connect to {address}: {}", describe(&error))))?;
+        let (sender, notices) = mpsc::channel(NOTICES_MAX);
+        tokio::spawn(async move {
+            let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
+            // An error of the connection reaches whoever waits for an answer.
+            while let Some(Ok(message)) = messages.next().await {
+                if let AsyncMessage::Notice(notice) = message {
+                    let _ = sender.try_send(notice.message().to_owned());
+                }
+            }
+        });
+        Ok(Remote { client, notices })
+    }
+}
+
+#[async_trait]
+impl Backend for Remote {
+    async fn execute(&mut self, statement: &str) -> Result<Answer, Failure> {
+        let failed = {
+            let statement = statement.to_owned();
+            move |error: Error| failure(&error, &statement)
+        };
+        let mut messages = Box::pin(self.client.simple_query_raw(statement).await.map_err(&failed)?);
+        let mut rows_done = None;
+        while let Some(message) = messages.next().await {
+            match message.map_err(&failed)? {
+                SimpleQueryMessage::RowDescription(columns) => {
+                    let columns = columns.iter().map(|column| column.name().to_owned()).collect();
+                    let rows = messages
+                        .ready_chunks(ROWS_TOGETHER_MAX)
+                        .map(move |messages| rows_of(messages, &failed))
+                        .boxed();
+                    return Ok(Answer::Rows { columns, rows });
+                }
+                SimpleQueryMessage::CommandComplete(rows) => rows_done = Some(rows),
+                _ => {}
+            }
+        }
+        // The message of a command comes as a notice, ahead of its completion.
+        let mut told = self.notices();
+        if told.is_empty() {
+            told.push(match rows_done {
+                Some(1) => "1 row".to_owned(),
+                Some(rows @ 2..) => format!("{rows} rows"),
+                Some(0) | None => "done".to_owned(),
+            });
+        }
+        Ok(Answer::Done(told.join("\n")))
+    }
+
+    async fn cancel(&mut self) -> Result<(), Failure> {
+        let settled = async {
+            self.client.cancel_token().cancel_query(NoTls).await?;
+            // Answered only when the cancelled statement is over, so that a cancellation that comes late
+            // meets this and not the statement typed next.
+            match self.client.simple_query("").await {
+                Err(error) if error.as_db_error().is_none() => Err(error),
+                _ => Ok(()),
+            }
+        };
+        match tokio::time::timeout(CANCEL_TIMEOUT, settled).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(failure(&error, "")),
+            Err(_) => Err(Failure::new("the server did not end the statement in time")),
+        }
+    }
+
+    fn notices(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.notices.try_recv().ok()).collect()
+    }
+
+    async fn close(&mut self) -> Result<(), Failure> {
+        // The connection ends with its client.
+        Ok(())
+    }
+}
+
+/// The rows among some messages; the first error stands for all.
+fn rows_of(
+    messages: Vec<Result<SimpleQueryMessage, Error>>,
+    failed: &impl Fn(Error) -> Failure,
+) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::with_capacity(messages.len());
+    for message in messages {
+        match message {
+            Ok(SimpleQueryMessage::Row(row)) => rows.push(cells(&row)),
+            Ok(_) => {}
+            // Rows that came ahead of an error are dropped with it: the answer is not whole either way.
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(rows)
+}
+
+fn cells(row: &SimpleQueryRow) -> Row {
+    (0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect()
+}
+
+fn failure(error: &Error, statement: &str) -> Failure {
+    let Some(told) = error.as_db_error() else {
+        let failure = Failure::new(describe(error));
+        return if error.is_closed() { failure.with_hint("the server has gone; start it and connect again") } else { failure };
+    };
+    Failure {
+        message: told.message().to_owned(),
+        place: match told.position() {
+            Some(ErrorPosition::Original(character)) => Some(place_of(statement, *character)),
+            _ => None,
+        },
+        detail: told.detail().map(str::to_owned),
+        hint: told.hint().map(str::to_owned),
+    }
+}
+
+/// The error with its cause, which the client library leaves out of its own text.
+fn describe(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Line and column of a character of a text, all counted from 1.
+fn place_of(text: &str, character: u32) -> (u32, u32) {
+    let (mut line, mut column) = (1, 1);
+    for before in text.chars().take(character.saturating_sub(1) as usize) {
+        if before == '\n' {
+            line += 1;
+            column = 1;
+        } else {
+            column += 1;
+        }
+    }
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_becomes_line_and_column() {
+        let text = "SELECT ä,\n  b";
+        assert_eq!(place_of(text, 1), (1, 1));
+        assert_eq!(place_of(text, 8), (1, 8));
+        assert_eq!(place_of(text, 13), (2, 3));
+        assert_eq!(place_of(text, 99), (2, 4));
+    }
+}
