@@ -1,0 +1,269 @@
+//! Runs text: splits it into statements, replaces variables, does the REPL's own and sends the rest to
+//! the backend, and lays out what comes back.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use tidemill_sql::parser::{complexity, split};
+
+use super::backend::{Answer, Backend, Failure, Row, RowStream};
+use super::commands::{self, Command};
+use super::names::{Names, changes_names};
+use super::output::Output;
+use super::table::{Table, row_count};
+use super::variables::Variables;
+
+/// How long rows are collected to find the widths of their columns. An answer that takes longer is
+/// shown as it comes.
+const LAYOUT_WAIT: Duration = Duration::from_millis(200);
+
+/// Rows collected for that at most; the widths of so many hardly ever change after them.
+const LAYOUT_ROWS_MAX: usize = 1_000;
+
+/// Scripts that may run each other: more is a script that runs itself.
+const SCRIPT_DEPTH_MAX: usize = 16;
+
+/// The largest script that is read.
+const SCRIPT_BYTES_MAX: u64 = 64 << 20;
+
+/// Whether to go on after a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// There may be more.
+    Continue,
+    /// The text asked to leave.
+    Quit,
+}
+
+/// Why a text was not run to its end.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// A statement failed.
+    Failed(Failure),
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+    /// An answer could not be written.
+    Output(io::Error),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Stopped {
+        Stopped::Failed(failure)
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Stopped {
+        Stopped::Output(error)
+    }
+}
+
+/// A backend with the state of the REPL.
+pub(crate) struct Shell {
+    backend: Box<dyn Backend>,
+    variables: Variables,
+    output: Output,
+    /// `None` when they may have changed.
+    names: Option<Arc<Names>>,
+}
+
+impl Shell {
+    /// A shell without variables.
+    pub(crate) fn new(backend: Box<dyn Backend>) -> Shell {
+        Shell { backend, variables: Variables::default(), output: Output::default(), names: None }
+    }
+
+    /// Runs every statement of a text, up to the first that fails.
+    pub(crate) async fn run(&mut self, text: &str) -> Result<Flow, Stopped> {
+        self.run_nested(text, 0).await
+    }
+
+    /// Runs the statements of a file.
+    pub(crate) async fn run_file(&mut self, path: &Path) -> Result<Flow, Stopped> {
+        self.run_script(path, 0).await
+    }
+
+    /// Runs a line that begins with a backslash.
+    pub(crate) async fn run_backslash(&mut self, line: &str) -> Result<Flow, Stopped> {
+        self.perform(commands::of_backslash(line)?, 0).await
+    }
+
+    /// The names that exist, for completion.
+    pub(crate) async fn names(&mut self) -> Arc<Names> {
+        match &self.names {
+            Some(names) => names.clone(),
+            None => {
+                let names = Arc::new(Names::load(self.backend.as_mut()).await);
+                self.names = Some(names.clone());
+                names
+            }
+        }
+    }
+
+    /// Ends the file of SPOOL and says goodbye.
+    pub(crate) async fn close(mut self) -> Result<(), Stopped> {
+        self.output.end_spool()?;
+        Ok(self.backend.close().await?)
+    }
+
+    /// Boxed, because scripts run scripts.
+    fn run_nested<'a>(&'a mut self, text: &'a str, depth: usize) -> BoxFuture<'a, Result<Flow, Stopped>> {
+        Box::pin(async move {
+            complexity::check_text(text).map_err(Failure::from)?;
+            let pieces = split(text);
+            for piece in pieces.statements.iter().chain(&pieces.remainder) {
+                self.output.echo(piece.text)?;
+                let statement = self.variables.substitute(piece.text)?;
+                let flow = match commands::of_statement(&statement)? {
+                    Some(command) => self.perform(command, depth).await?,
+                    None => {
+                        self.answer(&statement).await?;
+                        Flow::Continue
+                    }
+                };
+                if flow == Flow::Quit {
+                    return Ok(Flow::Quit);
+                }
+            }
+            Ok(Flow::Continue)
+        })
+    }
+
+    async fn run_script(&mut self, path: &Path, depth: usize) -> Result<Flow, Stopped> {
+        if depth >= SCRIPT_DEPTH_MAX {
+            let message = format!("{} is the {SCRIPT_DEPTH_MAX}th script within a script", path.display());
+            return Err(Failure::new(message).with_hint("does it run itself?").into());
+        }
+        let text = read_script(path)?;
+        self.run_nested(&text, depth + 1).await
+    }
+
+    async fn perform(&mut self, command: Command, depth: usize) -> Result<Flow, Stopped> {
+        match command {
+            Command::Quit => return Ok(Flow::Quit),
+            Command::Help => self.output.line(commands::HELP)?,
+            Command::RunScript(path) => return self.run_script(&path, depth).await,
+            Command::Spool(Some(path)) => {
+                self.output.start_spool(&path).map_err(|error| {
+                    Failure::new(format!("could not write to {}: {error}", path.display()))
+                })?;
+            }
+            Command::Spool(None) => match self.output.end_spool()? {
+                Some(path) => self.output.line(&format!("{} is complete", path.display()))?,
+                None => self.output.line("nothing was being spooled")?,
+            },
+            Command::Define { name, value } => self.variables.define(&name, value),
+            Command::Undefine(name) => {
+                if !self.variables.undefine(&name) {
+                    return Err(Failure::new(format!("there is no variable '{name}'"))
+                        .with_hint("SHOW VARIABLES lists them")
+                        .into());
+                }
+            }
+            Command::ShowVariables => {
+                let rows: Vec<Row> = self
+                    .variables
+                    .iter()
+                    .map(|(name, value)| vec![Some(name.to_owned()), Some(value.to_owned())])
+                    .collect();
+                let stream = futures::stream::iter([Ok(rows)]).boxed();
+                self.show(vec!["name".to_owned(), "value".to_owned()], stream).await?;
+            }
+            Command::Statements(statements) => {
+                for statement in statements {
+                    self.output.echo(&statement)?;
+                    self.answer(&statement).await?;
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Sends one statement and shows its answer, until it ends or somebody presses Ctrl-C.
+    async fn answer(&mut self, statement: &str) -> Result<(), Stopped> {
+        if changes_names(statement) {
+            self.names = None;
+        }
+        let outcome = tokio::select! {
+            outcome = self.execute(statement) => Some(outcome),
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        if let Some(outcome) = outcome {
+            return outcome;
+        }
+        self.backend.cancel().await?;
+        // What the server says about the cancelled statement is of no interest any more.
+        self.backend.notices();
+        Err(Stopped::Interrupted)
+    }
+
+    async fn execute(&mut self, statement: &str) -> Result<(), Stopped> {
+        match self.backend.execute(statement).await? {
+            Answer::Done(message) => self.output.line(&message)?,
+            Answer::Rows { columns, rows } => self.show(columns, rows).await?,
+        }
+        for notice in self.backend.notices() {
+            self.output.line(&format!("NOTICE: {notice}"))?;
+        }
+        Ok(())
+    }
+
+    /// Lays out rows: those that come soon as one table, the others as they come.
+    async fn show(&mut self, columns: Vec<String>, mut rows: RowStream) -> Result<(), Stopped> {
+        let mut table = Table::new(columns);
+        let mut first: Vec<Row> = Vec::new();
+        let mut ended = false;
+        let layout = tokio::time::sleep(LAYOUT_WAIT);
+        tokio::pin!(layout);
+        while !ended && first.len() < LAYOUT_ROWS_MAX {
+            tokio::select! {
+                batch = rows.next() => match batch {
+                    Some(batch) => first.extend(batch?),
+                    None => ended = true,
+                },
+                () = &mut layout => break,
+            }
+        }
+        first.iter().for_each(|row| table.fit(row));
+        self.output.line(&table.heading())?;
+        let mut count = self.show_rows(&table, &first)?;
+        drop(first);
+        while !ended {
+            match rows.next().await {
+                Some(batch) => {
+                    let batch = batch?;
+                    batch.iter().for_each(|row| table.fit(row));
+                    count += self.show_rows(&table, &batch)?;
+                }
+                None => ended = true,
+            }
+        }
+        self.output.line(&row_count(count))?;
+        Ok(())
+    }
+
+    fn show_rows(&mut self, table: &Table, rows: &[Row]) -> io::Result<u64> {
+        if !rows.is_empty() {
+            let lines: Vec<String> = rows.iter().map(|row| table.row(row)).collect();
+            self.output.line(&lines.join("\n"))?;
+        }
+        Ok(rows.len() as u64)
+    }
+}
+
+fn read_script(path: &Path) -> Result<String, Failure> {
+    let failed = |reason: String| Failure::new(format!("could not read {}: {reason}", path.display()));
+    let bytes = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+    if bytes > SCRIPT_BYTES_MAX {
+        return Err(failed(format!("{bytes} bytes are over the limit of {SCRIPT_BYTES_MAX}")));
+    }
+    std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+#[path = "shell_tests.rs"]
+mod tests;
