@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Type SQL: against a server, or in a data directory of its own.
     Sql(Sql),
+    /// Watch this machine: a server, fed with the machine's own metrics, and continuous SQL over them.
+    Demo(Demo),
 }
 
 /// Options of `serve`.
@@ -77,6 +80,17 @@ pub(crate) struct Sql {
     pub(crate) data_dir: Option<PathBuf>,
 }
 
+/// Options of `demo`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Demo {
+    /// Where data is kept; without it in a directory that is removed in the end.
+    #[arg(long, env = "TIDEMILL_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// End after this time: 30s, 5m, 1h. Without it the demo runs until Ctrl-C.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+}
+
 impl Serve {
     /// Fills what was not given from the configuration file.
     pub(crate) fn with_config(self) -> Result<Serve, CommandError> {
@@ -122,9 +136,38 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, CommandError> {
         .ok_or_else(|| CommandError(format!("--memory '{text}' is no size; write 512MiB or 4GiB")))
 }
 
+/// Time of `500ms`, `30s`, `5m`, `1h`; a number alone means seconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit_ms: Option<u64> = match text[digits..].trim() {
+        "ms" => Some(1),
+        "" | "s" => Some(1_000),
+        "m" | "min" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let number: Option<u64> = text[..digits].parse().ok();
+    number
+        .zip(unit_ms)
+        .and_then(|(number, unit_ms)| number.checked_mul(unit_ms))
+        .map(Duration::from_millis)
+        .ok_or_else(|| "write a number with its unit: 30s, 5m, 1h".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("1 h", 3_600_000), ("7", 7_000)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "s", "-1s", "1d", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_with_their_units() {

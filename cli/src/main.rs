@@ -2,9 +2,11 @@
 
 mod args;
 mod commands;
+mod demo;
 mod http;
 mod kafka;
 mod postgres;
+mod repl;
 mod server;
 mod telemetry;
 
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Sql(sql) => commands::sql::run(sql),
+        Command::Demo(demo) => commands::demo::run(demo),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

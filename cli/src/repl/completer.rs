@@ -28,8 +28,10 @@ pub(crate) fn complete(line: &str, cursor: usize, names: &Names) -> (usize, Vec<
     let sources = names.sources.keys().map(String::as_str);
     if BEFORE_SOURCES.contains(&previous.as_str()) {
         let mut found = matching(word, sources);
-        // CREATE STREAM IF NOT EXISTS, DROP TABLE IF EXISTS, INSERT INTO … are still being written.
-        found.extend(matching_keywords(word).into_iter().filter(|word| word.eq_ignore_ascii_case("IF")));
+        // CREATE STREAM IF NOT EXISTS and DROP TABLE IF EXISTS may still be written.
+        if matches!(previous.as_str(), "STREAM" | "TABLE") && !word.is_empty() && begins("IF", word) {
+            found.extend(in_case_of(word, vec!["IF".to_owned()]));
+        }
         return (start, found);
     }
     if word.is_empty() {
@@ -75,7 +77,7 @@ fn in_text(before: &str) -> bool {
         range.end == before.len()
             && match class {
                 TokenClass::String => text.len() == 1 || !text.ends_with('\''),
-                TokenClass::Comment => !text.ends_with("*/"),
+                TokenClass::Comment => !text.ends_with("*/") && !text.ends_with('\n'),
                 _ => false,
             }
     })

@@ -62,7 +62,7 @@ fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), Comm
             continue;
         }
         // A statement that cannot be remembered is run all the same.
-        let _ = editor.add_history_entry(text.trim());
+        let _ = editor.add_history_entry(text.trim_end());
         if let Some(path) = &history {
             let _ = editor.append_history(path);
         }
