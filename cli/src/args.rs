@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_with_their_units() {
-        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("1 h", 3_600_000), ("7", 7_000)] {
+        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("5m", 300_000), ("1 h", 3_600_000), ("7", 7_000)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "s", "-1s", "1d", "99999999999999999999s", "18446744073709551615h"] {

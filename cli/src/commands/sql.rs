@@ -80,7 +80,9 @@ async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {
         .map_err(|error| CommandError(format!("could not open the data directory: {error}")))?;
     opened.map_err(|error| {
         let hint = match (error.kind, data_dir) {
-            (ErrorKind::Unavailable, Some(_)) => "; reach the server that has it open with --connect postgres://HOST:PORT",
+            (ErrorKind::Unavailable, Some(_)) => {
+                "; reach the server that has it open with --connect postgres://HOST:PORT"
+            }
             _ => "",
         };
         CommandError(format!("{error}{hint}"))

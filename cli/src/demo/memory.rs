@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn sizes_are_bytes_and_shares_are_of_the_whole() {
-        let text = "MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:   250 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
+        let text =
+            "MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:   250 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n";
         let memory = parse(text).unwrap();
         assert_eq!(memory.total_bytes, 1_024_000);
         assert_eq!((memory.used_percent(), memory.swap_used_percent()), (75.0, 0.0));

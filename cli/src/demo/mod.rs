@@ -11,7 +11,7 @@ mod network;
 mod processes;
 mod producer;
 mod sampler;
-pub(crate) mod scenario;
+mod scenario;
 mod stage;
 mod view;
 

@@ -30,7 +30,11 @@ pub(super) fn parse(text: &str) -> Option<Process> {
 
 /// Share of one core's time between two readings, in percent.
 pub(super) fn cpu_percent(before_ticks: u64, now_ticks: u64, elapsed_ticks: f64) -> f64 {
-    if elapsed_ticks <= 0.0 { 0.0 } else { now_ticks.saturating_sub(before_ticks) as f64 * 100.0 / elapsed_ticks }
+    if elapsed_ticks <= 0.0 {
+        0.0
+    } else {
+        now_ticks.saturating_sub(before_ticks) as f64 * 100.0 / elapsed_ticks
+    }
 }
 
 #[cfg(test)]
@@ -42,13 +46,8 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
-        let expected = Process {
-            pid: 3629,
-            name: "we (ird) x".to_owned(),
-            ticks: 100,
-            threads: 4,
-            resident_pages: 421,
-        };
+        let expected =
+            Process { pid: 3629, name: "we (ird) x".to_owned(), ticks: 100, threads: 4, resident_pages: 421 };
         assert_eq!(parse(STAT), Some(expected));
     }
 

@@ -134,7 +134,8 @@ fn check(response: ProduceResponse) -> Result<(), CommandError> {
     for topic in response.responses {
         for partition in topic.partition_responses {
             if let Some(error) = ResponseError::try_from_code(partition.error_code) {
-                let reason = partition.error_message.map_or_else(|| error.to_string(), |text| text.to_string());
+                let reason =
+                    partition.error_message.map_or_else(|| error.to_string(), |text| text.to_string());
                 return Err(failed(format!("topic {}: {reason}", topic.name.as_str())));
             }
         }

@@ -7,13 +7,21 @@ use super::commands::BACKSLASH;
 use super::names::Names;
 
 /// Words after which a stream or table is named.
-const BEFORE_SOURCES: &[&str] = &["FROM", "JOIN", "INTO", "DESCRIBE", "STREAM", "TABLE", "EXISTS", "EXTENDED"];
+const BEFORE_SOURCES: &[&str] =
+    &["FROM", "JOIN", "INTO", "DESCRIBE", "STREAM", "TABLE", "EXISTS", "EXTENDED"];
 
 /// Where the word before the cursor begins, and what it may become.
 pub(crate) fn complete(line: &str, cursor: usize, names: &Names) -> (usize, Vec<String>) {
     let before = line.get(..cursor).unwrap_or(line);
     if before.starts_with('\\') && !before.contains(char::is_whitespace) {
-        return (0, BACKSLASH.iter().filter(|command| command.starts_with(before)).map(|&command| command.into()).collect());
+        return (
+            0,
+            BACKSLASH
+                .iter()
+                .filter(|command| command.starts_with(before))
+                .map(|&command| command.into())
+                .collect(),
+        );
     }
     let start = word_start(before);
     let word = &before[start..];
@@ -66,7 +74,8 @@ fn columns_of<'n>(source: &str, statement: &str, names: &'n Names) -> &'n [Strin
         })
         .map(|(_, range)| &statement[range])
         .collect();
-    let alias = words.windows(2).find(|pair| pair[1].eq_ignore_ascii_case(source) && named(pair[0]).is_some());
+    let alias =
+        words.windows(2).find(|pair| pair[1].eq_ignore_ascii_case(source) && named(pair[0]).is_some());
     alias.and_then(|pair| named(pair[0])).unwrap_or_default()
 }
 
@@ -85,7 +94,12 @@ fn in_text(before: &str) -> bool {
 
 fn word_start(before: &str) -> usize {
     let is_part = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.');
-    before.char_indices().rev().take_while(|(_, character)| is_part(*character)).last().map_or(before.len(), |(at, _)| at)
+    before
+        .char_indices()
+        .rev()
+        .take_while(|(_, character)| is_part(*character))
+        .last()
+        .map_or(before.len(), |(at, _)| at)
 }
 
 fn last_word(text: &str) -> String {
@@ -118,8 +132,13 @@ fn begins(name: &str, word: &str) -> bool {
 fn written(name: &str) -> String {
     let regular = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let one_case = !(name.contains(|c: char| c.is_ascii_lowercase()) && name.contains(|c: char| c.is_ascii_uppercase()));
-    if regular && one_case && !is_reserved(name) { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
+    let one_case =
+        !(name.contains(|c: char| c.is_ascii_lowercase()) && name.contains(|c: char| c.is_ascii_uppercase()));
+    if regular && one_case && !is_reserved(name) {
+        name.to_owned()
+    } else {
+        format!("`{}`", name.replace('`', "``"))
+    }
 }
 
 #[cfg(test)]

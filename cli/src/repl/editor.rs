@@ -30,7 +30,11 @@ const PROMPT: &str = "tidemill> ";
 
 /// Reads statements and runs them until the end of input.
 pub(crate) fn converse(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
-    if std::io::stdin().is_terminal() { converse_in_terminal(runtime, shell) } else { read_pipe(runtime, shell) }
+    if std::io::stdin().is_terminal() {
+        converse_in_terminal(runtime, shell)
+    } else {
+        read_pipe(runtime, shell)
+    }
 }
 
 fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
@@ -67,7 +71,11 @@ fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), Comm
             let _ = editor.append_history(path);
         }
         let outcome = runtime.block_on(async {
-            if text.trim_start().starts_with('\\') { shell.run_backslash(&text).await } else { shell.run(&text).await }
+            if text.trim_start().starts_with('\\') {
+                shell.run_backslash(&text).await
+            } else {
+                shell.run(&text).await
+            }
         });
         if tell(outcome)? == Flow::Quit {
             return Ok(());
@@ -86,13 +94,16 @@ fn read_pipe(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
         text.push_str(&line);
         text.push('\n');
         if text.len() > STATEMENT_BYTES_MAX {
-            return Err(CommandError(format!("a statement of more than {STATEMENT_BYTES_MAX} bytes was not read")));
+            return Err(CommandError(format!(
+                "a statement of more than {STATEMENT_BYTES_MAX} bytes was not read"
+            )));
         }
         if !command && !is_complete(&text) {
             continue;
         }
-        let outcome = runtime
-            .block_on(async { if command { shell.run_backslash(&text).await } else { shell.run(&text).await } });
+        let outcome = runtime.block_on(async {
+            if command { shell.run_backslash(&text).await } else { shell.run(&text).await }
+        });
         failures += u64::from(outcome.is_err());
         text.clear();
         if tell(outcome)? == Flow::Quit {
@@ -124,7 +135,9 @@ fn tell(outcome: Result<Flow, Stopped>) -> Result<Flow, CommandError> {
 /// Whether the enter key runs the text; otherwise it begins a new line of it.
 fn is_complete(text: &str) -> bool {
     let trimmed = text.trim();
-    if trimmed.starts_with('\\') || ["exit", "quit", "help"].iter().any(|word| trimmed.eq_ignore_ascii_case(word)) {
+    if trimmed.starts_with('\\')
+        || ["exit", "quit", "help"].iter().any(|word| trimmed.eq_ignore_ascii_case(word))
+    {
         return true;
     }
     split(text).remainder.is_none()
@@ -133,7 +146,8 @@ fn is_complete(text: &str) -> bool {
 /// `$XDG_STATE_HOME/tidemill/history`, or the same under `~/.local/state`; `None` without a home.
 fn history_file() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    let state =
+        absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
     let directory = state.join("tidemill");
     std::fs::create_dir_all(&directory).ok()?;
     Some(directory.join("history"))
@@ -170,7 +184,11 @@ impl Highlighter for Typing {
 
 impl Validator for Typing {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_complete(context.input()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        Ok(if is_complete(context.input()) {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
     }
 }
 

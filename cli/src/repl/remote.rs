@@ -149,7 +149,11 @@ fn cells(row: &SimpleQueryRow) -> Row {
 fn failure(error: &Error, statement: &str) -> Failure {
     let Some(told) = error.as_db_error() else {
         let failure = Failure::new(describe(error));
-        return if error.is_closed() { failure.with_hint("the server has gone; start it and connect again") } else { failure };
+        return if error.is_closed() {
+            failure.with_hint("the server has gone; start it and connect again")
+        } else {
+            failure
+        };
     };
     Failure {
         message: told.message().to_owned(),

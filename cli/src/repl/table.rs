@@ -136,13 +136,8 @@ mod tests {
         let text = drawn(&["player", "n"], &[row(&["ann", "7"]), row(&["bartholomew", "-1200"])]);
         assert_eq!(
             text,
-            [
-                " player      | n",
-                "-------------+-------",
-                " ann         |     7",
-                " bartholomew | -1200",
-            ]
-            .join("\n")
+            [" player      | n", "-------------+-------", " ann         |     7", " bartholomew | -1200",]
+                .join("\n")
         );
     }
 
