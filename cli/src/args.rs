@@ -84,7 +84,7 @@ pub(crate) struct Sql {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Demo {
     /// Where data is kept; without it in a directory that is removed in the end.
-    #[arg(long, env = "TIDEMILL_DATA_DIR", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// End after this time: 30s, 5m, 1h. Without it the demo runs until Ctrl-C.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]

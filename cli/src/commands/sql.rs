@@ -49,28 +49,29 @@ async fn run_given(shell: &mut Shell, arguments: &Sql) -> Result<(), Stopped> {
 
 /// Who answers, and a line for people about it.
 async fn open(arguments: &Sql) -> Result<(Box<dyn Backend>, String), CommandError> {
-    let failed = |failure: Failure| CommandError(message_of(&failure));
     if let Some(address) = &arguments.connect {
-        let remote = Remote::connect(address).await.map_err(failed)?;
-        return Ok((Box::new(remote), format!("Connected to {address}.")));
+        return connect(address).await;
     }
     if let Some(directory) = &arguments.data_dir {
-        let engine = open_engine(Some(directory)).await?;
-        let greeting = format!("Opened {} in this process.", directory.display());
-        return Ok((Box::new(Embedded::new(engine)), greeting));
+        let backend: Box<dyn Backend> = Box::new(Embedded::new(open_engine(Some(directory)).await?));
+        return Ok((backend, format!("Opened {} in this process.", directory.display())));
     }
     let address = Addresses::default().postgres;
     if matches!(tokio::time::timeout(DISCOVERY_TIMEOUT, TcpStream::connect(address)).await, Ok(Ok(_))) {
-        let address = format!("postgres://{address}");
-        let remote = Remote::connect(&address).await.map_err(failed)?;
-        return Ok((Box::new(remote), format!("Connected to {address}.")));
+        return connect(&format!("postgres://{address}")).await;
     }
-    let engine = open_engine(None).await?;
+    let backend: Box<dyn Backend> = Box::new(Embedded::new(open_engine(None).await?));
     let greeting = format!(
         "No server at {address}: everything stays in memory and is forgotten in the end. --connect names a \
          server, --data-dir a directory to open."
     );
-    Ok((Box::new(Embedded::new(engine)), greeting))
+    Ok((backend, greeting))
+}
+
+async fn connect(address: &str) -> Result<(Box<dyn Backend>, String), CommandError> {
+    let remote = Remote::connect(address).await.map_err(|failure| CommandError(message_of(&failure)))?;
+    let backend: Box<dyn Backend> = Box::new(remote);
+    Ok((backend, format!("Connected to {address}.")))
 }
 
 async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {

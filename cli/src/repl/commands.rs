@@ -62,7 +62,7 @@ pub(crate) enum Command {
 
 /// What a statement asks of the REPL; `None` if it is the engine's business.
 pub(crate) fn of_statement(statement: &str) -> Result<Option<Command>, Failure> {
-    let mut words = statement.split_whitespace().map(str::to_uppercase);
+    let mut words = statement.split_whitespace().map(str::to_ascii_uppercase);
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     match (first.as_str(), second.as_str()) {
         ("EXIT" | "QUIT", "") => Ok(Some(Command::Quit)),
