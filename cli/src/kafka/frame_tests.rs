@@ -66,7 +66,7 @@ async fn lengths_out_of_limits_are_refused() {
 async fn a_large_announcement_allocates_nothing() {
     let (mut client, server) = duplex(64);
     let mut reader = reader(server);
-    client.write_all(&(1 << 20_i32).to_be_bytes()).await.unwrap();
+    client.write_all(&(1_i32 << 20).to_be_bytes()).await.unwrap();
     client.write_all(b"a few bytes").await.unwrap();
     assert!(matches!(reader.next().await, Err(FrameError::Slow)));
     assert!(reader.buffer.capacity() <= 2 * FREE_BYTES, "{}", reader.buffer.capacity());

@@ -20,6 +20,7 @@ mod broker_config;
 mod budget;
 mod connection;
 mod dispatch;
+// mod door_tests;
 mod error_code;
 mod frame;
 mod groups;
@@ -28,6 +29,8 @@ mod listener;
 mod options;
 mod partition;
 mod request;
+#[cfg(test)]
+mod samples;
 mod server;
 mod shape;
 mod shape_table;

@@ -3,20 +3,23 @@
 //! `acks=1` and `acks=all` mean the same on one machine: durable. `acks=0` takes no answer, so an error
 //! closes the connection, as in Kafka.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures::future::join_all;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::produce_request::PartitionProduceData;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName as WireTopicName};
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use tidemill_engine::log::Appended;
-use tidemill_engine::{StorageError, TopicName};
+use tidemill_engine::topics::Topics;
+use tidemill_engine::{Error, StorageError, TopicName};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
+use crate::kafka::blocking::blocking;
 use crate::kafka::budget::Reservation;
 use crate::kafka::connection::{Client, Encoded};
 use crate::kafka::dispatch::{Answer, Reply};
@@ -28,6 +31,10 @@ use crate::kafka::request::Refused;
 /// `versions`) and refused.
 pub(crate) const VERSION_MIN: i16 = 3;
 
+/// Bytes of records that are checked and appended on the spot. More, and whatever is compressed, could
+/// keep other connections waiting and goes to a thread that may take its time.
+const ON_THE_SPOT_BYTES: usize = 64 * 1024;
+
 /// Appends everything, then waits for the disk.
 pub(crate) async fn start(
     client: &Client,
@@ -37,37 +44,89 @@ pub(crate) async fn start(
 ) -> Result<Answer, Refused> {
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let acks = request.acks;
-    let mut topics = Vec::with_capacity(request.topic_data.len());
-    for data in request.topic_data {
-        let name = topic(&data.name);
-        let partitions = data.partition_data.into_iter().map(|partition| {
-            let index = partition.index;
-            let outcome = match &name {
-                Ok(_) if !(-1..=1).contains(&acks) => Err(Failure::of(ResponseError::InvalidRequiredAcks)),
-                Ok(name) => append(client, name, partition),
-                Err(error) => Err(Failure::of(*error)),
-            };
-            (index, outcome)
-        });
-        topics.push((data.name.clone(), partitions.collect::<Vec<_>>()));
-    }
+    let append = Append { topics: client.server.topics.clone(), peer: client.peer, acks };
+    let appended = if takes_long(&request.topic_data) {
+        let ended_early = |error: Error| Refused::Answer(reply.api, reply.version, error.to_string());
+        blocking(move || Ok(append.all(request.topic_data))).await.map_err(ended_early)?
+    } else {
+        append.all(request.topic_data)
+    };
     if acks == 0 {
-        return unanswered(topics.into_iter().flat_map(|(_, partitions)| partitions));
+        return unanswered(appended.into_iter().flat_map(|topic| topic.partitions));
     }
     let version = reply.version;
     Ok(reply.later(async move {
-        let mut responses = Vec::with_capacity(topics.len());
-        for (name, partitions) in topics {
+        let mut responses = Vec::with_capacity(appended.len());
+        for TopicAppended { name, partitions } in appended {
             let waiting =
                 partitions.into_iter().map(|(index, outcome)| settle(index, outcome, deadline, version));
             let partitions = join_all(waiting).await;
-            responses
-                .push(TopicProduceResponse::default().with_name(name).with_partition_responses(partitions));
+            let response = TopicProduceResponse::default().with_name(name);
+            responses.push(response.with_partition_responses(partitions));
         }
         // Only now may the next requests take the room that these batches took.
         drop(held);
         ProduceResponse::default().with_responses(responses)
     }))
+}
+
+fn takes_long(topics: &[TopicProduceData]) -> bool {
+    let batches = || topics.iter().flat_map(|topic| &topic.partition_data).filter_map(|p| p.records.as_ref());
+    batches().map(Bytes::len).sum::<usize>() > ON_THE_SPOT_BYTES
+        || batches().any(|batch| is_compressed(batch))
+}
+
+/// Looks at the codec in the low bits of the batch's attributes; what is no batch counts as plain.
+fn is_compressed(batch: &[u8]) -> bool {
+    const ATTRIBUTES_LOW_AT: usize = 22;
+    const CODEC_BITS: u8 = 0b111;
+    batch.get(ATTRIBUTES_LOW_AT).is_some_and(|attributes| attributes & CODEC_BITS != 0)
+}
+
+/// What a topic's partitions came to.
+struct TopicAppended {
+    name: WireTopicName,
+    partitions: Vec<(i32, Result<Appended, Failure>)>,
+}
+
+/// Appends the batches of one request.
+struct Append {
+    topics: Topics,
+    peer: SocketAddr,
+    acks: i16,
+}
+
+impl Append {
+    fn all(&self, data: Vec<TopicProduceData>) -> Vec<TopicAppended> {
+        let appended = data.into_iter().map(|topic_data| {
+            let name = topic(&topic_data.name);
+            let partitions = topic_data.partition_data.into_iter().map(|partition| {
+                let index = partition.index;
+                let outcome = match &name {
+                    Ok(_) if !(-1..=1).contains(&self.acks) => {
+                        Err(Failure::of(ResponseError::InvalidRequiredAcks))
+                    }
+                    Ok(name) => self.one(name, partition),
+                    Err(error) => Err(Failure::of(*error)),
+                };
+                (index, outcome)
+            });
+            TopicAppended { partitions: partitions.collect(), name: topic_data.name }
+        });
+        appended.collect()
+    }
+
+    fn one(&self, name: &TopicName, data: PartitionProduceData) -> Result<Appended, Failure> {
+        let target = target(name, data.index).map_err(Failure::of)?;
+        let Some(batch) = data.records.filter(|records| !records.is_empty()) else {
+            let message = Some("a record batch is missing".to_owned());
+            return Err(Failure { error: ResponseError::InvalidRecord, message });
+        };
+        self.topics.append(&target, batch).map_err(|error| {
+            debug!(peer = %self.peer, %target, %error, "a produced batch was refused");
+            Failure::from(error)
+        })
+    }
 }
 
 /// Why a partition's batch was not appended.
@@ -86,18 +145,6 @@ impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Failure {
         Failure { error: of_storage(&error), message: Some(error.to_string()) }
     }
-}
-
-fn append(client: &Client, name: &TopicName, data: PartitionProduceData) -> Result<Appended, Failure> {
-    let target = target(name, data.index).map_err(Failure::of)?;
-    let Some(batch) = data.records.filter(|records| !records.is_empty()) else {
-        let message = Some("a record batch is missing".to_owned());
-        return Err(Failure { error: ResponseError::InvalidRecord, message });
-    };
-    client.server.topics.append(&target, batch).map_err(|error| {
-        debug!(peer = %client.peer, %target, %error, "a produced batch was refused");
-        Failure::from(error)
-    })
 }
 
 /// Waits for one partition's batch to be durable.
