@@ -52,6 +52,20 @@ impl GroupOffsets {
     /// Those of the disk.
     pub fn commit(&self, group: &str, offsets: &[(TopicPartition, GroupOffset)]) -> Result<()> {
         let mut changes = WriteBatch::default();
+        self.stage(group, offsets, &mut changes)?;
+        Ok(self.store.write(changes, Durability::Synced)?)
+    }
+
+    /// Adds offsets of a group to changes that are written with others.
+    ///
+    /// # Errors
+    /// None in practice: the stored form has no limits.
+    pub fn stage(
+        &self,
+        group: &str,
+        offsets: &[(TopicPartition, GroupOffset)],
+        changes: &mut WriteBatch,
+    ) -> Result<()> {
         for (target, offset) in offsets {
             let stored = Stored {
                 offset: offset.offset.0,
@@ -62,7 +76,7 @@ impl GroupOffsets {
             let bytes = serde_json::to_vec(&stored).map_err(|error| Error::internal(error.to_string()))?;
             changes.put(state_keys::group_offset(group, target), bytes);
         }
-        Ok(self.store.write(changes, Durability::Synced)?)
+        Ok(())
     }
 
     /// All committed offsets of a group.

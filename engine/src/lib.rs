@@ -31,6 +31,7 @@ pub mod statements;
 pub mod system_catalog;
 pub mod time;
 pub mod topics;
+pub mod transactions;
 pub mod windows;
 
 pub use engine::Engine;

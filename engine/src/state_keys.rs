@@ -113,6 +113,19 @@ pub fn transactional_id(name: &str) -> Bytes {
     key.into()
 }
 
+/// All transactional ids.
+#[must_use]
+pub fn transactional_ids() -> Range<Bytes> {
+    prefix_range(&[Owner::TransactionalId as u8])
+}
+
+/// The name in a key made by [`transactional_id`].
+#[must_use]
+pub fn parse_transactional_id(key: &[u8]) -> Option<String> {
+    let (name, rest) = take_text(key.strip_prefix(&[Owner::TransactionalId as u8])?)?;
+    rest.is_empty().then_some(name)
+}
+
 /// A catalog record: its class (one byte, the catalog's own) and its name.
 #[must_use]
 pub fn catalog(class: u8, name: &str) -> Bytes {

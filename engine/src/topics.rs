@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use tidemill_storage::log::{
-    Appended, Isolation, Log, Origin, PartitionOffsets, Slice, TopicDescription, TopicSettings,
-    TransactionEnd, Watermark,
+    Appended, Isolation, Log, MemoryLog, PartitionOffsets, Slice, TopicDescription, TopicSettings, Watermark,
 };
-use tidemill_storage::state::{Durability, StateStore, WriteBatch};
+use tidemill_storage::state::StateStore;
+use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{Offset, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::group_offsets::{GroupOffset, GroupOffsets};
+use crate::transactions::Transactions;
 
 /// Limits and defaults of topics.
 #[derive(Clone, Debug)]
@@ -54,17 +53,9 @@ pub struct ProducerIdentity {
 #[derive(Clone)]
 pub struct Topics {
     log: Arc<dyn Log>,
-    store: Arc<dyn StateStore>,
     groups: GroupOffsets,
+    transactions: Transactions,
     limits: TopicLimits,
-    transactional: Arc<Mutex<()>>,
-}
-
-/// Stored form of a transactional id.
-#[derive(Serialize, Deserialize)]
-struct TransactionalId {
-    producer_id: i64,
-    epoch: i16,
 }
 
 impl Topics {
@@ -72,7 +63,14 @@ impl Topics {
     #[must_use]
     pub fn new(log: Arc<dyn Log>, store: Arc<dyn StateStore>, limits: TopicLimits) -> Topics {
         let groups = GroupOffsets::new(store.clone());
-        Topics { log, store, groups, limits, transactional: Arc::default() }
+        let transactions = Transactions::new(log.clone(), store, groups.clone());
+        Topics { log, groups, transactions, limits }
+    }
+
+    /// Topics that last as long as the process, for tests and throwaway sessions.
+    #[must_use]
+    pub fn in_memory(limits: TopicLimits) -> Topics {
+        Topics::new(Arc::new(MemoryLog::default()), Arc::new(MemoryStateStore::new()), limits)
     }
 
     /// The limits and defaults in force.
@@ -85,6 +83,12 @@ impl Topics {
     #[must_use]
     pub fn groups(&self) -> &GroupOffsets {
         &self.groups
+    }
+
+    /// Transactions of clients.
+    #[must_use]
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
     }
 
     /// All topics, by name.
@@ -159,6 +163,7 @@ impl Topics {
     }
 
     /// Appends a client's record batch as it came; acknowledged after [`Appended::durable`].
+    /// `transactional_id` is the producer's, if it has one.
     ///
     /// # Errors
     /// The log's own, so that a door can tell the kinds of its protocol apart.
@@ -166,8 +171,9 @@ impl Topics {
         &self,
         target: &TopicPartition,
         batch: Bytes,
+        transactional_id: Option<&str>,
     ) -> std::result::Result<Appended, tidemill_storage::StorageError> {
-        self.log.append(target, batch, Origin::Client)
+        self.transactions.append(transactional_id, target, batch)
     }
 
     /// Reads whole batches; see [`Log::read`].
@@ -252,52 +258,13 @@ impl Topics {
         self.log.size_bytes(target)
     }
 
-    /// Ends a client's transaction on one partition.
-    ///
-    /// # Errors
-    /// The log's own.
-    pub fn end_transaction(
-        &self,
-        target: &TopicPartition,
-        producer: ProducerIdentity,
-        end: TransactionEnd,
-    ) -> std::result::Result<Appended, tidemill_storage::StorageError> {
-        self.log.end_transaction(target, producer.id, producer.epoch, end)
-    }
-
-    /// Hands out an identity for an idempotent producer. With a transactional id the same id comes
-    /// back with the next epoch, which fences the incarnation before it (KIP-98).
+    /// Hands out an identity for an idempotent producer. One that belongs to a transactional id comes
+    /// from [`Transactions::init`].
     ///
     /// # Errors
     /// Those of the disk.
-    pub fn init_producer(&self, transactional_id: Option<&str>) -> Result<ProducerIdentity> {
-        let Some(name) = transactional_id else {
-            return Ok(ProducerIdentity { id: self.log.allocate_producer_id()?, epoch: ProducerEpoch(0) });
-        };
-        let _one_at_a_time = self.transactional.lock();
-        let key = crate::state_keys::transactional_id(name);
-        let stored: Option<TransactionalId> = match self.store.get(&key)? {
-            Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| {
-                Error::new(
-                    ErrorKind::Corrupt,
-                    format!("stored transactional id '{name}' is damaged: {error}"),
-                )
-            })?),
-            None => None,
-        };
-        let identity = match stored {
-            // The last epoch is kept unused, so that fencing always has a higher one to give.
-            Some(last) if last.epoch < i16::MAX - 1 => {
-                ProducerIdentity { id: ProducerId(last.producer_id), epoch: ProducerEpoch(last.epoch + 1) }
-            }
-            _ => ProducerIdentity { id: self.log.allocate_producer_id()?, epoch: ProducerEpoch(0) },
-        };
-        let record = TransactionalId { producer_id: identity.id.0, epoch: identity.epoch.0 };
-        let bytes = serde_json::to_vec(&record).map_err(|error| Error::internal(error.to_string()))?;
-        let mut changes = WriteBatch::default();
-        changes.put(key, bytes);
-        self.store.write(changes, Durability::Synced)?;
-        Ok(identity)
+    pub fn init_producer(&self) -> Result<ProducerIdentity> {
+        Ok(ProducerIdentity { id: self.log.allocate_producer_id()?, epoch: ProducerEpoch(0) })
     }
 
     /// Committed offsets of one group, as the door answers them.

@@ -132,7 +132,7 @@ async fn answer_now(client: &Client, reply: Reply, decoding: Decoding) -> Result
             reply.now(&offset_for_leader_epoch::answer(client, decoding.decode()?)).await
         }
         ApiKey::InitProducerId => {
-            reply.now(&init_producer_id::answer(client, decoding.decode()?).await).await
+            reply.now(&init_producer_id::answer(client, decoding.decode()?, version).await).await
         }
         ApiKey::FindCoordinator => {
             reply.now(&find_coordinator::answer(client, decoding.decode()?, version)).await
@@ -144,6 +144,16 @@ async fn answer_now(client: &Client, reply: Reply, decoding: Decoding) -> Result
             reply.now(&offset_fetch::answer(client, decoding.decode()?, version).await).await
         }
         ApiKey::OffsetDelete => reply.now(&offset_delete::answer(client, decoding.decode()?).await).await,
+        ApiKey::AddPartitionsToTxn => {
+            reply.now(&add_partitions_to_txn::answer(client, decoding.decode()?, version).await).await
+        }
+        ApiKey::AddOffsetsToTxn => {
+            reply.now(&add_offsets_to_txn::answer(client, decoding.decode()?, version).await).await
+        }
+        ApiKey::TxnOffsetCommit => {
+            reply.now(&txn_offset_commit::answer(client, decoding.decode()?).await).await
+        }
+        ApiKey::EndTxn => reply.now(&end_txn::answer(client, decoding.decode()?, version).await).await,
         ApiKey::ListGroups => reply.now(&list_groups::answer(client, decoding.decode()?).await).await,
         ApiKey::DescribeGroups => {
             reply.now(&describe_groups::answer(client, decoding.decode()?, version).await).await

@@ -1,6 +1,7 @@
 //! The one mapping from the engine's and the log's errors to the protocol's codes.
 
 use kafka_protocol::ResponseError;
+use tidemill_engine::transactions::TransactionError;
 use tidemill_engine::{Error, ErrorKind, StorageError, StorageErrorKind};
 
 /// No error.
@@ -54,6 +55,19 @@ pub(crate) fn of_topic(error: &Error) -> ResponseError {
         ErrorKind::Cancelled | ErrorKind::Unavailable => ResponseError::CoordinatorNotAvailable,
         ErrorKind::DiskFull | ErrorKind::Corrupt | ErrorKind::Io => ResponseError::KafkaStorageError,
         ErrorKind::Internal => ResponseError::UnknownServerError,
+    }
+}
+
+/// What a client should be told about an error of a transaction. `knows_fenced` says whether the
+/// call's version has a word of its own for a fenced producer (KIP-588).
+pub(crate) fn of_transaction(error: &TransactionError, knows_fenced: bool) -> ResponseError {
+    match error {
+        TransactionError::Fenced if knows_fenced => ResponseError::ProducerFenced,
+        TransactionError::Fenced => ResponseError::InvalidProducerEpoch,
+        TransactionError::UnknownProducer => ResponseError::InvalidProducerIdMapping,
+        TransactionError::InvalidState => ResponseError::InvalidTxnState,
+        TransactionError::Concurrent => ResponseError::ConcurrentTransactions,
+        TransactionError::Failed(error) => of_coordination(error),
     }
 }
 

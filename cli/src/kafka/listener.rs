@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidemill_engine::topics::Topics;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::connection::{Client, serve};
 use super::options::KafkaOptions;
@@ -19,6 +19,9 @@ use super::server::Server;
 
 /// Pause after a failed accept. Out of descriptors, `accept` fails at once and would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often open transactions are looked at. Their timeouts are a minute and more.
+const TRANSACTION_CHECK: Duration = Duration::from_secs(1);
 
 /// A bound listener that speaks the Kafka protocol.
 pub(crate) struct KafkaDoor {
@@ -47,10 +50,16 @@ impl KafkaDoor {
         let drain = self.options.connections.drain_timeout;
         let room = Arc::new(Semaphore::new(self.options.connections.connections_max));
         let server = Arc::new(Server::new(self.topics, self.options, shutdown.clone()));
+        // Before the first client: what a transaction had decided must not be overtaken.
+        if let Err(error) = server.topics.transactions().recover().await {
+            error!(?error, "transactions could not be taken up; restart when the cause is removed");
+        }
         let tasks = TaskTracker::new();
         let timers = tokio::spawn({
             let server = server.clone();
-            async move { server.groups.run(&server.closing).await }
+            async move {
+                tokio::join!(server.groups.run(&server.closing), expire_transactions(&server));
+            }
         });
         loop {
             let accepted = tokio::select! {
@@ -85,6 +94,13 @@ impl KafkaDoor {
             warn!("kafka connections were still open when the server stopped");
         }
         timers.abort();
+    }
+}
+
+/// Ends transactions that are open for too long, until the server stops.
+async fn expire_transactions(server: &Server) {
+    while timeout(TRANSACTION_CHECK, server.closing.cancelled()).await.is_err() {
+        server.topics.transactions().expire(Instant::now()).await;
     }
 }
 

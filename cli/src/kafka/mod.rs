@@ -20,7 +20,8 @@ mod broker_config;
 mod budget;
 mod connection;
 mod dispatch;
-// mod door_tests;
+#[cfg(test)]
+mod door_tests;
 mod error_code;
 mod frame;
 mod groups;

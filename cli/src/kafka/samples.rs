@@ -52,6 +52,7 @@ pub(crate) fn samples() -> Vec<Sample> {
     let mut samples = Vec::new();
     records(&mut samples);
     groups(&mut samples);
+    transactions(&mut samples);
     administration(&mut samples);
     samples
 }
@@ -294,6 +295,52 @@ fn groups(samples: &mut Vec<Sample>) {
         DeleteGroupsRequest::default()
             .with_groups_names(vec![text("a").into(), text("b").into()])
             .with_unknown_tagged_field(9, tag())
+    });
+}
+
+fn transactions(samples: &mut Vec<Sample>) {
+    sample(samples, |_| {
+        let topic = add_partitions_to_txn_request::AddPartitionsToTxnTopic::default()
+            .with_name(text("topic").into())
+            .with_partitions(vec![1, 2])
+            .with_unknown_tagged_field(9, tag());
+        AddPartitionsToTxnRequest::default()
+            .with_v3_and_below_transactional_id(text("transaction").into())
+            .with_v3_and_below_topics(vec![topic.clone(), topic])
+            .with_unknown_tagged_field(9, tag())
+    });
+    sample(samples, |_| {
+        AddOffsetsToTxnRequest::default()
+            .with_transactional_id(text("transaction").into())
+            .with_group_id(text("group").into())
+            .with_unknown_tagged_field(9, tag())
+    });
+    sample(samples, |_| {
+        EndTxnRequest::default()
+            .with_transactional_id(text("transaction").into())
+            .with_committed(true)
+            .with_unknown_tagged_field(9, tag())
+    });
+    sample(samples, |version| {
+        let partition = txn_offset_commit_request::TxnOffsetCommitRequestPartition::default()
+            .with_committed_metadata(Some(text("note")))
+            .with_unknown_tagged_field(9, tag());
+        let topic = txn_offset_commit_request::TxnOffsetCommitRequestTopic::default()
+            .with_name(text("topic").into())
+            .with_partitions(vec![partition.clone(), partition])
+            .with_unknown_tagged_field(9, tag());
+        let request = TxnOffsetCommitRequest::default()
+            .with_transactional_id(text("transaction").into())
+            .with_group_id(text("group").into())
+            .with_topics(vec![topic])
+            .with_unknown_tagged_field(9, tag());
+        if version < 3 {
+            return request;
+        }
+        request
+            .with_generation_id(3)
+            .with_member_id(text("member"))
+            .with_group_instance_id(Some(text("instance")))
     });
 }
 

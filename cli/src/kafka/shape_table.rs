@@ -42,6 +42,10 @@ pub(crate) fn shape_of(api: ApiKey) -> Option<&'static Shape> {
         ApiKey::DeleteRecords => &DELETE_RECORDS,
         ApiKey::InitProducerId => &INIT_PRODUCER_ID,
         ApiKey::OffsetForLeaderEpoch => &OFFSET_FOR_LEADER_EPOCH,
+        ApiKey::AddPartitionsToTxn => &ADD_PARTITIONS_TO_TXN,
+        ApiKey::AddOffsetsToTxn => &ADD_OFFSETS_TO_TXN,
+        ApiKey::EndTxn => &END_TXN,
+        ApiKey::TxnOffsetCommit => &TXN_OFFSET_COMMIT,
         ApiKey::DescribeConfigs => &DESCRIBE_CONFIGS,
         ApiKey::AlterConfigs => &ALTER_CONFIGS,
         ApiKey::IncrementalAlterConfigs => &INCREMENTAL_ALTER_CONFIGS,
@@ -356,6 +360,61 @@ static OFFSET_FOR_LEADER_EPOCH: Shape = shape(
                 always(INT32), // partition
                 always(INT32), // current leader epoch
                 always(INT32), // leader epoch asked for
+            ]))),
+        ]))),
+    ],
+);
+
+static ADD_PARTITIONS_TO_TXN: Shape = shape(
+    3,
+    &[
+        always(TEXT),  // transactional id
+        always(INT64), // producer id
+        always(INT16), // producer epoch
+        always(Kind::Array(&Kind::Struct(&[
+            always(TEXT),   // topic
+            always(INT32S), // partitions
+        ]))),
+    ],
+);
+
+static ADD_OFFSETS_TO_TXN: Shape = shape(
+    3,
+    &[
+        always(TEXT),  // transactional id
+        always(INT64), // producer id
+        always(INT16), // producer epoch
+        always(TEXT),  // group
+    ],
+);
+
+static END_TXN: Shape = shape(
+    3,
+    &[
+        always(TEXT),  // transactional id
+        always(INT64), // producer id
+        always(INT16), // producer epoch
+        always(BOOL),  // committed
+    ],
+);
+
+static TXN_OFFSET_COMMIT: Shape = shape(
+    3,
+    &[
+        always(TEXT),    // transactional id
+        always(TEXT),    // group
+        always(INT64),   // producer id
+        always(INT16),   // producer epoch
+        since(3, INT32), // generation
+        since(3, TEXT),  // member
+        since(3, TEXT),  // instance
+        always(Kind::Array(&Kind::Struct(&[
+            always(TEXT), // topic
+            always(Kind::Array(&Kind::Struct(&[
+                always(INT32),   // partition
+                always(INT64),   // offset
+                since(2, INT32), // leader epoch
+                always(TEXT),    // metadata
             ]))),
         ]))),
     ],

@@ -27,7 +27,7 @@ pub(crate) async fn answer(client: &Client, request: OffsetCommitRequest) -> Off
     };
     let group = request.group_id.to_string();
     let allowed = client.server.groups.check_commit(&group, &identity, request.generation_id_or_member_epoch);
-    let committed_ms = now_ms();
+    let committing = Committing::now(client);
     let mut commits = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for wanted in request.topics {
@@ -37,7 +37,14 @@ pub(crate) async fn answer(client: &Client, request: OffsetCommitRequest) -> Off
             let index = partition.partition_index;
             let checked = allowed.and_then(|()| {
                 let found = found.as_ref().map_err(|error| *error)?;
-                check(client, found, partition, committed_ms)
+                let OffsetCommitRequestPartition {
+                    committed_offset,
+                    committed_leader_epoch,
+                    committed_metadata,
+                    ..
+                } = partition;
+                let note = committed_metadata.map(|text| text.to_string());
+                check(&committing, found, index, committed_offset, committed_leader_epoch, note)
             });
             let code = match checked {
                 Ok(commit) => {
@@ -64,30 +71,40 @@ pub(crate) async fn answer(client: &Client, request: OffsetCommitRequest) -> Off
     OffsetCommitResponse::default().with_topics(topics)
 }
 
-fn check(
-    client: &Client,
+/// What all offsets of a commit have in common.
+pub(super) struct Committing {
+    at_ms: i64,
+    note_bytes_max: usize,
+}
+
+impl Committing {
+    /// A commit that comes in now.
+    pub(super) fn now(client: &Client) -> Committing {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Committing {
+            at_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
+            note_bytes_max: client.server.groups.limits().offset_metadata_bytes_max,
+        }
+    }
+}
+
+/// Makes one offset of a commit, if the partition exists and the note is not too long.
+pub(super) fn check(
+    committing: &Committing,
     topic: &TopicDescription,
-    partition: OffsetCommitRequestPartition,
-    committed_ms: i64,
+    partition: i32,
+    offset: i64,
+    leader_epoch: i32,
+    note: Option<String>,
 ) -> Result<(TopicPartition, GroupOffset), ResponseError> {
-    let target = target(&topic.name, partition.partition_index)?;
+    let target = target(&topic.name, partition)?;
     if target.partition.0 >= topic.settings.partitions {
         return Err(ResponseError::UnknownTopicOrPartition);
     }
-    let metadata = partition.committed_metadata.map(|text| text.to_string()).unwrap_or_default();
-    if metadata.len() > client.server.groups.limits().offset_metadata_bytes_max {
+    let metadata = note.unwrap_or_default();
+    if metadata.len() > committing.note_bytes_max {
         return Err(ResponseError::OffsetMetadataTooLarge);
     }
-    let offset = GroupOffset {
-        offset: Offset(partition.committed_offset),
-        leader_epoch: partition.committed_leader_epoch,
-        metadata,
-        committed_ms,
-    };
-    Ok((target, offset))
-}
-
-fn now_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    let committed_ms = committing.at_ms;
+    Ok((target, GroupOffset { offset: Offset(offset), leader_epoch, metadata, committed_ms }))
 }

@@ -25,7 +25,10 @@ use crate::kafka::partition::{index, target, topic};
 type Wanted = (WireTopicName, Vec<i32>);
 
 /// A topic and its committed offsets.
-type Found = (WireTopicName, Vec<(i32, Option<GroupOffset>)>);
+type Found = (WireTopicName, Vec<(i32, Committed)>);
+
+/// A committed offset, if there is one, unless a transaction is about to move it.
+type Committed = Result<Option<GroupOffset>, ResponseError>;
 
 /// Looks up each group.
 pub(crate) async fn answer(
@@ -33,11 +36,12 @@ pub(crate) async fn answer(
     request: OffsetFetchRequest,
     version: i16,
 ) -> OffsetFetchResponse {
+    let stable = request.require_stable;
     if version < 8 {
         let wanted = request
             .topics
             .map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
-        return match look_up(client, &request.group_id, wanted.clone()).await {
+        return match look_up(client, &request.group_id, wanted.clone(), stable).await {
             Ok(found) => OffsetFetchResponse::default().with_topics(found.into_iter().map(single).collect()),
             Err(error) => failed(error, wanted.unwrap_or_default(), version),
         };
@@ -51,7 +55,7 @@ pub(crate) async fn answer(
         let wanted = group
             .topics
             .map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
-        let response = match look_up(client, &group.group_id, wanted).await {
+        let response = match look_up(client, &group.group_id, wanted, stable).await {
             Ok(found) => {
                 OffsetFetchResponseGroup::default().with_topics(found.into_iter().map(grouped).collect())
             }
@@ -67,6 +71,7 @@ async fn look_up(
     client: &Client,
     group: &GroupId,
     wanted: Option<Vec<Wanted>>,
+    stable: bool,
 ) -> Result<Vec<Found>, ResponseError> {
     if group.is_empty() {
         return Err(ResponseError::InvalidGroupId);
@@ -77,16 +82,35 @@ async fn look_up(
         warn!(peer = %client.peer, group = %**group, %error, "committed offsets could not be read");
         of_coordination(&error)
     })?;
-    Ok(match wanted {
+    let mut found = match wanted {
         None => all(committed),
         Some(wanted) => wanted.into_iter().map(|wanted| some(&committed, wanted)).collect(),
-    })
+    };
+    if stable {
+        hold_back_undecided(client, group, &mut found);
+    }
+    Ok(found)
+}
+
+/// A reader of stable offsets waits for transactions that would move them (KIP-447).
+fn hold_back_undecided(client: &Client, group: &GroupId, found: &mut [Found]) {
+    let transactions = client.server.topics.transactions();
+    for (name, partitions) in found {
+        let Ok(name) = topic(name) else { continue };
+        for (index, committed) in partitions {
+            let undecided =
+                target(&name, *index).is_ok_and(|target| transactions.has_undecided_offset(group, &target));
+            if undecided {
+                *committed = Err(ResponseError::UnstableOffsetCommit);
+            }
+        }
+    }
 }
 
 fn all(committed: BTreeMap<TopicPartition, GroupOffset>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     for (target, offset) in committed {
-        let partition = (index(target.partition), Some(offset));
+        let partition = (index(target.partition), Ok(Some(offset)));
         match found.last_mut() {
             Some((topic, partitions)) if ***topic == *target.topic.as_str() => partitions.push(partition),
             _ => {
@@ -104,7 +128,7 @@ fn some(committed: &BTreeMap<TopicPartition, GroupOffset>, (name, partitions): W
         let target = target(known.as_ref().ok()?, partition).ok()?;
         committed.get(&target).cloned()
     };
-    let offsets = partitions.into_iter().map(|partition| (partition, offset(partition))).collect();
+    let offsets = partitions.into_iter().map(|partition| (partition, Ok(offset(partition)))).collect();
     (name, offsets)
 }
 
@@ -112,11 +136,15 @@ fn single((name, partitions): Found) -> OffsetFetchResponseTopic {
     let partitions = partitions.into_iter().map(|(index, offset)| {
         let response = OffsetFetchResponsePartition::default().with_partition_index(index);
         match offset {
-            Some(offset) => response
+            Ok(Some(offset)) => response
                 .with_committed_offset(offset.offset.0)
                 .with_committed_leader_epoch(offset.leader_epoch)
                 .with_metadata(Some(StrBytes::from_string(offset.metadata))),
-            None => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
+            Ok(None) => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
+            Err(error) => response
+                .with_committed_offset(-1)
+                .with_metadata(Some(StrBytes::new()))
+                .with_error_code(error.code()),
         }
     });
     OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
@@ -126,11 +154,15 @@ fn grouped((name, partitions): Found) -> OffsetFetchResponseTopics {
     let partitions = partitions.into_iter().map(|(index, offset)| {
         let response = OffsetFetchResponsePartitions::default().with_partition_index(index);
         match offset {
-            Some(offset) => response
+            Ok(Some(offset)) => response
                 .with_committed_offset(offset.offset.0)
                 .with_committed_leader_epoch(offset.leader_epoch)
                 .with_metadata(Some(StrBytes::from_string(offset.metadata))),
-            None => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
+            Ok(None) => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
+            Err(error) => response
+                .with_committed_offset(-1)
+                .with_metadata(Some(StrBytes::new()))
+                .with_error_code(error.code()),
         }
     });
     OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())

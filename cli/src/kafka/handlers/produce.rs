@@ -44,7 +44,12 @@ pub(crate) async fn start(
 ) -> Result<Answer, Refused> {
     let deadline = Instant::now() + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let acks = request.acks;
-    let append = Append { topics: client.server.topics.clone(), peer: client.peer, acks };
+    let append = Append {
+        topics: client.server.topics.clone(),
+        peer: client.peer,
+        acks,
+        transactional_id: request.transactional_id.map(|id| id.to_string()),
+    };
     let appended = if takes_long(&request.topic_data) {
         let ended_early = |error: Error| Refused::Answer(reply.api, reply.version, error.to_string());
         blocking(move || Ok(append.all(request.topic_data))).await.map_err(ended_early)?
@@ -94,6 +99,7 @@ struct Append {
     topics: Topics,
     peer: SocketAddr,
     acks: i16,
+    transactional_id: Option<String>,
 }
 
 impl Append {
@@ -122,7 +128,7 @@ impl Append {
             let message = Some("a record batch is missing".to_owned());
             return Err(Failure { error: ResponseError::InvalidRecord, message });
         };
-        self.topics.append(&target, batch).map_err(|error| {
+        self.topics.append(&target, batch, self.transactional_id.as_deref()).map_err(|error| {
             debug!(peer = %self.peer, %target, %error, "a produced batch was refused");
             Failure::from(error)
         })

@@ -1,0 +1,31 @@
+//! EndTxn: commits or aborts. When it is answered, the outcome is what every reader sees.
+
+use kafka_protocol::messages::{EndTxnRequest, EndTxnResponse};
+use tidemill_engine::log::TransactionEnd;
+use tidemill_engine::topics::ProducerIdentity;
+use tidemill_engine::{ProducerEpoch, ProducerId};
+use tracing::debug;
+
+use crate::kafka::connection::Client;
+use crate::kafka::error_code::{NONE, of_transaction};
+
+/// Since this version the call has a word of its own for a fenced producer.
+const KNOWS_FENCED_SINCE: i16 = 2;
+
+/// Ends the transaction.
+pub(crate) async fn answer(client: &Client, request: EndTxnRequest, version: i16) -> EndTxnResponse {
+    let producer = ProducerIdentity {
+        id: ProducerId(request.producer_id.0),
+        epoch: ProducerEpoch(request.producer_epoch),
+    };
+    let end = if request.committed { TransactionEnd::Commit } else { TransactionEnd::Abort };
+    let ended = client.server.topics.transactions().end(&request.transactional_id, producer, end).await;
+    let code = match ended {
+        Ok(()) => NONE,
+        Err(error) => {
+            debug!(peer = %client.peer, ?error, "a transaction was not ended");
+            of_transaction(&error, version >= KNOWS_FENCED_SINCE).code()
+        }
+    };
+    EndTxnResponse::default().with_error_code(code)
+}
