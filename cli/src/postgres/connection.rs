@@ -158,7 +158,9 @@ impl Connection {
     async fn ready(&mut self) -> Result<(), Ending> {
         self.reported.report(&self.session, &mut self.wire);
         self.wire.put(&ReadyForQuery::new(self.transaction.status()));
-        Ok(self.wire.flush().await?)
+        self.wire.flush().await?;
+        self.wire.shrink();
+        Ok(())
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) const FLUSH_BYTES: usize = 64 * 1024;
 const FLUSH_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Room kept for output between statements.
-const OUTPUT_BYTES_KEPT: usize = 2 * FLUSH_BYTES;
+const OUTPUT_BYTES_KEPT: usize = 8 * 1024;
 
 /// Type byte and length of a message.
 const HEADER_BYTES: usize = 5;
@@ -97,11 +97,6 @@ impl Wire {
         }
     }
 
-    /// Whether the peer sent something that nobody has read yet.
-    pub(super) fn has_input(&self) -> bool {
-        !self.input.is_empty()
-    }
-
     /// Adds a message to the output.
     pub(super) fn put(&mut self, message: &impl Message) {
         let start = self.output.len();
@@ -131,13 +126,14 @@ impl Wire {
             }
         }
         self.flushed_at = Instant::now();
-        if self.output.capacity() > OUTPUT_BYTES_KEPT {
-            self.output = BytesMut::new();
-        } else {
-            // Without this the space before the read position is never used again.
-            self.output.reserve(FLUSH_BYTES);
-        }
         Ok(())
+    }
+
+    /// Gives the memory of a long answer back, before the wait for the next message.
+    pub(super) fn shrink(&mut self) {
+        if self.output.is_empty() && self.output.capacity() > OUTPUT_BYTES_KEPT {
+            self.output = BytesMut::new();
+        }
     }
 
     /// Ends when the peer has gone. Meanwhile what it sends ahead is kept, up to a bound. May be dropped

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::builtin;
 use super::oid;
 use super::postgres_type::{oid_of_name, sql_name};
 use super::snapshot::{CatalogFunction, CatalogRelation, CatalogSnapshot};
@@ -100,10 +101,16 @@ impl Knowledge {
         })
     }
 
+    /// The name of a function as SQL would have it written.
+    pub(super) fn function_name(&self, number: u32) -> Option<String> {
+        self.function(number).map(|function| quoted(&function.name)).or_else(|| builtin::name(number))
+    }
+
     /// The number of a function, by its name as written in SQL.
     pub(super) fn function_number(&self, written: &str) -> Option<u32> {
         let name = name_parts(written)?.pop()?;
-        self.snapshot.functions.iter().position(|function| function.name == name).map(oid::function)
+        let of_dialect = self.snapshot.functions.iter().position(|function| function.name == name);
+        of_dialect.map(oid::function).or_else(|| builtin::number(&name))
     }
 
     /// The name of a type: a base type, an array, or a relation's row.

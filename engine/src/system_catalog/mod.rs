@@ -9,6 +9,7 @@
 //! This room knows nothing of the rest of the engine: the snapshot says all there is to know. It reads
 //! and never changes anything.
 
+mod builtin;
 mod definitions;
 #[cfg(test)]
 pub(crate) mod example;

@@ -30,6 +30,9 @@ pub(super) fn state(knowledge: &Arc<Knowledge>) -> Result<SessionState> {
         .with_config(config(database))
         .with_catalog_list(Arc::new(catalogs))
         .build();
+    // Postgres' generate_series is one of rows, DataFusion's one of lists goes by another name here.
+    let series = state.udf("generate_series")?.as_ref().clone().with_aliases(["series"]);
+    add_function(&mut state, series)?;
     for function in functions::all(knowledge) {
         add_function(&mut state, function)?;
     }

@@ -205,7 +205,7 @@ async fn functions_of_the_dialect_are_listed() {
     let rows = answer(
         "SELECT p.proname, pg_get_function_result(p.oid), pg_get_function_arguments(p.oid), p.prokind,
                 obj_description(p.oid, 'pg_proc')
-         FROM pg_proc p WHERE pg_function_is_visible(p.oid) ORDER BY 1",
+         FROM pg_proc p WHERE p.pronamespace = 2200 AND pg_function_is_visible(p.oid) ORDER BY 1",
     )
     .await;
     assert_eq!(
@@ -238,6 +238,38 @@ async fn parameters_take_their_type_from_where_they_stand() {
     ));
     let rows = answer_with(text, &[oids, ScalarValue::from("r")]).await.expect("runs");
     assert_eq!(rows, ["relname", "orders", "users"]);
+}
+
+#[tokio::test]
+async fn keys_are_found_as_drivers_look_for_them() {
+    let rows = answer(
+        "SELECT r.column_name, r.position FROM (
+           SELECT a.attname AS column_name, (information_schema._pg_expandarray(i.indkey)).n AS position,
+                  information_schema._pg_expandarray(i.indkey) AS keys, a.attnum AS number
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_index i ON a.attrelid = i.indrelid) r
+         WHERE r.number = (r.keys).x ORDER BY 2",
+    )
+    .await;
+    assert_eq!(rows[1..], ["region|1".to_owned(), "id|2".to_owned()]);
+    let rows =
+        answer("SELECT unnest(conkey) AS k, generate_subscripts(conkey, 1) AS o FROM pg_constraint").await;
+    assert_eq!(rows, ["k|o", "1|1", "2|2"]);
+}
+
+#[tokio::test]
+async fn arrays_are_told_by_the_function_that_reads_them() {
+    let query = "SELECT t.typname FROM pg_type t JOIN pg_proc p ON p.oid = t.typreceive
+                 WHERE p.proname = 'array_recv' AND t.typelem = 23";
+    assert_eq!(answer(query).await[1], "_int4");
+    let query =
+        "SELECT typinput = 'pg_catalog.array_in'::regproc AS is_array FROM pg_type WHERE typname = '_int4'";
+    assert_eq!(answer(query).await, ["is_array", "true"]);
+}
+
+#[tokio::test]
+async fn a_column_may_be_selected_beside_all() {
+    let rows = answer("SELECT n.nspname, n.* FROM pg_namespace n ORDER BY nspname LIMIT 1").await;
+    assert_eq!(rows[0], "nspname|oid|nspname|nspowner|nspacl");
 }
 
 #[tokio::test]

@@ -185,7 +185,7 @@ fn regtype_name(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {
 }
 
 fn regproc_name(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {
-    name_of(arguments, |number| knowledge.function(number).map(|function| quoted(&function.name)))
+    name_of(arguments, |number| knowledge.function_name(number))
 }
 
 fn regnamespace_name(_: &Knowledge, arguments: &Arguments) -> Outcome {

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_empty_array};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
@@ -26,6 +26,8 @@ pub(super) enum ResultType {
     Text,
     TextArray,
     Timestamp,
+    /// Positions of a list's elements beside them: a list of `(x, n)`.
+    Numbered,
 }
 
 /// The values a function is called with.
@@ -85,7 +87,7 @@ impl ScalarUDFImpl for NativeFunction {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, argument_types: &[DataType]) -> Result<DataType> {
         Ok(match self.result {
             ResultType::Bool => DataType::Boolean,
             ResultType::Int4 => DataType::Int32,
@@ -94,6 +96,9 @@ impl ScalarUDFImpl for NativeFunction {
             ResultType::Text => DataType::Utf8,
             ResultType::TextArray => DataType::new_list(DataType::Utf8, true),
             ResultType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ResultType::Numbered => {
+                DataType::new_list(DataType::Struct(numbered_fields(argument_types)), true)
+            }
         })
     }
 
@@ -187,6 +192,15 @@ impl Arguments {
             .map(|row| ScalarValue::try_from_array(&values, row).ok())
             .collect()
     }
+}
+
+/// An element of a list and its position.
+pub(super) fn numbered_fields(argument_types: &[DataType]) -> Fields {
+    let element = match argument_types.first() {
+        Some(DataType::List(field)) => field.data_type().clone(),
+        _ => DataType::Utf8,
+    };
+    vec![Field::new("x", element, true), Field::new("n", DataType::Int32, true)].into()
 }
 
 /// A text or null.

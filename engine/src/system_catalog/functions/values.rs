@@ -1,8 +1,14 @@
 //! Functions on values that Postgres has and DataFusion has not.
 
+use std::sync::Arc;
+
+use arrow::array::StructArray;
+use arrow::datatypes::DataType;
+use datafusion::scalar::ScalarValue;
+
 use super::Declaration;
 use super::names::{invalid, literal};
-use super::native::{Arguments, Outcome, ResultType, number, text};
+use super::native::{Arguments, Outcome, ResultType, number, numbered_fields, text};
 use crate::system_catalog::knowledge::{Knowledge, quoted};
 use crate::system_catalog::postgres_type::{sql_name, type_modifier, type_oid};
 
@@ -12,6 +18,8 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
     ("array_text", ResultType::Text, array_text),
     ("format", ResultType::Text, format_text),
     ("pg_typeof", ResultType::Text, type_of),
+    ("json_build_object", ResultType::Text, json_object),
+    ("expand_array", ResultType::Numbered, expand_array),
 ];
 
 fn array_lower(_: &Knowledge, arguments: &Arguments) -> Outcome {
@@ -76,6 +84,42 @@ fn format_text(_: &Knowledge, arguments: &Arguments) -> Outcome {
         }
     }
     text(Some(result))
+}
+
+/// `json_build_object('name', value, …)`.
+fn json_object(_: &Knowledge, arguments: &Arguments) -> Outcome {
+    let mut object = serde_json::Map::new();
+    for index in (0..arguments.len()).step_by(2) {
+        let Some(name) = arguments.text(index) else {
+            return Err(invalid("a name of json_build_object is null"));
+        };
+        let value = match arguments.get(index + 1) {
+            Some(ScalarValue::Boolean(Some(value))) => (*value).into(),
+            Some(value) if value.data_type().is_integer() => arguments.number(index + 1).into(),
+            _ => arguments.text(index + 1).into(),
+        };
+        object.insert(name, value);
+    }
+    text(Some(serde_json::Value::Object(object).to_string()))
+}
+
+/// The elements of a list with their positions, as `information_schema._pg_expandarray` gives them.
+fn expand_array(_: &Knowledge, arguments: &Arguments) -> Outcome {
+    let Some(list) = arguments.get(0) else {
+        return Ok(ScalarValue::Null);
+    };
+    let fields = numbered_fields(&[list.data_type()]);
+    let rows = arguments
+        .elements(0)
+        .unwrap_or_default()
+        .into_iter()
+        .zip(1_i32..)
+        .map(|(element, position)| {
+            let columns = vec![element.to_array()?, ScalarValue::Int32(Some(position)).to_array()?];
+            Ok(ScalarValue::Struct(Arc::new(StructArray::try_new(fields.clone(), columns, None)?)))
+        })
+        .collect::<datafusion::common::Result<Vec<_>>>()?;
+    Ok(ScalarValue::List(ScalarValue::new_list_nullable(&rows, &DataType::Struct(fields))))
 }
 
 fn type_of(_: &Knowledge, arguments: &Arguments) -> Outcome {

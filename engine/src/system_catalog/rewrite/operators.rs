@@ -5,13 +5,17 @@
 //! - `pg_catalog.f(…)` → `f(…)`
 //! - `a = ANY ('{1,2}')` → `a = ANY (ARRAY['1', '2'])`
 //! - `list = '{0}'` → `array_text(list) = '{0}'`
+//! - `generate_series(a, b)` in an expression → `unnest(series(a, b))`, and the other functions that give
+//!   rows likewise
+//! - `(f(x)).a` → `get_field(f(x), 'a')`
 //! - `ARRAY(SELECT …)` is left to [`subqueries`](super::subqueries)
 
 use datafusion::sql::sqlparser::ast::{
-    Array, BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Value, ValueWithSpan,
+    AccessExpr, Array, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart, Value, ValueWithSpan,
 };
 
-use super::{call, folded, is_unqualified_or_system};
+use super::{call, folded, is_unqualified_or_system, last_part};
 
 /// Rewrites one expression whose parts have been rewritten.
 pub(super) fn rewrite(expr: &mut Expr) {
@@ -26,6 +30,18 @@ pub(super) fn rewrite(expr: &mut Expr) {
                 && let Some(name) = function.name.0.last().and_then(ObjectNamePart::as_ident)
             {
                 function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(folded(name)))]);
+            }
+            if let Some(rows) = row_function(function) {
+                *expr = call("unnest", vec![rows]);
+            }
+        }
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice()
+                && matches!(root.as_ref(), Expr::Nested(_) | Expr::Function(_))
+            {
+                let field = Expr::value(Value::SingleQuotedString(folded(field)));
+                let root = std::mem::replace(root.as_mut(), null());
+                *expr = call("get_field", vec![root, field]);
             }
         }
         Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
@@ -49,6 +65,30 @@ pub(super) fn rewrite(expr: &mut Expr) {
             }
         }
         _ => {}
+    }
+}
+
+/// The list whose elements are the rows that a function gives.
+fn row_function(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let arguments: Vec<Expr> = list
+        .args
+        .iter()
+        .map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    match last_part(&function.name)?.as_str() {
+        "generate_series" => Some(call("series", arguments)),
+        "generate_subscripts" => {
+            let one = Expr::value(Value::Number("1".to_owned(), false));
+            Some(call("series", vec![one, call("array_upper", arguments)]))
+        }
+        "_pg_expandarray" => Some(call("expand_array", arguments)),
+        _ => None,
     }
 }
 

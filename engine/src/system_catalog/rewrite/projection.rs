@@ -32,26 +32,34 @@ impl VisitorMut for Selects {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let mut taken = HashSet::new();
+        // A wildcard may bring a column of any name.
+        let has_wildcard = select
+            .projection
+            .iter()
+            .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
         for (index, item) in select.projection.iter_mut().enumerate() {
-            let (expr, name) = match item {
+            let (expr, name, is_plain) = match item {
                 SelectItem::UnnamedExpr(expr) => {
                     let name = default_name(expr).unwrap_or_else(|| "?column?".to_owned());
                     // A plain column has its name already, unless another one has it too.
-                    if is_column(expr) && taken.insert(name.clone()) {
+                    if is_column(expr) && !has_wildcard && taken.insert(name.clone()) {
                         continue;
                     }
-                    (std::mem::replace(expr, super::operators::null()), name)
+                    let is_plain = is_column(expr);
+                    (std::mem::replace(expr, super::operators::null()), name, is_plain)
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let name = folded(alias);
                     if taken.insert(name.clone()) {
                         continue;
                     }
-                    (std::mem::replace(expr, super::operators::null()), name)
+                    (std::mem::replace(expr, super::operators::null()), name, false)
                 }
                 _ => continue,
             };
-            let unique = if taken.insert(name.clone()) { name } else { format!("{name}{MARK}{index}") };
+            let is_first = taken.insert(name.clone());
+            let unique =
+                if is_first && !(has_wildcard && is_plain) { name } else { format!("{name}{MARK}{index}") };
             *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
         }
         ControlFlow::Continue(())

@@ -1,8 +1,7 @@
 //! Functions in FROM: `unnest(list) x`, `generate_series(1, n) s`, `pg_partition_ancestors(c) a`.
 //!
-//! Postgres takes any function there and names its column after the alias; DataFusion takes UNNEST of
-//! a list. So each becomes a derived table that unnests a list. Functions that give one value become a
-//! derived table of one row.
+//! Postgres takes any function there and names its column after the alias; DataFusion takes some. So each
+//! becomes a derived table with the function as its column: `(SELECT f(…) AS x) AS x`.
 
 use std::ops::ControlFlow;
 
@@ -53,12 +52,7 @@ fn replacement(factor: &TableFactor) -> Option<TableFactor> {
     }
     let arguments: Vec<String> = arguments.into_iter().filter_map(positional).map(Expr::to_string).collect();
     let function = last_part(name)?;
-    let value = match function.as_str() {
-        "unnest" => format!("unnest({})", arguments.first()?),
-        "generate_series" => format!("unnest(generate_series({}))", arguments.join(", ")),
-        "generate_subscripts" => format!("unnest(generate_series(1, array_upper({})))", arguments.join(", ")),
-        _ => format!("{function}({})", arguments.join(", ")),
-    };
+    let value = format!("{function}({})", arguments.join(", "));
     derived(&value, &function, alias.as_ref(), ordinality)
 }
 

@@ -6,7 +6,7 @@ use crate::system_catalog::rows::{Row, row};
 use crate::system_catalog::snapshot::CatalogSnapshot;
 
 pub(super) const TABLES: &[SystemTable] = &[
-    pg("pg_am", "oid oid, amname name, amhandler text, amtype char", methods),
+    pg("pg_am", "oid oid, amname name, amhandler oid, amtype char", methods),
     pg(
         "pg_opclass",
         "oid oid, opcmethod oid, opcname name, opcnamespace oid, opcowner oid, opcfamily oid, opcintype oid, \
@@ -30,6 +30,6 @@ pub(super) const TABLES: &[SystemTable] = &[
 fn methods(_: &CatalogSnapshot) -> Vec<Row> {
     [(oid::STREAM_ACCESS, "stream", "t"), (oid::TABLE_ACCESS, "table", "t"), (oid::KEY_ACCESS, "key", "i")]
         .into_iter()
-        .map(|(number, name, kind)| row! { oid: number, amname: name, amhandler: name, amtype: kind })
+        .map(|(number, name, kind)| row! { oid: number, amname: name, amtype: kind })
         .collect()
 }

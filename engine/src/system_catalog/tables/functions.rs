@@ -1,6 +1,7 @@
 //! Functions: those of the SQL dialect, in the schema `public`, so that `\df` lists them.
 
 use super::{SystemTable, none, pg};
+use crate::system_catalog::builtin;
 use crate::system_catalog::oid;
 use crate::system_catalog::postgres_type::{RECORD, TEXT, oid_of_name};
 use crate::system_catalog::rows::{Row, row};
@@ -48,33 +49,46 @@ pub(super) const TABLES: &[SystemTable] = &[
 ];
 
 fn functions(snapshot: &CatalogSnapshot) -> Vec<Row> {
-    snapshot
-        .functions
-        .iter()
-        .enumerate()
-        .map(|(index, function)| {
-            let argument_types = argument_types(&function.arguments);
-            row! {
-                oid: oid::function(index),
-                proname: function.name.as_str(),
-                pronamespace: oid::PUBLIC,
-                proowner: oid::OWNER,
-                prolang: oid::INTERNAL_LANGUAGE,
-                procost: 1.0_f32,
-                prokind: match function.kind {
-                    FunctionKind::Scalar | FunctionKind::Table => "f",
-                    FunctionKind::Aggregate => "a",
-                },
-                proretset: function.kind == FunctionKind::Table,
-                provolatile: "i",
-                proparallel: "s",
-                pronargs: argument_types.len(),
-                prorettype: oid_of_name(&function.result).unwrap_or(RECORD),
-                proargtypes: argument_types,
-                prosrc: function.name.as_str(),
-            }
-        })
-        .collect()
+    let of_types = builtin::all().map(|(number, name)| {
+        row! {
+            oid: number,
+            proname: name.as_str(),
+            pronamespace: oid::PG_CATALOG,
+            proowner: oid::OWNER,
+            prolang: oid::INTERNAL_LANGUAGE,
+            procost: 1.0_f32,
+            prokind: "f",
+            provolatile: "i",
+            proparallel: "s",
+            pronargs: 1,
+            prorettype: RECORD,
+            proargtypes: vec![RECORD],
+            prosrc: name.as_str(),
+        }
+    });
+    let of_dialect = snapshot.functions.iter().enumerate().map(|(index, function)| {
+        let argument_types = argument_types(&function.arguments);
+        row! {
+            oid: oid::function(index),
+            proname: function.name.as_str(),
+            pronamespace: oid::PUBLIC,
+            proowner: oid::OWNER,
+            prolang: oid::INTERNAL_LANGUAGE,
+            procost: 1.0_f32,
+            prokind: match function.kind {
+                FunctionKind::Scalar | FunctionKind::Table => "f",
+                FunctionKind::Aggregate => "a",
+            },
+            proretset: function.kind == FunctionKind::Table,
+            provolatile: "i",
+            proparallel: "s",
+            pronargs: argument_types.len(),
+            prorettype: oid_of_name(&function.result).unwrap_or(RECORD),
+            proargtypes: argument_types,
+            prosrc: function.name.as_str(),
+        }
+    });
+    of_dialect.chain(of_types).collect()
 }
 
 /// Numbers of the arguments' types; one that is no type of Postgres counts as text.

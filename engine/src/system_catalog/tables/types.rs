@@ -2,6 +2,7 @@
 
 use super::relations::collation;
 use super::{SystemTable, none, pg};
+use crate::system_catalog::builtin;
 use crate::system_catalog::oid;
 use crate::system_catalog::postgres_type::{BASE_TYPES, PostgresType};
 use crate::system_catalog::rows::{Row, row};
@@ -12,8 +13,8 @@ pub(super) const TABLES: &[SystemTable] = &[
         "pg_type",
         "oid oid, typname name, typnamespace oid, typowner oid, typlen int2, typbyval bool, typtype char, \
          typcategory char, typispreferred bool, typisdefined bool, typdelim char, typrelid oid, \
-         typsubscript text, typelem oid, typarray oid, typinput text, typoutput text, typreceive text, \
-         typsend text, typmodin text, typmodout text, typanalyze text, typalign char, typstorage char, \
+         typsubscript oid, typelem oid, typarray oid, typinput oid, typoutput oid, typreceive oid, \
+         typsend oid, typmodin oid, typmodout oid, typanalyze oid, typalign char, typstorage char, \
          typnotnull bool, typbasetype oid, typtypmod int4, typndims int4, typcollation oid, \
          typdefaultbin text?, typdefault text?, typacl text[]",
         types,
@@ -47,10 +48,16 @@ const COLLATIONS: [(u32, &str, &str, i32, Option<&str>); 3] = [
 ];
 
 fn types(snapshot: &CatalogSnapshot) -> Vec<Row> {
-    let base = BASE_TYPES.iter().map(base_row);
-    let arrays = BASE_TYPES.iter().filter(|base| base.array != 0).map(array_row);
+    let base = BASE_TYPES
+        .iter()
+        .enumerate()
+        .map(|(index, base)| with_functions(base_row(base), builtin::of_base_type(index)));
+    let arrays = BASE_TYPES
+        .iter()
+        .filter(|base| base.array != 0)
+        .map(|base| with_functions(array_row(base), builtin::of_arrays()));
     let rows = snapshot.relations.iter().map(|relation| {
-        row! {
+        let row = row! {
             oid: oid::row_type(relation.oid),
             typname: relation.name.as_str(),
             typnamespace: oid::PUBLIC,
@@ -61,16 +68,19 @@ fn types(snapshot: &CatalogSnapshot) -> Vec<Row> {
             typisdefined: true,
             typdelim: ",",
             typrelid: relation.oid,
-            typinput: "record_in",
-            typoutput: "record_out",
-            typreceive: "record_recv",
-            typsend: "record_send",
             typalign: "d",
             typstorage: "x",
             typtypmod: -1,
-        }
+        };
+        with_functions(row, builtin::of_rows())
     });
     base.chain(arrays).chain(rows).collect()
+}
+
+/// Adds the functions that read and write a type's values.
+fn with_functions(mut row: Row, [read, write, receive, send]: [u32; 4]) -> Row {
+    row.extend(row! { typinput: read, typoutput: write, typreceive: receive, typsend: send });
+    row
 }
 
 fn base_row(base: &PostgresType) -> Row {
@@ -94,14 +104,6 @@ fn base_row(base: &PostgresType) -> Row {
             _ => 0,
         },
         typarray: base.array,
-        typinput: format!("{}in", prefix(base.name)),
-        typoutput: format!("{}out", prefix(base.name)),
-        typreceive: format!("{}recv", prefix(base.name)),
-        typsend: format!("{}send", prefix(base.name)),
-        typmodin: "-",
-        typmodout: "-",
-        typanalyze: "-",
-        typsubscript: "-",
         typalign: if base.length == 8 { "d" } else { "i" },
         typstorage: if base.length < 0 { "x" } else { "p" },
         typtypmod: -1,
@@ -121,28 +123,10 @@ fn array_row(base: &PostgresType) -> Row {
         typisdefined: true,
         typdelim: ",",
         typelem: base.oid,
-        typinput: "array_in",
-        typoutput: "array_out",
-        typreceive: "array_recv",
-        typsend: "array_send",
-        typmodin: "-",
-        typmodout: "-",
-        typanalyze: "array_typanalyze",
-        typsubscript: "array_subscript_handler",
         typalign: "i",
         typstorage: "x",
         typtypmod: -1,
         typcollation: collation(base.oid),
-    }
-}
-
-/// Beginning of the names of a type's input and output functions; drivers tell types apart by them.
-fn prefix(name: &str) -> String {
-    match name {
-        "timestamp" | "timestamptz" | "date" | "time" | "timetz" | "interval" | "numeric" | "json"
-        | "jsonb" | "uuid" | "inet" | "record" | "cstring" | "anyarray" | "any" | "void" | "bit"
-        | "varbit" | "xml" | "pg_lsn" | "pg_node_tree" | "array" => format!("{name}_"),
-        _ => name.to_owned(),
     }
 }
 

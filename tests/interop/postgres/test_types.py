@@ -1,0 +1,54 @@
+"""Every type, as text and as binary."""
+
+import asyncio
+import datetime
+from decimal import Decimal
+
+import pytest
+
+VALUES = [
+    ("CAST(true AS BOOLEAN)", True),
+    ("CAST(-7 AS INT)", -7),
+    ("CAST(9007199254740993 AS BIGINT)", 9007199254740993),
+    ("CAST(0.1 AS DOUBLE)", 0.1),
+    ("CAST(1e300 AS DOUBLE)", 1e300),
+    ("CAST('123456789.0100' AS DECIMAL(20, 4))", Decimal("123456789.0100")),
+    ("CAST('-0.05' AS DECIMAL(5, 2))", Decimal("-0.05")),
+    ("CAST('grüße' AS STRING)", "grüße"),
+    ("CAST('' AS STRING)", ""),
+    ("CAST('2026-11-21' AS DATE)", datetime.date(2026, 11, 21)),
+    ("CAST('12:34:56.789' AS TIME)", datetime.time(12, 34, 56, 789000)),
+    ("CAST('2026-11-21T12:34:56.789' AS TIMESTAMP)", datetime.datetime(2026, 11, 21, 12, 34, 56, 789000)),
+    ("ARRAY[1, 2, 3]", [1, 2, 3]),
+    ("ARRAY['a b', 'c\"d', '']", ["a b", 'c"d', ""]),
+    ("CAST(NULL AS INT)", None),
+]
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+@pytest.mark.parametrize("expression, expected", VALUES, ids=[expression for expression, _ in VALUES])
+def test_a_value_of_each_type(connection, expression, expected, binary):
+    assert connection.execute(f"SELECT {expression}", binary=binary).fetchone() == (expected,)
+
+
+@pytest.mark.parametrize("expression, expected", VALUES, ids=[expression for expression, _ in VALUES])
+def test_a_value_of_each_type_through_asyncpg(connect_async, expression, expected):
+    async def work():
+        connection = await connect_async()
+        try:
+            assert await connection.fetchval(f"SELECT {expression}") == expected
+        finally:
+            await connection.close()
+
+    asyncio.run(work())
+
+
+def test_nested_values_are_json(connection):
+    row = connection.execute("SELECT MAP('k' := 1), STRUCT(a := 1, b := 'x')").fetchone()
+    assert row == ({"k": 1}, {"A": 1, "B": "x"}) or row == ({"k": 1}, {"a": 1, "b": "x"})
+
+
+def test_a_query_without_columns(connection):
+    cursor = connection.execute("SELECT FROM pg_am")
+    assert cursor.description == []
+    assert cursor.rowcount == 3
