@@ -53,7 +53,7 @@ struct Contents {
     durable: Map,
     bytes: u64,
     writes: u64,
-    power_is_on: bool,
+    is_alive: bool,
 }
 
 impl MemoryStateStore {
@@ -70,12 +70,19 @@ impl MemoryStateStore {
     }
 
     /// Cuts the power: whatever is not durable is lost, and every later call fails.
-    pub fn cut_power(&self) {
-        self.contents.write().power_is_on = false;
+    pub fn power_cut(&self) {
+        self.contents.write().is_alive = false;
     }
 
-    /// What the next process finds: the durable state, in a store of its own. This one is left as it
-    /// is.
+    /// Kills the process: what was written has reached the system and stays, buffered or not, and
+    /// every later call fails.
+    pub fn kill_process(&self) {
+        let mut contents = self.contents.write();
+        contents.durable = contents.current.clone();
+        contents.is_alive = false;
+    }
+
+    /// What the next process finds: what survived, in a store of its own. This one is left as it is.
     #[must_use]
     pub fn restarted(&self, faults: Option<FaultPlan>) -> MemoryStateStore {
         MemoryStateStore::holding(self.contents.read().durable.clone(), faults)
@@ -89,7 +96,7 @@ impl MemoryStateStore {
 
     fn holding(map: Map, faults: Option<FaultPlan>) -> MemoryStateStore {
         let bytes = map.iter().map(|(key, value)| entry_bytes(key, value)).sum();
-        let contents = Contents { current: map.clone(), durable: map, bytes, writes: 0, power_is_on: true };
+        let contents = Contents { current: map.clone(), durable: map, bytes, writes: 0, is_alive: true };
         MemoryStateStore { contents: RwLock::new(contents), poison: Poison::default(), faults }
     }
 }
@@ -109,19 +116,19 @@ impl fmt::Debug for MemoryStateStore {
 impl StateStore for MemoryStateStore {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         let contents = self.contents.read();
-        contents.check_power()?;
+        contents.check_alive()?;
         Ok(contents.current.get(key).cloned())
     }
 
     fn multi_get(&self, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>> {
         let contents = self.contents.read();
-        contents.check_power()?;
+        contents.check_alive()?;
         Ok(keys.iter().map(|key| contents.current.get(key).cloned()).collect())
     }
 
     fn write(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
         let mut contents = self.contents.write();
-        contents.check_power()?;
+        contents.check_alive()?;
         self.poison.check()?;
         let fault = self.faults.as_ref().and_then(|plan| plan(contents.writes, durability));
         contents.writes += 1;
@@ -135,14 +142,14 @@ impl StateStore for MemoryStateStore {
             }
             Some(WriteFault::Fail(error)) => Err(self.poison.after(error)),
             Some(WriteFault::PowerCutBefore) => {
-                contents.power_is_on = false;
-                Err(power_is_off())
+                contents.is_alive = false;
+                Err(not_alive())
             }
             Some(WriteFault::PowerCutAfter) => {
                 contents.apply(batch);
                 contents.durable = contents.current.clone();
-                contents.power_is_on = false;
-                Err(power_is_off())
+                contents.is_alive = false;
+                Err(not_alive())
             }
         }
     }
@@ -157,8 +164,8 @@ impl StateStore for MemoryStateStore {
 }
 
 impl Contents {
-    fn check_power(&self) -> Result<()> {
-        if self.power_is_on { Ok(()) } else { Err(power_is_off()) }
+    fn check_alive(&self) -> Result<()> {
+        if self.is_alive { Ok(()) } else { Err(not_alive()) }
     }
 
     fn apply(&mut self, batch: WriteBatch) {
@@ -217,8 +224,8 @@ fn entry_bytes(key: &Bytes, value: &Bytes) -> u64 {
     (key.len() + value.len()) as u64 + ENTRY_OVERHEAD_BYTES
 }
 
-fn power_is_off() -> StorageError {
-    StorageError::new(ErrorKind::Io, "the state store is not there any more: the power was cut")
+fn not_alive() -> StorageError {
+    StorageError::new(ErrorKind::Io, "the process the state store belonged to is gone")
 }
 
 #[cfg(test)]

@@ -28,10 +28,19 @@ fn a_power_cut_forgets_what_no_sync_followed() {
     put(&store, "b", Durability::Synced).unwrap();
     put(&store, "c", Durability::Buffered).unwrap();
     assert_eq!(keys(&store), ["a", "b", "c"]);
-    store.cut_power();
+    store.power_cut();
     assert_eq!(store.get(b"a").unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(put(&store, "d", Durability::Synced).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(keys(&store.restarted(None)), ["a", "b"]);
+}
+
+#[test]
+fn a_kill_keeps_what_was_written() {
+    let store = MemoryStateStore::new();
+    put(&store, "a", Durability::Buffered).unwrap();
+    store.kill_process();
+    assert_eq!(put(&store, "b", Durability::Synced).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(keys(&store.restarted(None)), ["a"]);
 }
 
 #[test]

@@ -36,6 +36,9 @@ const CHANGE_OVERHEAD_BYTES: usize = 11;
 /// Keyed state in a RocksDB.
 ///
 /// The directory is locked until the store and all of its snapshots are dropped.
+///
+/// When the disk is full, every write fails with `DiskFull`, until RocksDB, which looks every few
+/// seconds, has found space again and has put what the failed log held into a new file.
 pub struct RocksDbStateStore {
     database: Arc<DB>,
     directory: PathBuf,
@@ -53,8 +56,7 @@ impl RocksDbStateStore {
     /// written it, `Corrupt`, `DiskFull`, `Io`.
     pub fn open(directory: &Path, options: RocksDbOptions) -> Result<RocksDbStateStore> {
         fs::create_dir_all(directory).map_err(|error| StorageError::io("create", directory, &error))?;
-        let (database_options, cache) =
-            database_options(options).map_err(|error| open_error(directory, &error))?;
+        let (database_options, cache) = database_options(options);
         let everything = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, database_options.clone());
         let database = DB::open_cf_descriptors(&database_options, directory, [everything])
             .map_err(|error| open_error(directory, &error))?;

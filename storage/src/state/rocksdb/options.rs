@@ -6,7 +6,7 @@
 //! cores, and a restart must be quick whatever happened before.
 
 use ::rocksdb::{
-    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Error, InfoLogger, LogLevel, Options,
+    BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
     WriteBufferManager, WriteOptions,
 };
 
@@ -70,21 +70,17 @@ impl Default for RocksDbOptions {
 }
 
 /// RocksDB's options, and the cache all memory is charged to.
-pub(super) fn database_options(options: RocksDbOptions) -> Result<(Options, Cache), Error> {
+pub(super) fn database_options(options: RocksDbOptions) -> (Options, Cache) {
     let memory_bytes = options.memory_bytes.max(MEMORY_BYTES_MIN);
     let cache = Cache::new_lru_cache(memory_bytes);
-
-    // Recovered changes stay in the write buffer instead of becoming a small file at every start: a
-    // start after a crash does not wait for the disk, and a crash loop leaves no heap of files. This
-    // one has no setter, only its name, so all others are set on top of it.
-    let mut database = Options::default().get_options_from_string("avoid_flush_during_recovery=true")?;
+    let mut database = Options::default();
     database.create_if_missing(true);
     set_memory(&mut database, memory_bytes, &cache);
     set_log(&mut database);
     set_files(&mut database);
     set_tables(&mut database, &cache);
     set_reporting(&mut database);
-    Ok((database, cache))
+    (database, cache)
 }
 
 /// How a batch is written.
@@ -118,6 +114,10 @@ fn set_log(database: &mut Options) {
     // Replay must not take a lost or shortened log file for such an end: the sizes of the logs synced
     // and closed are noted in the manifest and checked.
     database.set_track_and_verify_wals_in_manifest(true);
+    // What a start has replayed is written to a file before it goes on, which is RocksDB's default. To
+    // keep it in the buffer and its log instead saves nothing that can be measured, since the buffers
+    // are small, and would have the next start replay the same log again.
+    //
     // Log files are not reused. It would spare a sync the change of the file's size, but the end of
     // the log is then told from old records by a number in each only, and together with replay up to
     // a point RocksDB has had holes in what it recovered.

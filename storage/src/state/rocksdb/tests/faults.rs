@@ -1,5 +1,8 @@
 //! A directory in use, a disk that fails, a disk that is full: made by the system, not pretended.
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use super::child::{TestChild, directory_of_child, tell};
 use super::*;
 
@@ -59,6 +62,69 @@ fn a_failed_write_poisons_the_store_and_loses_nothing_acknowledged() {
     assert!(child.succeeds());
     let found = open(directory.path()).get(b"number").unwrap().unwrap();
     assert!(found == numbered(failed - 1) || found == numbered(failed), "an acknowledged write is lost");
+}
+
+/// A small disk in memory, which only a process with a name space of its own may mount. Where the
+/// system allows none there is no full disk to test with.
+#[test]
+fn a_full_disk_refuses_writes_until_there_is_space() {
+    if let Some(directory) = directory_of_child() {
+        let filler = directory.join("filler");
+        fs::write(&filler, vec![1; 6 << 20]).unwrap();
+        let state = directory.join("state");
+        let store = open(&state);
+        let mut number = 0_u64;
+        let write = |number: u64| {
+            let mut batch = WriteBatch::default();
+            batch.put(number.to_be_bytes().to_vec(), numbered(number));
+            store.write(batch, Durability::Synced)
+        };
+        let failure = loop {
+            match write(number) {
+                Ok(()) => number += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(failure.kind(), ErrorKind::DiskFull, "{failure}");
+        assert_eq!(store.get(&number.to_be_bytes()).unwrap(), None);
+
+        fs::remove_file(&filler).unwrap();
+        let freed = Instant::now();
+        while let Err(error) = write(number) {
+            assert_eq!(error.kind(), ErrorKind::DiskFull, "{error}");
+            assert!(freed.elapsed() < Duration::from_secs(60), "still after a minute: {error}");
+            // RocksDB looks for space by a clock of its own; nothing tells when it has.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(store);
+        let store = open(&state);
+        for number in 0..=number {
+            assert_eq!(store.get(&number.to_be_bytes()).unwrap(), Some(numbered(number)));
+        }
+        tell("resumed", number);
+        return;
+    }
+    const MOUNT: &str = "mount -t tmpfs -o size=20m none \"$0\"";
+    let in_own_name_space = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"];
+    let directory = tempfile::tempdir().unwrap();
+    let allowed = Command::new(in_own_name_space[0])
+        .args(&in_own_name_space[1..])
+        .arg(MOUNT)
+        .arg(directory.path())
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !allowed {
+        eprintln!("not tested: the system allows no mount in a name space of its own");
+        return;
+    }
+    let run = format!("{MOUNT} && exec \"$@\"");
+    let mut through = in_own_name_space.to_vec();
+    let path = directory.path().to_string_lossy();
+    through.extend([run.as_str(), &path]);
+    let test = "state::rocksdb::tests::faults::a_full_disk_refuses_writes_until_there_is_space";
+    let mut child = TestChild::start(test, directory.path(), &through);
+    assert!(child.hear("resumed").is_some());
+    assert!(child.succeeds());
 }
 
 fn numbered(number: u64) -> Bytes {
