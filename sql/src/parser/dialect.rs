@@ -12,7 +12,7 @@ use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Location, Token};
 
 use super::cursor::TokenCursor;
 use super::{expression, keywords, scanner};
@@ -34,11 +34,15 @@ pub(crate) const NOT_PRECEDENCE: u8 = 30;
 /// nested alternatives of wrong text would take exponential time, and this is what ends them.
 const ATTEMPTS_PER_TOKEN: usize = 32;
 
+/// Behind every token.
+pub(crate) const END_OF_TEXT: Location = Location { line: u64::MAX, column: 0 };
+
 /// The dialect for parsing one statement.
 #[derive(Debug)]
 pub(crate) struct TidemillDialect {
     postgres: PostgreSqlDialect,
     attempts_left: Cell<usize>,
+    furthest: Cell<Location>,
 }
 
 impl TidemillDialect {
@@ -47,7 +51,23 @@ impl TidemillDialect {
         TidemillDialect {
             postgres: PostgreSqlDialect {},
             attempts_left: Cell::new(ATTEMPTS_PER_TOKEN.saturating_mul(count + 16)),
+            furthest: Cell::new(Location::empty()),
         }
+    }
+
+    /// The token furthest into the text at which an expression was begun or ended. sqlparser goes
+    /// back from an error inside of parentheses and then reports another one before them; what is
+    /// wrong is here.
+    pub(crate) fn furthest(&self) -> Location {
+        self.furthest.get()
+    }
+
+    fn note_progress(&self, parser: &Parser<'_>) {
+        let here = match parser.here() {
+            Location { line: 0, .. } => END_OF_TEXT,
+            here => here,
+        };
+        self.furthest.set(self.furthest.get().max(here));
     }
 
     fn count_attempt(&self) -> Result<(), ParserError> {
@@ -89,6 +109,7 @@ impl Dialect for TidemillDialect {
     }
 
     fn parse_prefix(&self, parser: &mut Parser<'_>) -> Option<Result<Expr, ParserError>> {
+        self.note_progress(parser);
         if let Err(error) = self.count_attempt() {
             return Some(Err(error));
         }
@@ -105,6 +126,7 @@ impl Dialect for TidemillDialect {
     }
 
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        self.note_progress(parser);
         match &parser.peek_token_ref().token {
             Token::Arrow => Some(Ok(match parser.peek_nth_token_ref(1).token {
                 Token::Word(_) | Token::Mul => FIELD_ACCESS_PRECEDENCE,

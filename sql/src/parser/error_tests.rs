@@ -24,8 +24,7 @@ fn a_syntax_error_names_the_token_the_place_and_what_was_expected() {
     check(&[
         (
             "ASSERT VALUES foo (id INT) VALUES (123);",
-            "line 1:8: Syntax Error\nSyntax error at or near 'VALUES' at line 1:8\nexpected TOPIC or SCHEMA\n\
-             Hint: 'VALUES' is a reserved keyword; to use it as a name, put it in backquotes: `VALUES`",
+            "line 1:8: Syntax Error\nSyntax error at or near 'VALUES' at line 1:8\nexpected TOPIC or SCHEMA",
         ),
         (
             "CREATE STREAM s (a INT,\n b STRING (KEY));",
@@ -65,6 +64,25 @@ fn a_reserved_word_as_a_name_is_pointed_out() {
 fn the_error_is_that_of_the_grammar_that_got_further() {
     let error = error("SELECT a FROM s ORDER BY b ASC NULLS FRST");
     assert_eq!(error.position.map(|position| position.column), Some(32));
+}
+
+#[test]
+fn a_persistent_query_is_wrong_where_ksqldbs_grammar_ends() {
+    let error = error("CREATE TABLE t AS SELECT COUNT(*) FROM s GROUP BY a AND b");
+    assert_eq!(error.message, "Syntax error at or near 'AND' at line 1:53");
+}
+
+#[test]
+fn an_error_inside_of_parentheses_is_shown_where_it_is() {
+    for (text, near) in [
+        ("SELECT * FROM (SELECT a FROM t WHERE) AS x", "')' at line 1:37"),
+        ("SELECT * FROM (SELECT a FROM t WHERE b c) AS x", "'c' at line 1:40"),
+        ("SELECT * FROM (SELECT a FROM t WHERE b AND", "the end of the statement at line 1:43"),
+        ("SELECT f(a, g(b c)) FROM s", "'c' at line 1:17"),
+    ] {
+        let error = error(text);
+        assert_eq!(error.message, format!("Syntax error at or near {near}"), "{text}");
+    }
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn parse_piece<T>(
     });
     match result {
         Ok(result) => Ok((result, span)),
-        Err(error) => Err(explain(error, &parser.into_tokens(), end)),
+        Err(error) => Err(explain(error, &parser.into_tokens(), end, dialect.furthest())),
     }
 }
 

@@ -19,7 +19,7 @@ use super::cursor::TokenCursor;
 use super::dialect::VALUE_EXPRESSION_PRECEDENCE;
 use super::expression::struct_wildcard;
 use super::identifier::Name;
-use super::syntax_error::carry;
+use super::syntax_error::{carry, conclusive};
 use super::window_clause::{parse_window, parse_within};
 use crate::error::SqlError;
 
@@ -56,7 +56,9 @@ pub(crate) fn parse_select(
         Err(ksql_error) => {
             let general = parse_general(parser).and_then(|query| at_end(parser, query));
             match general {
-                Ok(query) if purpose == Purpose::Persist && could_be_ksql(&query) => Err(ksql_error),
+                Ok(query) if purpose == Purpose::Persist && could_be_ksql(&query) => {
+                    Err(conclusive(ksql_error))
+                }
                 Ok(query) => Ok(query),
                 Err(error @ ParserError::RecursionLimitExceeded) => Err(error),
                 Err(general_error) if is_behind(reached, parser.here()) => Err(general_error),

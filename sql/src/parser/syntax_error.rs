@@ -6,8 +6,10 @@
 //! in an envelope ([`carry`]) and are unpacked here.
 
 use sqlparser::parser::ParserError;
-use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
+use sqlparser::tokenizer::{Location, TokenWithSpan};
 
+use super::cursor::unquoted;
+use super::dialect::END_OF_TEXT;
 use super::keywords;
 use crate::error::{Position, SqlError, SqlErrorKind};
 
@@ -48,14 +50,31 @@ pub(crate) fn carry(error: SqlError) -> ParserError {
     ParserError::ParserError(text)
 }
 
-/// What sqlparser says about the statement made of `tokens`, which ends at `end`.
-pub(crate) fn explain(error: ParserError, tokens: &[TokenWithSpan], end: Location) -> SqlError {
-    let text = match error {
+/// Marks an error as the one to report where it is, although another grammar understood more of the
+/// text. sqlparser's tokenizer errors serve as the mark: its parser never sees any, because the text
+/// has been tokenized before.
+pub(crate) fn conclusive(error: ParserError) -> ParserError {
+    match error {
+        ParserError::ParserError(text) => ParserError::TokenizerError(text),
+        other => other,
+    }
+}
+
+/// What sqlparser says about the statement made of `tokens`, which ends at `end` and was understood at
+/// least up to `furthest`.
+pub(crate) fn explain(
+    error: ParserError,
+    tokens: &[TokenWithSpan],
+    end: Location,
+    furthest: Location,
+) -> SqlError {
+    let (text, furthest) = match error {
         ParserError::RecursionLimitExceeded => {
             return SqlError::too_complex("the statement is nested too deeply")
                 .with_hint("break it into several statements, or replace long chains by lists");
         }
-        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::TokenizerError(text) => (text, Location::empty()),
+        ParserError::ParserError(text) => (text, furthest),
     };
     if let Some(error) = unpack(&text) {
         return error;
@@ -65,7 +84,11 @@ pub(crate) fn explain(error: ParserError, tokens: &[TokenWithSpan], end: Locatio
         .strip_prefix("Expected: ")
         .map(|rest| rest.rsplit_once(", found: ").map_or(rest, |(expected, _)| expected));
     match expectation {
-        Some(expected) => unexpected(location, expected, tokens, end),
+        Some(_) if location.is_some_and(|location| location < furthest) => {
+            let location = (furthest != END_OF_TEXT).then_some(furthest);
+            unexpected(location, None, tokens, end)
+        }
+        Some(expected) => unexpected(location, Some(expected), tokens, end),
         None => {
             let error = SqlError::syntax(lower_first(text));
             match location {
@@ -76,11 +99,11 @@ pub(crate) fn explain(error: ParserError, tokens: &[TokenWithSpan], end: Locatio
     }
 }
 
-/// The error for finding something else than `expected` at `location`; without a location the
-/// statement ended there.
-pub(crate) fn unexpected(
+/// The error for finding something else than what was expected, if that is known, at `location`;
+/// without a location the statement ended there.
+fn unexpected(
     location: Option<Location>,
-    expected: &str,
+    expected: Option<&str>,
     tokens: &[TokenWithSpan],
     end: Location,
 ) -> SqlError {
@@ -93,16 +116,18 @@ pub(crate) fn unexpected(
         Some(token) => format!("'{}'", excerpt(&token.token.to_string())),
         None => "the end of the statement".to_owned(),
     };
-    let error = SqlError::syntax(format!("Syntax error at or near {what} at line {line}:{column}"))
-        .at_location(Location { line, column })
-        .with_detail(format!("expected {}", lower_first(expected)));
-    match found {
-        Some(token) => match hint(token) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        },
-        None => error,
+    let mut error = SqlError::syntax(format!("Syntax error at or near {what} at line {line}:{column}"))
+        .at_location(Location { line, column });
+    if let Some(expected) = expected {
+        error = error.with_detail(format!("expected {}", lower_first(expected)));
+        let wanted_name = ["name", "identifier", "a type"].iter().any(|word| expected.contains(word));
+        if let Some(word) = found.and_then(reserved_word).filter(|_| wanted_name) {
+            error = error.with_hint(format!(
+                "'{word}' is a reserved keyword; to use it as a name, put it in backquotes: `{word}`"
+            ));
+        }
     }
+    error
 }
 
 /// `text` shortened to what a message can repeat.
@@ -113,13 +138,8 @@ pub(crate) fn excerpt(text: &str) -> String {
     }
 }
 
-fn hint(found: &TokenWithSpan) -> Option<String> {
-    let Token::Word(word) = &found.token else {
-        return None;
-    };
-    (word.quote_style.is_none() && keywords::is_reserved(&word.value)).then(|| {
-        format!("'{0}' is a reserved keyword; to use it as a name, put it in backquotes: `{0}`", word.value)
-    })
+fn reserved_word(found: &TokenWithSpan) -> Option<&str> {
+    unquoted(&found.token).filter(|word| keywords::is_reserved(word))
 }
 
 fn unpack(text: &str) -> Option<SqlError> {
@@ -168,14 +188,14 @@ mod tests {
     fn an_error_of_ours_travels_unharmed() {
         let error =
             SqlError::new(SqlErrorKind::Duplicate, "x").at_location(Location::new(3, 4)).with_hint("y");
-        assert_eq!(explain(carry(error.clone()), &[], Location::empty()), error);
+        assert_eq!(explain(carry(error.clone()), &[], Location::empty(), Location::new(9, 9)), error);
     }
 
     #[test]
     fn the_place_and_the_expectation_are_taken_from_the_text() {
         let error =
             ParserError::ParserError("Expected: joined table, found: x at Line: 2, Column: 7".to_owned());
-        let error = explain(error, &[], Location::new(2, 9));
+        let error = explain(error, &[], Location::new(2, 9), Location::empty());
         assert_eq!(error.position, Some(Position { line: 2, column: 7 }));
         assert_eq!(error.detail.as_deref(), Some("expected joined table"));
     }
