@@ -126,11 +126,6 @@ impl Server {
         self.addresses
     }
 
-    /// The engine behind the doors.
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     /// Serves until told to stop, or until the log fails.
     pub(crate) async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), CommandError> {
         let failed = log_failure(self.engine.clone());

@@ -249,10 +249,6 @@ impl Engine {
         &self.inner.log
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn StateStore> {
-        &self.inner.store
-    }
-
     pub(crate) fn processing_log(&self) -> &ProcessingLog {
         &self.inner.processing_log
     }

@@ -257,9 +257,11 @@ fn check(key: &ConfigKey, value: &str) -> Result<(), String> {
     if key.effect == Fixed && value != key.default {
         return Err(format!("'{name}' cannot be '{value}' here: it is '{}'", key.default));
     }
-    if name == CLEANUP_POLICY && !(1..=2).contains(&items(value).count())
-        || name == CLEANUP_POLICY && items(value).any(|policy| !matches!(policy, "delete" | "compact"))
-    {
+    let policies = |value| {
+        (1..=2).contains(&items(value).count())
+            && items(value).all(|policy| matches!(policy, "delete" | "compact"))
+    };
+    if name == CLEANUP_POLICY && !policies(value) {
         return Err(format!("'{value}' is not a value for '{name}': it takes delete, compact, or both"));
     }
     Ok(())

@@ -316,7 +316,7 @@ fn bytea(text: &str) -> Option<Vec<u8>> {
         return escaped_bytea(text.as_bytes());
     };
     let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16)).collect::<Option<_>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     Some(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect())

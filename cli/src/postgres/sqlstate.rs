@@ -24,7 +24,6 @@ impl SqlState {
     pub(super) const INVALID_CURSOR_NAME: SqlState = SqlState("34000");
     pub(super) const INVALID_SAVEPOINT: SqlState = SqlState("3B001");
     pub(super) const SYNTAX_ERROR: SqlState = SqlState("42601");
-    pub(super) const UNDEFINED_PARAMETER: SqlState = SqlState("42P02");
     pub(super) const DUPLICATE_CURSOR: SqlState = SqlState("42P03");
     pub(super) const DUPLICATE_PREPARED_STATEMENT: SqlState = SqlState("42P05");
     pub(super) const TOO_MANY_CONNECTIONS: SqlState = SqlState("53300");

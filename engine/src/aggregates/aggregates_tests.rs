@@ -61,8 +61,7 @@ impl Call {
                     let elements: ArrayRef =
                         Arc::new(StringArray::from_iter(cell.split(',').map(null_if_marked)));
                     let elements = cast(&elements, element.data_type()).expect("castable");
-                    super::values::list_of(std::iter::once(elements.len()), elements, data_type)
-                        .expect("a list")
+                    values::list_of(std::iter::once(elements.len()), elements, data_type).expect("a list")
                 }
                 _ => {
                     let cells: ArrayRef = Arc::new(StringArray::from(vec![null_if_marked(cell)]));

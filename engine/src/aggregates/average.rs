@@ -51,7 +51,7 @@ impl<T: Summand> Fold for Average<T> {
     type Columns<'a> = PrimitiveArray<T>;
     const OWNS_MEMORY: bool = false;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<PrimitiveArray<T>> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<PrimitiveArray<T>> {
         // Decimals are averaged as doubles: the result is one.
         if T::DATA_TYPE == DataType::Float64 {
             let doubles: ArrayRef = Arc::new(doubles(columns, 0)?);

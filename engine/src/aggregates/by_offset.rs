@@ -123,7 +123,7 @@ impl Fold for One {
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Rows> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.values.encode(columns, 0)
     }
 
@@ -218,14 +218,15 @@ impl Fold for Few {
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Rows> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.values.encode(columns, 0)
     }
 
     fn add(&self, state: &mut Kept, rows: &Rows, row: usize, sequence: u64) -> Result<()> {
         let value = rows.row(row).data();
         let full = self.side == Side::Earliest && state.values.len() >= self.count;
-        if !full && !(self.ignore_nulls && value == self.values.null()) {
+        let ignored = self.ignore_nulls && value == self.values.null();
+        if !full && !ignored {
             state.push(sequence, value);
             self.trim(state);
         }

@@ -109,7 +109,7 @@ impl Fold for CollectList {
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Rows> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.0.values.encode(columns, 0)
     }
 
@@ -192,7 +192,7 @@ impl Fold for CollectSet {
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Rows> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.0.values.encode(columns, 0)
     }
 

@@ -66,7 +66,7 @@ impl Fold for Correlation {
     type Columns<'a> = (Float64Array, Float64Array);
     const OWNS_MEMORY: bool = false;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<(Float64Array, Float64Array)> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<(Float64Array, Float64Array)> {
         Ok((doubles(columns, 0)?, doubles(columns, 1)?))
     }
 

@@ -32,7 +32,7 @@ impl Fold for Count {
     type Columns<'a> = Option<NullBuffer>;
     const OWNS_MEMORY: bool = false;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Option<NullBuffer>> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Option<NullBuffer>> {
         let nulls = columns.first().and_then(|column| column.logical_nulls());
         Ok(nulls.filter(|nulls| nulls.null_count() > 0))
     }

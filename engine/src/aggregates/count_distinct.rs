@@ -169,7 +169,7 @@ impl Fold for CountDistinct {
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Rows> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.values.encode(columns, 0)
     }
 

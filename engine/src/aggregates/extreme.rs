@@ -151,7 +151,7 @@ impl Fold for ExtremeBytes {
     type Columns<'a> = BinaryArray;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<BinaryArray> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<BinaryArray> {
         let column = columns.first().ok_or_else(|| wrong_argument(columns, 0, &DataType::Binary))?;
         match column.data_type() {
             DataType::Binary => Ok(column.as_binary().clone()),

@@ -134,7 +134,7 @@ impl Fold for TopK {
     type Columns<'a> = Offered;
     const OWNS_MEMORY: bool = true;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Offered> {
+    fn columns(&self, columns: &[ArrayRef]) -> Result<Offered> {
         let values = self.values.encode(columns, 0)?;
         let further = match &self.further {
             Some((codec, _)) => Some(codec.encode(columns.get(1..).unwrap_or_default())?),

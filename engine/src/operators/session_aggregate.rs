@@ -41,7 +41,7 @@ const LOOKUP_KEYS_MAX: usize = 4_096;
 const SWEPT_KEYS_MAX: usize = 4_096;
 
 /// Aggregates in sessions.
-pub struct SessionAggregate {
+pub(super) struct SessionAggregate {
     calls: Calls,
     output: Output,
     sessions: Sessions,

@@ -39,7 +39,7 @@ const ENTRIES_MAX: u64 = 65_536;
 const LOOKUP_KEYS_MAX: usize = 4_096;
 
 /// Aggregates without windows, or in windows of fixed size.
-pub struct WindowAggregate {
+pub(super) struct WindowAggregate {
     pub(super) calls: Calls,
     pub(super) output: Output,
     pub(super) groups: Groups,

@@ -60,7 +60,6 @@ struct Open {
     stage: usize,
     /// Columns by position; a stage may carry more behind them.
     schema: DFSchemaRef,
-    kind: SourceKind,
     /// For a table: positions of its primary key's columns.
     primary_key: Vec<usize>,
 }
@@ -133,7 +132,7 @@ impl Lowering {
         if source.kind == SourceKind::Table && with_before {
             self.push(stage, OperatorKind::TableState { key: primary_key.clone(), schema: columns });
         }
-        Ok(Open { stage, schema: scan.projected_schema.clone(), kind: source.kind, primary_key })
+        Ok(Open { stage, schema: scan.projected_schema.clone(), primary_key })
     }
 
     fn lower_aggregate(&mut self, node: &StreamAggregate, with_before: bool) -> Result<Open> {
@@ -188,12 +187,7 @@ impl Lowering {
                 with_before,
             }),
         );
-        Ok(Open {
-            stage,
-            schema: node.schema.clone(),
-            kind: SourceKind::Table,
-            primary_key: (0..node.groups.len()).collect(),
-        })
+        Ok(Open { stage, schema: node.schema.clone(), primary_key: (0..node.groups.len()).collect() })
     }
 
     fn lower_join(&mut self, node: &StreamJoin, with_before: bool) -> Result<Open> {
@@ -215,11 +209,10 @@ impl Lowering {
             operators: Vec::new(),
             exchange: None,
         });
-        let kind = match node.kind {
-            JoinKind::StreamStream { .. } | JoinKind::StreamTable => SourceKind::Stream,
-            JoinKind::TableTable | JoinKind::ForeignKey => SourceKind::Table,
+        let primary_key = match node.kind {
+            JoinKind::StreamStream { .. } | JoinKind::StreamTable => Vec::new(),
+            JoinKind::TableTable | JoinKind::ForeignKey => left_side.primary_key.clone(),
         };
-        let primary_key = if kind == SourceKind::Table { left_side.primary_key.clone() } else { Vec::new() };
         let output: SchemaRef = Arc::new(node.schema.as_arrow().clone());
         self.push(
             stage,
@@ -232,7 +225,7 @@ impl Lowering {
                 with_before,
             }),
         );
-        Ok(Open { stage, schema: node.schema.clone(), kind, primary_key })
+        Ok(Open { stage, schema: node.schema.clone(), primary_key })
     }
 
     /// Puts the key's expressions behind a side's columns and tells where everything is.

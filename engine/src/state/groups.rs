@@ -38,7 +38,6 @@ pub struct Group {
     pub time_ms: i64,
     /// Number of the change that touched it last; numbers grow.
     pub touched_at: u64,
-    hash: u64,
     marks: u8,
 }
 
@@ -169,8 +168,7 @@ impl Groups {
                 }
                 TableEntry::Vacant(entry) => entry,
             };
-            let group =
-                Group { key: key.into(), start_ms, time_ms: i64::MIN, touched_at: 0, hash, marks: USED };
+            let group = Group { key: key.into(), start_ms, time_ms: i64::MIN, touched_at: 0, marks: USED };
             *key_bytes += key.len();
             let slot = match free.pop() {
                 Some(slot) => {
@@ -387,6 +385,6 @@ impl Groups {
 
 impl Group {
     fn none() -> Group {
-        Group { key: Box::default(), start_ms: 0, time_ms: 0, touched_at: 0, hash: 0, marks: 0 }
+        Group { key: Box::default(), start_ms: 0, time_ms: 0, touched_at: 0, marks: 0 }
     }
 }

@@ -1,7 +1,7 @@
 //! DROP STREAM, DROP TABLE, DROP TYPE.
 
 use tidemill_sql::lookup::SourceKind;
-use tidemill_sql::parser::ast::{self, DropSource};
+use tidemill_sql::parser::ast::DropSource;
 use tidemill_storage::TopicName;
 
 use crate::engine::Engine;
@@ -27,7 +27,7 @@ pub async fn drop_source(engine: &Engine, statement: &DropSource) -> Result<Resp
         return Err(catalog.source(name).err().unwrap_or_else(|| Error::internal("the source is there")));
     };
     let is_table = found.source.kind == SourceKind::Table;
-    if is_table != (statement.kind == ast::SourceKind::Table) {
+    if is_table != (statement.kind == SourceKind::Table) {
         let other = if is_table { "TABLE" } else { "STREAM" };
         return Err(Error::new(ErrorKind::Invalid, format!("'{name}' is a {}", other.to_lowercase()))
             .with_hint(format!("use DROP {other} {name}")));

@@ -95,7 +95,7 @@ impl Limited {
             };
             let mut kept = Vec::new();
             for row in 0..batch.num_rows() {
-                let print = self.seen % self.every == 0 && self.left != Some(0);
+                let print = self.seen.is_multiple_of(self.every) && self.left != Some(0);
                 self.seen += 1;
                 if print {
                     self.left = self.left.map(|left| left - 1);

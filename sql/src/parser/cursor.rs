@@ -76,7 +76,7 @@ impl TokenCursor for Parser<'_> {
     fn expect_words(&mut self, words: &[&str]) -> Result<(), ParserError> {
         for word in words {
             if !self.take_word(word) {
-                return self.unexpected(&format!("{word}"));
+                return self.unexpected(word);
             }
         }
         Ok(())

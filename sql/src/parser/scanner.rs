@@ -107,9 +107,8 @@ fn quoted(rest: &str, quote: char, backslash_escapes: bool) -> Option<usize> {
     let quote = quote as u8;
     let mut index = 1;
     while let Some(&byte) = bytes.get(index) {
-        if byte == b'\\' && backslash_escapes {
-            index += 2;
-        } else if byte == quote && bytes.get(index + 1) == Some(&quote) {
+        let escaped = byte == b'\\' && backslash_escapes;
+        if escaped || (byte == quote && bytes.get(index + 1) == Some(&quote)) {
             index += 2;
         } else if byte == quote {
             return Some(index + 1);

@@ -89,7 +89,7 @@ pub(crate) fn parse_declare(parser: &mut Parser<'_>) -> Result<Statement, Parser
             scroll = Some(false);
         } else if parser.take_word("SCROLL") {
             scroll = Some(true);
-        } else if !parser.take_one_of(&["INSENSITIVE", "ASENSITIVE"]).is_some() {
+        } else if parser.take_one_of(&["INSENSITIVE", "ASENSITIVE"]).is_none() {
             break;
         }
     }

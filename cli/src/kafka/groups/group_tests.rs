@@ -93,7 +93,7 @@ impl Table {
         let mut leader = table.join(&first.member);
         let (leader, follower) = (told(&mut leader), told(&mut second));
         let mut share = table.sync(&follower, &[]);
-        assert_eq!(waits(&mut share), true);
+        assert!(waits(&mut share));
         table.sync(&leader, &[(&leader.member, b"one"), (&follower.member, b"two")]);
         assert_eq!(told(&mut share).assignment, &b"two"[..]);
         assert_eq!(table.group.state, State::Stable);

@@ -11,7 +11,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int32Type, IntervalMonthDayNano};
 use bytes::BytesMut;
 
-use super::{ColumnValues, Format, RowEncoder, write_binary, write_text};
+use super::binary::write_binary;
+use super::{ColumnValues, Format, RowEncoder, write_text};
 
 fn texts(array: impl arrow::array::Array + 'static) -> Vec<String> {
     let array: ArrayRef = Arc::new(array);

@@ -12,7 +12,6 @@ mod row;
 mod text;
 mod values;
 
-pub(super) use binary::write_binary;
 pub(super) use json::write_json_object;
 pub(super) use row::{Format, RowEncoder, result_formats};
 pub(super) use text::write_text;
