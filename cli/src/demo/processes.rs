@@ -28,6 +28,20 @@ pub(super) fn parse(text: &str) -> Option<Process> {
     })
 }
 
+/// The size of a page where the kernel does not tell.
+pub(super) const USUAL_PAGE_BYTES: u64 = 4096;
+
+/// `AT_PAGESZ` of the auxiliary vector, see getauxval(3).
+const PAGE_SIZE_ENTRY: u64 = 6;
+
+/// The size of a page, from the content of `/proc/self/auxv`: pairs of words, a name and its value.
+pub(super) fn page_bytes(vector: &[u8]) -> Option<u64> {
+    let (words, _) = vector.as_chunks::<8>();
+    let (pairs, _) = words.as_chunks::<2>();
+    let size = pairs.iter().find(|pair| u64::from_ne_bytes(pair[0]) == PAGE_SIZE_ENTRY)?;
+    Some(u64::from_ne_bytes(size[1])).filter(|size| *size > 0)
+}
+
 /// Share of one core's time between two readings, in percent.
 pub(super) fn cpu_percent(before_ticks: u64, now_ticks: u64, elapsed_ticks: f64) -> f64 {
     if elapsed_ticks <= 0.0 {
@@ -55,6 +69,13 @@ mod tests {
     fn a_file_that_ends_early_is_none() {
         assert_eq!(parse(""), None);
         assert_eq!(parse("1 (a) R 0 0"), None);
+    }
+
+    #[test]
+    fn the_size_of_a_page_is_in_the_auxiliary_vector() {
+        let vector: Vec<u8> = [3_u64, 64, 6, 16384, 0, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        assert_eq!(page_bytes(&vector), Some(16384));
+        assert_eq!(page_bytes(&vector[..24]), None);
     }
 
     #[test]

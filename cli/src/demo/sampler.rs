@@ -45,7 +45,9 @@ pub(super) struct Sampler {
 impl Sampler {
     /// Takes the first reading.
     pub(super) fn start() -> io::Result<Sampler> {
-        Ok(Sampler { before: read()?, page_bytes: rustix::param::page_size() as u64 })
+        let vector = std::fs::read("/proc/self/auxv").unwrap_or_default();
+        let page_bytes = processes::page_bytes(&vector).unwrap_or(processes::USUAL_PAGE_BYTES);
+        Ok(Sampler { before: read()?, page_bytes })
     }
 
     /// Reads again and tells what happened since the reading before.
