@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn the_size_of_a_page_is_in_the_auxiliary_vector() {
-        let vector: Vec<u8> = [3_u64, 64, 6, 16384, 0, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let vector: Vec<u8> =
+            [3_u64, 64, 6, 16384, 0, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
         assert_eq!(page_bytes(&vector), Some(16384));
         assert_eq!(page_bytes(&vector[..24]), None);
     }

@@ -9,12 +9,14 @@
 //! - [`super::suppress`] holds back the results of EMIT FINAL.
 //!
 //! The parts both share are here: [`admission`] (which rows count), [`keys`] (group keys as bytes),
-//! [`calls`] (the accumulators of all calls) and [`output`] (rows of results).
+//! [`calls`] (the accumulators of all calls), [`steps`] (changes that may be applied together) and
+//! [`output`] (rows of results).
 
 pub(super) mod admission;
 pub(super) mod calls;
 pub(super) mod keys;
 pub(super) mod output;
+pub(super) mod steps;
 
 use std::fmt;
 

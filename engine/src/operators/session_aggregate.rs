@@ -27,10 +27,11 @@ use super::aggregate::AggregateSpec;
 use super::aggregate::admission::admit;
 use super::aggregate::calls::{Calls, SlotChanges, Values};
 use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
+use super::aggregate::steps::steps;
 use super::suppress::{Closer, closers};
 use super::{Context, Dropped, Input, Operator, Report, StateRoom};
 use crate::batch::{ChangeBatch, Headers, RowKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::state::{RoomKeys, Session, Sessions, encoding};
 use crate::windows::{Bounds, SessionClosing};
 
@@ -296,8 +297,7 @@ impl SessionAggregate {
         Ok(())
     }
 
-    /// Applies rows and passes on the results of each. Rows of different keys do not touch each other,
-    /// so the n-th rows of all keys are applied together.
+    /// Applies rows and passes on the results of each; see [`super::aggregate::steps`].
     fn change_each(
         &mut self,
         batch: &ChangeBatch,
@@ -310,7 +310,7 @@ impl SessionAggregate {
         let mut produced: Vec<Vec<OutputRow>> = vec![Vec::new(); rows.len()];
         let first_change = self.progress.change;
         self.progress.change += rows.len() as u64;
-        for step in steps(rows) {
+        for step in steps(rows.iter().map(|taken| taken.id)) {
             let before_source = results.sources.len();
             let after_source = before_source + usize::from(self.with_before);
             let mut pending = Pending::default();
@@ -523,9 +523,6 @@ impl Operator for SessionAggregate {
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         self.open(context.store)?;
-        if batch.columns.num_columns() < self.group_columns {
-            return Err(Error::internal("an aggregation's input has fewer columns than groups"));
-        }
         let batch = admit(batch, self.group_columns, &mut context.ledger.filtered)?;
         let time_before_ms = self.progress.stream_time_ms;
         let ids = self.resolve(&batch, context.store)?;
@@ -646,19 +643,4 @@ fn output_row(kind: RowKind, bounds: Bounds, values: ValuesAt, headers: Option<H
 fn passed_on(session: &mut Session) {
     session.touched = false;
     session.known = vec![(session.bounds, None)];
-}
-
-/// The first rows of all keys, then the second ones, and so on: positions among the rows.
-fn steps(rows: &[Taken]) -> Vec<Vec<usize>> {
-    let mut counts: HashMap<u32, usize, ahash::RandomState> = HashMap::default();
-    let mut steps: Vec<Vec<usize>> = Vec::new();
-    for (position, taken) in rows.iter().enumerate() {
-        let count = counts.entry(taken.id).or_default();
-        if *count == steps.len() {
-            steps.push(Vec::new());
-        }
-        steps[*count].push(position);
-        *count += 1;
-    }
-    steps
 }

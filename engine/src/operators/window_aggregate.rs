@@ -25,10 +25,11 @@ use super::aggregate::admission::admit;
 use super::aggregate::calls::{Calls, SlotChanges, Values};
 use super::aggregate::keys::EncodedKeys;
 use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
+use super::aggregate::steps::steps;
 use super::aggregate::{AggregateSpec, Overtaken};
 use super::{Context, Dropped, Input, Operator, Report, StateRoom};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::state::{Groups, RoomKeys, Stored, encoding};
 use crate::windows::{FixedClosing, FixedWindows, retention_ms};
 
@@ -324,8 +325,7 @@ impl WindowAggregate {
 
     /// Applies changes and passes on the result of each.
     ///
-    /// Changes of different groups do not touch each other, so the n-th changes of all groups are
-    /// applied together: as many steps as the group with most changes has, and not as many as rows.
+    /// Changes are applied step by step; see [`super::aggregate::steps`].
     fn change_each(
         &mut self,
         batch: &ChangeBatch,
@@ -340,7 +340,7 @@ impl WindowAggregate {
         let events = events(batch, slots, &row_of);
         let mut results = Results::default();
         let mut produced: Vec<Vec<OutputRow>> = vec![Vec::new(); events.len()];
-        for step in steps(&events) {
+        for step in steps(events.iter().map(|event| event.slot)) {
             let of_step: Vec<u32> = step.iter().map(|event| events[*event].slot).collect();
             let known: Vec<u32> =
                 of_step.iter().copied().filter(|slot| self.groups.is_known(*slot)).collect();
@@ -475,9 +475,6 @@ impl Operator for WindowAggregate {
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         self.open(context.store)?;
-        if batch.columns.num_columns() < self.group_columns {
-            return Err(Error::internal("an aggregation's input has fewer columns than groups"));
-        }
         let batch = admit(batch, self.group_columns, &mut context.ledger.filtered)?;
         let windows_per_row = self.windows.map_or(1, |(windows, _)| windows.per_instant_max());
         // Rows of tables come in pairs that belong together; they have no windows and are not divided.
@@ -593,21 +590,6 @@ fn events(batch: &ChangeBatch, slots: &[u32], row_of: &dyn Fn(usize) -> usize) -
         }
     }
     events
-}
-
-/// The first events of all groups, then the second ones, and so on: positions among the events.
-fn steps(events: &[Event]) -> Vec<Vec<usize>> {
-    let mut counts: HashMap<u32, usize, ahash::RandomState> = HashMap::default();
-    let mut steps: Vec<Vec<usize>> = Vec::new();
-    for (position, event) in events.iter().enumerate() {
-        let count = counts.entry(event.slot).or_default();
-        if *count == steps.len() {
-            steps.push(Vec::new());
-        }
-        steps[*count].push(position);
-        *count += 1;
-    }
-    steps
 }
 
 /// Which entries take a row back; `None` if none does.

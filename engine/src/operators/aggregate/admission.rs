@@ -6,18 +6,20 @@
 use arrow::array::{Array, UInt32Array};
 
 use crate::batch::{ChangeBatch, Kinds, RowKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The rows of a batch that have a group: all columns and parts of it, without the others.
 ///
 /// # Errors
-/// Arrow's.
+/// A batch with fewer columns than groups, and Arrow's.
 pub(in crate::operators) fn admit(
     batch: ChangeBatch,
     group_columns: usize,
     filtered: &mut u64,
 ) -> Result<ChangeBatch> {
-    let groups = &batch.columns.columns()[..group_columns];
+    let Some(groups) = batch.columns.columns().get(..group_columns) else {
+        return Err(Error::internal("an aggregation's input has fewer columns than groups"));
+    };
     let no_null_values = matches!(batch.kinds, Kinds::AllInsert);
     if no_null_values && groups.iter().all(|column| column.null_count() == 0) {
         return Ok(batch);
