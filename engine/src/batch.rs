@@ -120,6 +120,16 @@ impl ChangeBatch {
         self.columns.num_rows()
     }
 
+    /// Number of changes: a replaced row and the one in its place are one.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        let rows = match &self.kinds {
+            Kinds::AllInsert => self.rows(),
+            Kinds::Each(kinds) => kinds.iter().filter(|kind| **kind != RowKind::UpdateBefore as u8).count(),
+        };
+        rows as u64
+    }
+
     /// The columns' schema.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {

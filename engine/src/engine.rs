@@ -1,6 +1,6 @@
 //! The open data directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, CatalogSource};
 use crate::error::{Error, Result};
 use crate::processing_log::{self, ProcessingLog};
 use crate::queries::{Queries, QueryDefaults};
-use crate::runtime::commit;
+use crate::runtime::decisions;
 use crate::runtime::query::Environment;
 use crate::serving::pull::{self, PullEnvironment};
 use crate::session::{Session, SessionOptions};
@@ -50,6 +50,35 @@ impl Default for EngineOptions {
             commit_interval: Duration::from_millis(10),
             topics: TopicLimits::default(),
         }
+    }
+}
+
+/// Where an engine keeps its bytes.
+#[derive(Clone)]
+pub struct Storage {
+    /// The log. It must have been opened with the decisions that `store` holds: see
+    /// [`decisions::lookup`].
+    pub log: Arc<dyn Log>,
+    /// The keyed state.
+    pub store: Arc<dyn StateStore>,
+}
+
+impl Storage {
+    /// On disk; a quarter of the memory is for RocksDB.
+    fn in_directory(directory: &Path, memory_bytes: u64) -> Result<Storage> {
+        let memory_bytes = usize::try_from(memory_bytes / 4).unwrap_or(usize::MAX);
+        let options = RocksDbOptions { memory_bytes };
+        let store: Arc<dyn StateStore> =
+            Arc::new(RocksDbStateStore::open(&directory.join("state"), options)?);
+        let options = EmbeddedLogOptions::new(directory.join("log"));
+        let (log, report) = EmbeddedLog::open(options, &decisions::lookup(store.as_ref())?)?;
+        tracing::info!(?report, "log opened");
+        Ok(Storage { log: Arc::new(log), store })
+    }
+
+    fn in_memory() -> Storage {
+        let log = MemoryLog::new(Arc::new(SystemClock::default()), Arc::new(SystemRandom));
+        Storage { log: Arc::new(log), store: Arc::new(MemoryStateStore::new()) }
     }
 }
 
@@ -90,24 +119,25 @@ impl Engine {
     /// `Unavailable` where the directory is in use or of another version, `Corrupt`, `Io`.
     pub fn open(options: EngineOptions) -> Result<Engine> {
         let data_dir = options.data_dir.as_deref().map(DataDir::open).transpose()?;
+        let storage = match &data_dir {
+            Some(dir) => Storage::in_directory(dir.path(), options.memory_bytes)?,
+            None => Storage::in_memory(),
+        };
+        Engine::assemble(storage, data_dir, options)
+    }
+
+    /// Opens an engine over storage that its owner has opened, and starts its queries (blocking);
+    /// `data_dir` of the options plays no part.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn open_over(storage: Storage, options: EngineOptions) -> Result<Engine> {
+        Engine::assemble(storage, None, options)
+    }
+
+    fn assemble(storage: Storage, data_dir: Option<DataDir>, options: EngineOptions) -> Result<Engine> {
+        let Storage { log, store } = storage;
         let memory = usize::try_from(options.memory_bytes).unwrap_or(usize::MAX);
-        // A quarter each for RocksDB, for one-shot queries, and a half for the hot state of queries.
-        let store: Arc<dyn StateStore> = match &data_dir {
-            Some(dir) => {
-                let options = RocksDbOptions { memory_bytes: memory / 4 };
-                Arc::new(RocksDbStateStore::open(&dir.path().join("state"), options)?)
-            }
-            None => Arc::new(MemoryStateStore::new()),
-        };
-        let log: Arc<dyn Log> = match &data_dir {
-            Some(dir) => {
-                let options = EmbeddedLogOptions::new(dir.path().join("log"));
-                let (log, report) = EmbeddedLog::open(options, &commit::decisions(store.clone()))?;
-                tracing::info!(?report, "log opened");
-                Arc::new(log)
-            }
-            None => Arc::new(MemoryLog::new(Arc::new(SystemClock::default()), Arc::new(SystemRandom))),
-        };
         let compute = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.workers.max(1))
             .thread_name("tidemill-compute")
@@ -169,23 +199,32 @@ impl Engine {
 
     fn start_housekeeping(&self) {
         let weak = Arc::downgrade(&self.inner);
-        let log = self.inner.log.clone();
         self.inner.queries.environment().compute.spawn(async move {
             loop {
                 tokio::time::sleep(HOUSEKEEPING).await;
-                if weak.strong_count() == 0 {
-                    break;
-                }
-                let log = log.clone();
-                let kept = tokio::task::spawn_blocking(move || {
-                    log.enforce_retention()?;
-                    log.checkpoint()
-                });
+                let Some(inner) = weak.upgrade() else { break };
+                let kept = tokio::task::spawn_blocking(move || Engine { inner }.keep_house());
                 if let Ok(Err(error)) = kept.await {
-                    tracing::error!(%error, "housekeeping of the log failed");
+                    tracing::error!(%error, "housekeeping failed");
                 }
             }
         });
+    }
+
+    /// Does what is due from time to time (blocking): retention, checkpoints, and forgetting what only
+    /// an older start would have needed. A timer calls it.
+    ///
+    /// # Errors
+    /// Those of the disk; what was not done is done the next time.
+    pub fn keep_house(&self) -> Result<()> {
+        self.inner.log.enforce_retention()?;
+        self.checkpoint()
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        let ended = decisions::of_ended_queries(self.inner.store.as_ref(), &self.inner.catalog)?;
+        self.inner.log.checkpoint()?;
+        decisions::forget(self.inner.store.as_ref(), ended)
     }
 
     /// Opens a session.
@@ -206,17 +245,17 @@ impl Engine {
         &self.inner.cluster_id
     }
 
-    /// Whether the server can take requests: the log accepts writes.
+    /// Whether the server can take requests: log and state accept writes.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.inner.log.failure().is_none()
+        self.failure().is_none()
     }
 
-    /// Why the server cannot go on, if it cannot: a failed write or sync of the log. The process is
-    /// to end then, so that a restart reads again what the disk really has.
+    /// Why the server cannot go on, if it cannot: a failed write or sync of the log or the state. The
+    /// process is to end then, so that a restart reads again what the disk really has.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
-        self.inner.log.failure().map(Error::from)
+        self.inner.log.failure().or_else(|| self.inner.store.failure()).map(Error::from)
     }
 
     /// All metrics in Prometheus' text format.
@@ -231,8 +270,8 @@ impl Engine {
     /// Those of the disk; what was acknowledged is safe all the same.
     pub async fn shutdown(&self) -> Result<()> {
         self.inner.queries.stop_all().await;
-        let log = self.inner.log.clone();
-        let closed = tokio::task::spawn_blocking(move || log.checkpoint()).await;
+        let engine = self.clone();
+        let closed = tokio::task::spawn_blocking(move || engine.checkpoint()).await;
         closed.map_err(|error| Error::internal(format!("the checkpoint panicked: {error}")))??;
         Ok(())
     }

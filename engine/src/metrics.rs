@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use tidemill_storage::log::partitions_of;
 
 use crate::engine::Engine;
+use crate::runtime::ledger::Counts;
 use crate::runtime::query::{Counters, QueryStatus};
 
 /// Writes all metrics.
@@ -37,6 +38,7 @@ pub fn render(engine: &Engine) -> String {
         }
     }
     query_metrics(engine, &mut text);
+    ledger_metrics(engine, &mut text);
     let lost = engine.processing_log().lost();
     family(
         &mut text,
@@ -51,21 +53,12 @@ pub fn render(engine: &Engine) -> String {
 /// A counter or gauge of a query: name, kind, meaning, value.
 type QueryMetric = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
 
-const QUERY_METRICS: [QueryMetric; 8] = [
-    ("tidemill_query_records_in_total", "counter", "Records a query has read.", |c| {
-        c.records_in.load(Ordering::Relaxed)
-    }),
+const QUERY_METRICS: [QueryMetric; 5] = [
     ("tidemill_query_rows_out_total", "counter", "Rows a query has written.", |c| {
         c.rows_out.load(Ordering::Relaxed)
     }),
-    ("tidemill_query_filtered_total", "counter", "Rows a query's predicates took out.", |c| {
-        c.filtered.load(Ordering::Relaxed)
-    }),
-    ("tidemill_query_late_total", "counter", "Rows that came after their window was closed.", |c| {
-        c.late.load(Ordering::Relaxed)
-    }),
-    ("tidemill_query_rejected_total", "counter", "Rows that could not be decoded or evaluated.", |c| {
-        c.rejected.load(Ordering::Relaxed)
+    ("tidemill_query_results_dropped_total", "counter", "Results that HAVING and the like took out.", |c| {
+        c.results_dropped.load(Ordering::Relaxed)
     }),
     ("tidemill_query_commits_total", "counter", "Epochs a query has committed.", |c| {
         c.commits.load(Ordering::Relaxed)
@@ -77,6 +70,36 @@ const QUERY_METRICS: [QueryMetric; 8] = [
         c.state_bytes.load(Ordering::Relaxed)
     }),
 ];
+
+/// A part of the ledger: name, meaning, value.
+type LedgerMetric = (&'static str, &'static str, fn(&Counts) -> u64);
+
+/// `in = out + filtered + late + rejected`, for each query and source.
+const LEDGER_METRICS: [LedgerMetric; 5] = [
+    ("tidemill_query_records_in_total", "Records a query has read from a source.", |c| c.records_in),
+    ("tidemill_query_records_out_total", "Records that were written or became state.", |c| c.out),
+    ("tidemill_query_filtered_total", "Records a predicate, join or null key took out.", |c| c.filtered),
+    ("tidemill_query_late_total", "Records that came after their window was closed.", |c| c.late),
+    ("tidemill_query_rejected_total", "Records that could not be decoded or evaluated.", |c| c.rejected),
+];
+
+fn ledger_metrics(engine: &Engine, text: &mut String) {
+    let catalog = engine.catalog().state();
+    // A ledger that cannot be read is told by DESCRIBE EXTENDED; the others are still to be seen.
+    let ledgers: Vec<_> = catalog
+        .queries
+        .values()
+        .filter_map(|record| Some((&record.id, engine.queries().ledgers(record).ok()?)))
+        .collect();
+    for (name, meaning, value) in LEDGER_METRICS {
+        family(text, name, "counter", meaning);
+        for (id, sources) in &ledgers {
+            for (source, counts) in sources {
+                sample(text, name, &format!("query=\"{id}\",source=\"{source}\""), value(counts) as f64);
+            }
+        }
+    }
+}
 
 fn query_metrics(engine: &Engine, text: &mut String) {
     let catalog = engine.catalog().state();

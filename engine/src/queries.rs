@@ -18,6 +18,7 @@ use crate::catalog::{CatalogSource, CatalogState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
 use crate::physical::{self, PhysicalPlan};
+use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::query::{
     self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt, partition_count,
 };
@@ -161,6 +162,19 @@ impl Queries {
             Slot::Started(handle) => Some(handle.clone()),
             Slot::NotStarted(_) => None,
         }
+    }
+
+    /// What became of the records of a query: up to now where it was started, else up to its last
+    /// commit.
+    ///
+    /// # Errors
+    /// Those of the disk, `Corrupt`.
+    pub fn ledgers(&self, record: &QueryRecord) -> Result<Vec<(String, Counts)>> {
+        if let Some(handle) = self.handle(&record.id) {
+            return Ok(handle.ledgers().all());
+        }
+        let store = self.environment.store.as_ref();
+        Ok(Ledgers::restore(store, record.number, record.sources.clone())?.all())
     }
 
     /// All queries that were started.

@@ -1,228 +1,149 @@
-//! Layout of every key the engine keeps in the state store, in one place.
+//! Every key the engine keeps in the state store, in one place.
 //!
-//! The first byte is the owner; texts inside a key are escaped so that one key is never a prefix of
-//! another by accident and ranges of a prefix hold just its own entries.
+//! The bytes are the storage crate's: a [`KeyKind`] first, then parts as [`KeyBuilder`] writes them, so
+//! that a prefix's range holds just its own entries. What the parts are is said here.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use tidemill_storage::TopicPartition;
+use tidemill_storage::state::{KeyBuilder, KeyKind, KeyReader};
 
-/// First byte of every key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Owner {
-    /// Format version of the store itself.
-    Meta = 0x01,
-    /// Streams, tables, types and queries.
-    Catalog = 0x02,
-    /// Operators' state: query number, operator, shard, then the operator's own key.
-    OperatorState = 0x03,
-    /// Rows of tables, by key.
-    TableRow = 0x04,
-    /// Input positions of queries.
-    InputOffset = 0x05,
-    /// Decided ends of queries' outputs.
-    Decision = 0x06,
-    /// Offsets of consumer groups.
-    GroupOffset = 0x07,
-    /// Transactional ids of producers.
-    TransactionalId = 0x08,
-    /// Ledgers of queries and sources.
-    Ledger = 0x09,
-}
-
-/// The range of all keys with a prefix.
-#[must_use]
-pub fn prefix_range(prefix: &[u8]) -> Range<Bytes> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.last_mut() {
-        if *last < u8::MAX {
-            *last += 1;
-            break;
-        }
-        end.pop();
-    }
-    Bytes::copy_from_slice(prefix)..Bytes::from(end)
-}
-
-/// Appends text with its end: `0x00` becomes `0x00 0xFF`, the end is `0x00 0x01`.
-fn push_text(key: &mut Vec<u8>, text: &str) {
-    for byte in text.bytes() {
-        key.push(byte);
-        if byte == 0 {
-            key.push(0xFF);
-        }
-    }
-    key.extend_from_slice(&[0x00, 0x01]);
-}
-
-/// Reads what [`push_text`] wrote; gives the text and the rest.
-fn take_text(mut key: &[u8]) -> Option<(String, &[u8])> {
-    let mut text = Vec::new();
-    loop {
-        match key {
-            [0x00, 0x01, rest @ ..] => return Some((String::from_utf8(text).ok()?, rest)),
-            [0x00, 0xFF, rest @ ..] => {
-                text.push(0);
-                key = rest;
-            }
-            [0x00, ..] | [] => return None,
-            [byte, rest @ ..] => {
-                text.push(*byte);
-                key = rest;
-            }
-        }
-    }
-}
+pub use tidemill_storage::state::prefix_range;
 
 /// A consumer group's offset for one partition.
 #[must_use]
 pub fn group_offset(group: &str, target: &TopicPartition) -> Bytes {
-    let mut key = vec![Owner::GroupOffset as u8];
-    push_text(&mut key, group);
-    push_text(&mut key, target.topic.as_str());
-    key.extend_from_slice(&target.partition.0.to_be_bytes());
-    key.into()
+    let mut key = KeyBuilder::new(KeyKind::GroupOffset);
+    push_partition(key.bytes(group.as_bytes()), target).to_bytes()
 }
 
 /// All offsets of a group, or of all groups.
 #[must_use]
 pub fn group_offsets(group: Option<&str>) -> Range<Bytes> {
-    let mut prefix = vec![Owner::GroupOffset as u8];
+    let mut prefix = KeyBuilder::new(KeyKind::GroupOffset);
     if let Some(group) = group {
-        push_text(&mut prefix, group);
+        prefix.bytes(group.as_bytes());
     }
-    prefix_range(&prefix)
+    prefix.prefix_range()
 }
 
 /// Group, topic and partition of a key made by [`group_offset`].
 #[must_use]
 pub fn parse_group_offset(key: &[u8]) -> Option<(String, String, u32)> {
-    let rest = key.strip_prefix(&[Owner::GroupOffset as u8])?;
-    let (group, rest) = take_text(rest)?;
-    let (topic, rest) = take_text(rest)?;
-    Some((group, topic, u32::from_be_bytes(rest.try_into().ok()?)))
+    let mut key = KeyReader::new(key, KeyKind::GroupOffset).ok()?;
+    let (group, topic) = (text(&mut key)?, text(&mut key)?);
+    let partition = key.u32().ok()?;
+    key.finish().ok()?;
+    Some((group, topic, partition))
 }
 
 /// A transactional id.
 #[must_use]
 pub fn transactional_id(name: &str) -> Bytes {
-    let mut key = vec![Owner::TransactionalId as u8];
-    push_text(&mut key, name);
-    key.into()
+    KeyBuilder::new(KeyKind::TransactionalId).bytes(name.as_bytes()).to_bytes()
 }
 
 /// All transactional ids.
 #[must_use]
 pub fn transactional_ids() -> Range<Bytes> {
-    prefix_range(&[Owner::TransactionalId as u8])
+    KeyBuilder::new(KeyKind::TransactionalId).prefix_range()
 }
 
 /// The name in a key made by [`transactional_id`].
 #[must_use]
 pub fn parse_transactional_id(key: &[u8]) -> Option<String> {
-    let (name, rest) = take_text(key.strip_prefix(&[Owner::TransactionalId as u8])?)?;
-    rest.is_empty().then_some(name)
+    let mut key = KeyReader::new(key, KeyKind::TransactionalId).ok()?;
+    let name = text(&mut key)?;
+    key.finish().ok()?;
+    Some(name)
 }
 
-/// A catalog record: its class (one byte, the catalog's own) and its name.
+/// A catalog record: its class (the catalog's own numbers) and its name.
 #[must_use]
 pub fn catalog(class: u8, name: &str) -> Bytes {
-    let mut key = vec![Owner::Catalog as u8, class];
-    push_text(&mut key, name);
-    key.into()
+    KeyBuilder::new(KeyKind::Catalog).u32(class.into()).bytes(name.as_bytes()).to_bytes()
 }
 
 /// All catalog records of a class.
 #[must_use]
 pub fn catalog_class(class: u8) -> Range<Bytes> {
-    prefix_range(&[Owner::Catalog as u8, class])
+    KeyBuilder::new(KeyKind::Catalog).u32(class.into()).prefix_range()
 }
 
-/// Where one operator instance of a query keeps its state.
+/// Where one operator instance of a query keeps its state: the first bytes of all its keys.
 #[must_use]
 pub fn operator_state(query: u64, operator: u16, shard: u16) -> Bytes {
-    let mut key = vec![Owner::OperatorState as u8];
-    key.extend_from_slice(&query.to_be_bytes());
-    key.extend_from_slice(&operator.to_be_bytes());
-    key.extend_from_slice(&shard.to_be_bytes());
-    key.into()
+    let mut key = KeyBuilder::new(KeyKind::QueryState);
+    key.u64(query).u32(operator.into()).u32(shard.into()).to_bytes()
 }
 
 /// Everything a query's operators keep.
 #[must_use]
 pub fn query_state(query: u64) -> Range<Bytes> {
-    let mut key = vec![Owner::OperatorState as u8];
-    key.extend_from_slice(&query.to_be_bytes());
-    prefix_range(&key)
+    KeyBuilder::new(KeyKind::QueryState).u64(query).prefix_range()
 }
 
 /// First bytes of the rows of a table; the encoded key follows.
 #[must_use]
 pub fn table_rows(table: u64) -> Bytes {
-    let mut key = vec![Owner::TableRow as u8];
-    key.extend_from_slice(&table.to_be_bytes());
-    key.into()
+    KeyBuilder::new(KeyKind::TableRow).u64(table).to_bytes()
 }
 
 /// A query's position in one input partition.
 #[must_use]
 pub fn input_offset(query: u64, target: &TopicPartition) -> Bytes {
-    let mut key = input_offsets_prefix(query);
-    push_text(&mut key, target.topic.as_str());
-    key.extend_from_slice(&target.partition.0.to_be_bytes());
-    key.into()
+    push_partition(KeyBuilder::new(KeyKind::InputOffset).u64(query), target).to_bytes()
 }
 
 /// All positions of a query.
 #[must_use]
 pub fn input_offsets(query: u64) -> Range<Bytes> {
-    prefix_range(&input_offsets_prefix(query))
-}
-
-fn input_offsets_prefix(query: u64) -> Vec<u8> {
-    let mut key = vec![Owner::InputOffset as u8];
-    key.extend_from_slice(&query.to_be_bytes());
-    key
+    KeyBuilder::new(KeyKind::InputOffset).u64(query).prefix_range()
 }
 
 /// The decided end of a query's output in one partition.
 #[must_use]
 pub fn decision(producer: i64, target: &TopicPartition) -> Bytes {
-    let mut key = vec![Owner::Decision as u8];
-    key.extend_from_slice(&producer.to_be_bytes());
-    push_text(&mut key, target.topic.as_str());
-    key.extend_from_slice(&target.partition.0.to_be_bytes());
-    key.into()
+    push_partition(KeyBuilder::new(KeyKind::EpochDecision).i64(producer), target).to_bytes()
 }
 
-/// All decided ends of a query.
+/// All decided ends.
 #[must_use]
-pub fn decisions(producer: i64) -> Range<Bytes> {
-    let mut key = vec![Owner::Decision as u8];
-    key.extend_from_slice(&producer.to_be_bytes());
-    prefix_range(&key)
+pub fn all_decisions() -> Range<Bytes> {
+    KeyBuilder::new(KeyKind::EpochDecision).prefix_range()
 }
 
-/// A query's ledger.
+/// The producer of a key made by [`decision`].
 #[must_use]
-pub fn ledger(query: u64) -> Bytes {
-    let mut key = vec![Owner::Ledger as u8];
-    key.extend_from_slice(&query.to_be_bytes());
-    key.into()
+pub fn parse_decision(key: &[u8]) -> Option<i64> {
+    KeyReader::new(key, KeyKind::EpochDecision).ok()?.i64().ok()
 }
 
-/// The version of the store's layout.
+/// The ledger of a query and one of its sources.
 #[must_use]
-pub fn format_version() -> Bytes {
-    Bytes::from_static(&[Owner::Meta as u8, b'v'])
+pub fn ledger(query: u64, source: &str) -> Bytes {
+    KeyBuilder::new(KeyKind::Ledger).u64(query).bytes(source.as_bytes()).to_bytes()
+}
+
+/// All ledgers of a query.
+#[must_use]
+pub fn ledgers(query: u64) -> Range<Bytes> {
+    KeyBuilder::new(KeyKind::Ledger).u64(query).prefix_range()
 }
 
 /// The identity of the data directory.
 #[must_use]
 pub fn cluster_id() -> Bytes {
-    Bytes::from_static(&[Owner::Meta as u8, b'c'])
+    KeyBuilder::new(KeyKind::Meta).bytes(b"cluster id").to_bytes()
+}
+
+fn push_partition<'k>(key: &'k mut KeyBuilder, target: &TopicPartition) -> &'k mut KeyBuilder {
+    key.bytes(target.topic.as_str().as_bytes()).u32(target.partition.0)
+}
+
+fn text(key: &mut KeyReader<'_>) -> Option<String> {
+    String::from_utf8(key.bytes().ok()?.into_owned()).ok()
 }
 
 #[cfg(test)]

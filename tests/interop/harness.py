@@ -10,6 +10,8 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 import psycopg
 
@@ -33,15 +35,21 @@ class Server:
         self.process = None
         self.ports = None
 
-    def start(self, ports=None):
-        """Starts it, on the given ports or on free ones, and waits until it accepts."""
+    def launch(self, ports=None):
+        """Starts it, on the given ports or on free ones, without waiting; gives the file its ports will be in."""
         ports = ports or {"postgres": 0, "kafka": 0, "http": 0}
         ports_file = self.directory / "ports.json"
         ports_file.unlink(missing_ok=True)
         command = [binary(), "serve", "--data-dir", str(self.directory / "data"), "--ports-file", str(ports_file)]
         for door, port in ports.items():
             command += [f"--{door}", f"127.0.0.1:{port}"]
-        self.process = subprocess.Popen(command, stderr=open(self.directory / "stderr", "ab"))
+        with open(self.directory / "stderr", "ab") as stderr:
+            self.process = subprocess.Popen(command, stderr=stderr)
+        return ports_file
+
+    def start(self, ports=None):
+        """Starts it, on the given ports or on free ones, and waits until it accepts."""
+        ports_file = self.launch(ports)
         deadline = time.monotonic() + PATIENCE_S
         while not ports_file.exists():
             assert self.process.poll() is None, (self.directory / "stderr").read_text()
@@ -70,6 +78,19 @@ class Server:
 
     def connect(self):
         return psycopg.connect(self.dsn, autocommit=True)
+
+    def http(self, path):
+        """The answer to a GET: its status and its text."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['http']}{path}", timeout=PATIENCE_S) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metric(self, name, label=""):
+        """The sum of a metric's samples whose labels hold a text."""
+        samples = (line.rsplit(" ", 1) for line in self.http("/metrics")[1].splitlines() if line.startswith(name))
+        return sum(float(value) for labels, value in samples if label in labels)
 
     def sql(self, statement, *parameters):
         """Runs one statement; gives its rows, if it has any."""

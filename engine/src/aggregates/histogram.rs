@@ -103,7 +103,10 @@ impl Fold for Histogram {
             return Err(Error::internal(format!("a histogram's type is {}", self.return_type)));
         };
         let offsets = offsets(states.clone().map(|state| state.counts.len()))?;
-        let texts = StringArray::from_iter_values(states.clone().flat_map(|state| state.counts.keys()));
+        // The array wants to know beforehand how many texts come, which the chain does not.
+        let texts: Vec<&str> =
+            states.clone().flat_map(|state| state.counts.keys()).map(AsRef::as_ref).collect();
+        let texts = StringArray::from_iter_values(texts);
         let counts = Int64Array::from_iter_values(states.flat_map(|state| state.counts.values().copied()));
         let entries = StructArray::try_new(fields.clone(), vec![Arc::new(texts), Arc::new(counts)], None)?;
         Ok(Arc::new(MapArray::try_new(field.clone(), offsets, entries, None, *sorted)?))

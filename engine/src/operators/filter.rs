@@ -39,18 +39,25 @@ impl Operator for Filter {
     ) -> Result<()> {
         let mut failures = Vec::new();
         let passes = self.predicate.evaluate_predicate(&batch.columns, &mut failures)?;
+        let mut failed: Vec<usize> = Vec::new();
         for failure in failures {
-            // The row counts as rejected, not as filtered.
-            context.ledger.rejected += 1;
-            context.ledger.filtered = context.ledger.filtered.wrapping_sub(1);
+            if batch.kinds.get(failure.row) != RowKind::UpdateBefore {
+                failed.push(failure.row);
+            }
             let time_ms = batch.times_ms[failure.row];
             context.reports.push(Report::of_row(Dropped::Rejected, time_ms, failure.reason));
         }
+        failed.sort_unstable();
+        failed.dedup();
         let kept = match &batch.kinds {
             Kinds::AllInsert => batch.filter(&passes)?,
             Kinds::Each(_) => filter_changes(&batch, &passes)?,
         };
-        context.ledger.filtered = context.ledger.filtered.wrapping_add((batch.rows() - kept.rows()) as u64);
+        // A failure may leave something of a change: the removal of the row before.
+        let dropped = batch.changes() - kept.changes();
+        let rejected = dropped.min(failed.len() as u64);
+        context.ledger.rejected += rejected;
+        context.ledger.filtered += dropped - rejected;
         if kept.rows() > 0 {
             out.push(kept);
         }

@@ -43,7 +43,7 @@ pub enum Input {
     Right,
 }
 
-/// What happened to the rows of a query: `in = out + filtered + late + rejected`.
+/// Rows that were dropped. Changes are counted: a replaced row and the one in its place are one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ledger {
     /// Rows that a predicate, an inner join or a null key took out.
@@ -52,6 +52,14 @@ pub struct Ledger {
     pub late: u64,
     /// Rows that could not be decoded or evaluated.
     pub rejected: u64,
+}
+
+impl Ledger {
+    /// Rows dropped for whatever reason.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.filtered + self.late + self.rejected
+    }
 }
 
 /// Why a row was dropped, for the processing log.

@@ -96,6 +96,36 @@ pub enum OperatorKind {
     Join(JoinSpec),
 }
 
+impl OperatorKind {
+    /// Whether the operator keeps the rows that come to it and makes results of them.
+    #[must_use]
+    pub fn keeps_rows(&self) -> bool {
+        match self {
+            OperatorKind::Aggregate(_) | OperatorKind::Join(_) => true,
+            OperatorKind::Filter(_)
+            | OperatorKind::Project(_)
+            | OperatorKind::PartitionBy(_)
+            | OperatorKind::TableState { .. } => false,
+        }
+    }
+}
+
+impl PhysicalPlan {
+    /// Names of the sources, each once, in the order of the stages that read them.
+    #[must_use]
+    pub fn sources(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for stage in &self.stages {
+            if let StageInput::Scan(scan) = &stage.input
+                && !names.contains(&scan.source.name)
+            {
+                names.push(scan.source.name.clone());
+            }
+        }
+        names
+    }
+}
+
 impl OperatorPlan {
     /// Makes the operator of one worker.
     ///

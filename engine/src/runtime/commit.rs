@@ -7,17 +7,15 @@
 //! 3. The output is published.
 //!
 //! After a crash between 1 and 2 the log finds staged output without a decision and cuts it off;
-//! between 2 and 3 the decision is there and the output is visible from the start.
+//! between 2 and 3 the decision is there and the output is visible from the start. See
+//! [`super::decisions`] for how long a decision is kept.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use tidemill_storage::log::{Decisions, Log, StagedOutput};
+use tidemill_storage::log::{Log, StagedOutput};
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
-use tidemill_storage::{Offset, ProducerId, TopicPartition};
+use tidemill_storage::{ErrorKind, ProducerId};
 
 use crate::error::Result;
-use crate::state_keys;
+use crate::runtime::decisions;
 
 /// Everything one epoch changes.
 pub struct Epoch {
@@ -32,7 +30,8 @@ pub struct Epoch {
 /// Commits an epoch (blocking).
 ///
 /// # Errors
-/// Those of log and store; then the epoch did not happen.
+/// Those of log and store. After `DiskFull` the epoch did not happen; after any other failure of the
+/// store only the next start can tell, and log and store take nothing more until then.
 pub fn commit(log: &dyn Log, store: &dyn StateStore, epoch: Epoch) -> Result<()> {
     let Epoch { producer, outputs, mut changes } = epoch;
     if outputs.is_empty() {
@@ -43,18 +42,21 @@ pub fn commit(log: &dyn Log, store: &dyn StateStore, epoch: Epoch) -> Result<()>
     }
     let staged = log.stage(producer, outputs)?;
     for (target, end) in staged.ends() {
-        changes.put(state_keys::decision(producer.0, target), Bytes::copy_from_slice(&end.0.to_be_bytes()));
+        decisions::record(&mut changes, producer, target, *end);
     }
-    store.write(changes, Durability::Synced)?;
-    staged.publish();
-    Ok(())
-}
-
-/// How the log asks, at its start, what was decided.
-#[must_use]
-pub fn decisions(store: Arc<dyn StateStore>) -> Decisions {
-    Arc::new(move |producer: ProducerId, target: &TopicPartition| {
-        let bytes = store.get(&state_keys::decision(producer.0, target)).ok()??;
-        Some(Offset(i64::from_be_bytes(bytes.as_ref().try_into().ok()?)))
-    })
+    match store.write(changes, Durability::Synced) {
+        Ok(()) => {
+            staged.publish();
+            Ok(())
+        }
+        Err(error) => {
+            match error.kind() {
+                ErrorKind::DiskFull => staged.abort(),
+                // The batch may have reached the disk, and its decision with it. Cutting the output off
+                // would leave a gap behind that decision.
+                _ => staged.abandon(&error),
+            }
+            Err(error.into())
+        }
+    }
 }

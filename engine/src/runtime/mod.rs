@@ -11,15 +11,19 @@
 //!
 //! - [`source`]: from a partition's bytes to change batches;
 //! - [`exchange`]: rows to shards, and many runs to one order;
+//! - [`ledger`]: what became of every record;
 //! - [`worker`]: one partition's or shard's chain;
 //! - [`sink`]: result rows to record batches and table rows, or to a session;
 //! - [`commit`]: an epoch becomes durable and visible at once;
+//! - [`decisions`]: what a start asks about epochs, and for how long;
 //! - [`query`]: the loop of one query, and its handle;
 //! - [`stable_hash`]: which shard, which partition.
 
 pub mod commit;
+pub mod decisions;
 pub mod exchange;
 pub mod header_columns;
+pub mod ledger;
 pub mod query;
 pub mod sink;
 pub mod source;

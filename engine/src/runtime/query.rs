@@ -18,14 +18,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Ledger, Report};
+use crate::operators::{Input, Report};
 use crate::physical::{PhysicalPlan, StageInput};
 use crate::processing_log::ProcessingLog;
 use crate::runtime::commit::{self, Epoch};
 use crate::runtime::exchange::{self, Run};
+use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
-use crate::runtime::worker::{Output, Worker};
+use crate::runtime::worker::{Followed, Operators, Output, Worker};
 use crate::state_keys;
 
 /// Bytes of output that wait for a commit; beyond it the rounds wait for the commit before.
@@ -84,19 +85,13 @@ pub struct QueryIdentity {
     pub producer: Option<ProducerId>,
 }
 
-/// Counts of a query since it started.
+/// Counts of a query since it started; what became of its records is told by its [`Ledgers`].
 #[derive(Default, Debug)]
 pub struct Counters {
-    /// Records read.
-    pub records_in: AtomicU64,
     /// Rows written.
     pub rows_out: AtomicU64,
-    /// Dropped rows.
-    pub filtered: AtomicU64,
-    /// Dropped rows.
-    pub late: AtomicU64,
-    /// Dropped rows.
-    pub rejected: AtomicU64,
+    /// Results dropped behind the operator that made them.
+    pub results_dropped: AtomicU64,
     /// Commits.
     pub commits: AtomicU64,
     /// Rounds.
@@ -112,6 +107,7 @@ pub struct QueryHandle {
     status: watch::Receiver<QueryStatus>,
     stop: CancellationToken,
     counters: Arc<Counters>,
+    ledgers: Arc<Ledgers>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -134,6 +130,12 @@ impl QueryHandle {
         &self.counters
     }
 
+    /// What became of its records.
+    #[must_use]
+    pub fn ledgers(&self) -> &Ledgers {
+        &self.ledgers
+    }
+
     /// Tells it to end, without waiting.
     pub fn request_stop(&self) {
         self.stop.cancel();
@@ -154,9 +156,11 @@ impl QueryHandle {
     pub async fn stop(&self) {
         self.stop.cancel();
         let task = self.task.lock().take();
-        if let Some(task) = task {
+        match task {
             // A panic of the loop was reported as a failure by the loop's own guard.
-            let _ = task.await;
+            Some(task) => drop(task.await),
+            // Another caller waits for the task; this one waits for what the task says at its end.
+            None => drop(self.failure().await),
         }
     }
 }
@@ -179,6 +183,8 @@ pub fn start(
     let (status_sender, status) = watch::channel(QueryStatus::Running);
     let stop = CancellationToken::new();
     let counters = Arc::new(Counters::default());
+    let ledgers = Ledgers::restore(environment.store.as_ref(), identity.number, plan.sources())?;
+    let ledgers = Arc::new(ledgers);
     let query = Query {
         identity: identity.clone(),
         exchanges: plan.stages.iter().map(|stage| stage.exchange.clone()).collect(),
@@ -188,6 +194,8 @@ pub fn start(
         environment: environment.clone(),
         options,
         counters: counters.clone(),
+        ledgers: ledgers.clone(),
+        round_ledgers: Vec::new(),
         pending: Pending::default(),
         in_flight: None,
         last_commit: None,
@@ -197,8 +205,11 @@ pub fn start(
     let token = stop.clone();
     let id = identity.id.clone();
     let task = environment.compute.spawn(async move {
+        let mut query = query;
         let ended = std::panic::AssertUnwindSafe(query.run(token)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(Error::internal("the query's loop panicked")));
+        // Whatever ended the loop: a query has not ended while an epoch of it may still happen.
+        let ended = ended.and(query.wait_commit().await);
         let status = match ended {
             Ok(()) => QueryStatus::Stopped,
             Err(error) => {
@@ -208,7 +219,8 @@ pub fn start(
         };
         let _ = status_sender.send(status);
     });
-    Ok(QueryHandle { identity, status, stop, counters, task: Arc::new(Mutex::new(Some(task))) })
+    let task = Arc::new(Mutex::new(Some(task)));
+    Ok(QueryHandle { identity, status, stop, counters, ledgers, task })
 }
 
 /// Makes the workers of every stage.
@@ -221,6 +233,7 @@ fn build_stages(
     options: &QueryOptions,
 ) -> Result<Vec<Vec<Option<Worker>>>> {
     let mut stages = Vec::with_capacity(plan.stages.len());
+    let followed = follow(plan);
     for (index, stage) in plan.stages.iter().enumerate() {
         let last = index + 1 == plan.stages.len();
         let workers = match &stage.input {
@@ -243,7 +256,7 @@ fn build_stages(
                 }
                 StageInput::Exchanged(_) => None,
             };
-            let operators = stage
+            let chain = stage
                 .operators
                 .iter()
                 .map(|operator| {
@@ -254,17 +267,35 @@ fn build_stages(
                 })
                 .collect::<Result<Vec<_>>>()?;
             let sink = if last { Some(sink(shard)?) } else { None };
-            built.push(Some(Worker::new(
-                reader,
-                operators,
-                sink,
-                environment.store.clone(),
-                options.every_update,
-            )));
+            let operators =
+                Operators { chain, followed: followed[index], every_update: options.every_update };
+            built.push(Some(Worker::new(reader, operators, sink, environment.store.clone())));
         }
         stages.push(built);
     }
     Ok(stages)
+}
+
+/// Whose records come to each stage, and where they are kept.
+fn follow(plan: &PhysicalPlan) -> Vec<Followed> {
+    let sources = plan.sources();
+    let mut followed = vec![Followed::default(); plan.stages.len()];
+    for (index, stage) in plan.stages.iter().enumerate() {
+        if let StageInput::Scan(scan) = &stage.input {
+            followed[index].left = sources.iter().position(|name| *name == scan.source.name);
+        }
+        followed[index].keeper = stage.operators.iter().position(|operator| operator.kind.keeps_rows());
+        if let Some(to) = &stage.exchange
+            && followed[index].keeper.is_none()
+        {
+            let source = followed[index].left;
+            match to.input {
+                Input::Left => followed[to.stage].left = source,
+                Input::Right => followed[to.stage].right = source,
+            }
+        }
+    }
+    followed
 }
 
 /// Where the last commit left an input partition.
@@ -298,6 +329,9 @@ struct Query {
     environment: Environment,
     options: QueryOptions,
     counters: Arc<Counters>,
+    ledgers: Arc<Ledgers>,
+    /// What became of records in this round, by the index of their source.
+    round_ledgers: Vec<(usize, Counts)>,
     pending: Pending,
     in_flight: Option<JoinHandle<Result<()>>>,
     last_commit: Option<Instant>,
@@ -306,7 +340,7 @@ struct Query {
 }
 
 impl Query {
-    async fn run(mut self, stop: CancellationToken) -> Result<()> {
+    async fn run(&mut self, stop: CancellationToken) -> Result<()> {
         let arrivals = Arc::new(Notify::new());
         let _watchers = self.watch_inputs(&arrivals)?;
         loop {
@@ -403,6 +437,8 @@ impl Query {
                 self.take_output(stage, shard, output?, &mut mailboxes).await?;
             }
         }
+        // All at once, so that whoever looks sees a ledger that adds up.
+        self.ledgers.add(self.round_ledgers.drain(..));
         if worked {
             self.counters.rounds.fetch_add(1, Ordering::Relaxed);
             self.pending.dirty = true;
@@ -418,7 +454,8 @@ impl Query {
         output: Output,
         mailboxes: &mut [BTreeMap<usize, Vec<Run>>],
     ) -> Result<()> {
-        self.book(&output.ledger, output.records_in);
+        self.round_ledgers.extend(output.ledgers);
+        self.counters.results_dropped.fetch_add(output.results_dropped, Ordering::Relaxed);
         self.report(&output.reports);
         if let Some(reader) = self.stages[stage][shard].as_ref().and_then(|worker| worker.reader.as_ref()) {
             self.positions.insert(reader.target().clone(), reader.position());
@@ -467,13 +504,6 @@ impl Query {
         }
         self.pending.changes.changes.extend(output.table_rows.changes);
         Ok(())
-    }
-
-    fn book(&self, ledger: &Ledger, records_in: u64) {
-        self.counters.records_in.fetch_add(records_in, Ordering::Relaxed);
-        self.counters.filtered.fetch_add(ledger.filtered, Ordering::Relaxed);
-        self.counters.late.fetch_add(ledger.late, Ordering::Relaxed);
-        self.counters.rejected.fetch_add(ledger.rejected, Ordering::Relaxed);
     }
 
     fn report(&self, reports: &[Report]) {
@@ -536,6 +566,7 @@ impl Query {
             let key = state_keys::input_offset(self.identity.number, &target);
             pending.changes.put(key, Bytes::copy_from_slice(&position.0.to_be_bytes()));
         }
+        self.ledgers.commit(&mut pending.changes);
         self.last_commit = Some(Instant::now());
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         let Some(producer) = self.identity.producer else {

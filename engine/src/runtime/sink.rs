@@ -30,6 +30,8 @@ pub struct SinkOutput {
     pub table_rows: WriteBatch,
     /// Rows for a session.
     pub rows: Vec<RecordBatch>,
+    /// Rows without a key, of which a table takes none.
+    pub keyless_rows: u64,
 }
 
 /// Where a worker of the last stage leaves its rows.
@@ -204,12 +206,13 @@ impl TopicSink {
     fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
         let mut closed: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
         let mut table_rows = WriteBatch::default();
+        let mut keyless_rows = 0;
         for batch in batches {
             let (partitions, keyless) = (self.partitions, self.keyless_partition);
             let (builders, table, is_table) = (&mut self.builders, self.table.as_ref(), self.is_table);
             self.encoder.encode(batch, |row, key, value| {
                 if is_table && key.is_none() {
-                    // A table has no row without a key.
+                    keyless_rows += 1;
                     return Ok(());
                 }
                 let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
@@ -249,7 +252,7 @@ impl TopicSink {
                 (TopicPartition::new(self.topic.clone(), PartitionId(partition)), batches)
             })
             .collect();
-        Ok(SinkOutput { records, table_rows, rows: Vec::new() })
+        Ok(SinkOutput { records, table_rows, rows: Vec::new(), keyless_rows })
     }
 }
 

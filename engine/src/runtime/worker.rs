@@ -8,6 +8,7 @@ use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::{Context, Input, Ledger, Operator, Report};
 use crate::runtime::exchange::{self, Run};
+use crate::runtime::ledger::Counts;
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
 
@@ -25,22 +26,53 @@ pub struct Output {
     pub records_in: u64,
     /// Rows of the result.
     pub rows_out: u64,
-    /// Dropped rows.
-    pub ledger: Ledger,
+    /// What became of records, by the index of their source.
+    pub ledgers: Vec<(usize, Counts)>,
+    /// Results that were dropped behind the operator that made them.
+    pub results_dropped: u64,
     /// For the processing log.
     pub reports: Vec<Report>,
     /// Whether the partition had more than the round's bound.
     pub more: bool,
 }
 
+/// Whose records come to a chain, and how far they are followed; see [`super::ledger`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Followed {
+    /// Index of the source whose records come in on the left; `None` where rows are results already.
+    pub left: Option<usize>,
+    /// The same for the right.
+    pub right: Option<usize>,
+    /// Position of the operator that keeps the rows; `None` where the chain has none.
+    pub keeper: Option<usize>,
+}
+
+impl Followed {
+    fn source(&self, input: Input) -> Option<usize> {
+        match input {
+            Input::Left => self.left,
+            Input::Right => self.right,
+        }
+    }
+}
+
+/// The operators of a worker.
+pub struct Operators {
+    /// In the order in which rows pass them.
+    pub chain: Vec<Box<dyn Operator>>,
+    /// Whose rows they are.
+    pub followed: Followed,
+    /// Every update of a key is passed on one by one.
+    pub every_update: bool,
+}
+
 /// A partition or shard of one stage, with its operators and their state.
 pub struct Worker {
     /// Where the rows come from, for a worker of a first stage.
     pub reader: Option<PartitionReader>,
-    operators: Vec<Box<dyn Operator>>,
+    operators: Operators,
     sink: Option<SinkWriter>,
     store: Arc<dyn StateStore>,
-    every_update: bool,
 }
 
 impl Worker {
@@ -48,12 +80,11 @@ impl Worker {
     #[must_use]
     pub fn new(
         reader: Option<PartitionReader>,
-        operators: Vec<Box<dyn Operator>>,
+        operators: Operators,
         sink: Option<SinkWriter>,
         store: Arc<dyn StateStore>,
-        every_update: bool,
     ) -> Worker {
-        Worker { reader, operators, sink, store, every_update }
+        Worker { reader, operators, sink, store }
     }
 
     /// Runs one round: what the partition has, or what the exchange sent.
@@ -62,35 +93,46 @@ impl Worker {
     /// What ends the query.
     pub fn round(&mut self, runs: Vec<Run>) -> Result<Output> {
         let mut output = Output::default();
+        let followed = self.operators.followed;
         let mut input: Vec<(Input, ChangeBatch)> = exchange::merge(runs)?;
         if let Some(reader) = &mut self.reader {
-            let read = reader.read(&mut output.ledger, &mut output.reports)?;
+            let mut dropped = Ledger::default();
+            let read = reader.read(&mut dropped, &mut output.reports)?;
             output.records_in = read.records;
             output.more = read.more;
+            let mut counts = Counts { records_in: read.records, ..Counts::default() };
+            counts.add_dropped(dropped);
+            output.book(followed.left, counts);
             input.extend(read.batch.map(|batch| (Input::Left, batch)));
         }
-        let mut context = Context {
-            store: &self.store,
-            every_update: self.every_update,
-            ledger: &mut output.ledger,
-            reports: &mut output.reports,
-        };
-        let mut results = Vec::new();
+        let mut round = Round::new(&mut self.operators, &self.store, &mut output.reports);
         for (side, batch) in input {
-            run_chain(&mut self.operators, side, batch, &mut context, &mut results)?;
-            context.reports.truncate(REPORTS_MAX);
-        }
-        for index in 0..self.operators.len() {
-            let mut flushed = Vec::new();
-            self.operators[index].flush(&mut context, &mut flushed)?;
-            for batch in flushed {
-                run_chain(&mut self.operators[index + 1..], Input::Left, batch, &mut context, &mut results)?;
+            round.pass(0, side, batch)?;
+            let counts = round.take_counts();
+            match followed.source(side) {
+                Some(source) => output.ledgers.push((source, counts)),
+                None => output.results_dropped += counts.filtered + counts.late + counts.rejected,
             }
         }
-        context.reports.truncate(REPORTS_MAX);
+        round.flush()?;
+        output.results_dropped += round.results_dropped.total();
+        let results = std::mem::take(&mut round.results);
         output.rows_out = results.iter().map(|batch| batch.rows() as u64).sum();
         match &mut self.sink {
-            Some(sink) => output.sink = Some(sink.write(results)?),
+            Some(sink) => {
+                let written: u64 = results.iter().map(ChangeBatch::changes).sum();
+                let sunk = sink.write(results)?;
+                if followed.keeper.is_none() {
+                    let filtered = sunk.keyless_rows;
+                    output.book(
+                        followed.left,
+                        Counts { out: written - filtered, filtered, ..Counts::default() },
+                    );
+                } else {
+                    output.results_dropped += sunk.keyless_rows;
+                }
+                output.sink = Some(sunk);
+            }
             None => output.batches = results,
         }
         Ok(output)
@@ -101,43 +143,118 @@ impl Worker {
     /// # Errors
     /// A bug only.
     pub fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
-        self.operators.iter_mut().try_for_each(|operator| operator.commit(changes))
+        self.operators.chain.iter_mut().try_for_each(|operator| operator.commit(changes))
     }
 
     /// Bytes of state in memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.operators.iter().map(|operator| operator.memory_bytes()).sum()
+        self.operators.chain.iter().map(|operator| operator.memory_bytes()).sum()
     }
 
     /// Forgets clean state until at most `bytes_max` are held, where that is possible.
     pub fn evict(&mut self, bytes_max: usize) {
         let total = self.memory_bytes().max(1);
-        for operator in &mut self.operators {
+        for operator in &mut self.operators.chain {
             let share = operator.memory_bytes() as u128 * bytes_max as u128 / total as u128;
             operator.evict(usize::try_from(share).unwrap_or(usize::MAX));
         }
     }
 }
 
-/// Passes one batch down a chain.
-fn run_chain(
-    operators: &mut [Box<dyn Operator>],
-    input: Input,
-    batch: ChangeBatch,
-    context: &mut Context<'_>,
-    results: &mut Vec<ChangeBatch>,
-) -> Result<()> {
-    let Some((first, rest)) = operators.split_first_mut() else {
-        results.push(batch);
-        return Ok(());
-    };
-    let mut out = Vec::new();
-    first.process(input, batch, context, &mut out)?;
-    for batch in out {
-        if batch.rows() > 0 {
-            run_chain(rest, Input::Left, batch, context, results)?;
+impl Output {
+    fn book(&mut self, source: Option<usize>, counts: Counts) {
+        if let Some(source) = source {
+            self.ledgers.push((source, counts));
         }
     }
-    Ok(())
+}
+
+/// One round of a chain.
+struct Round<'a> {
+    operators: &'a mut Operators,
+    store: &'a Arc<dyn StateStore>,
+    reports: &'a mut Vec<Report>,
+    /// Rows dropped while they were followed.
+    dropped: Ledger,
+    /// Rows that were kept.
+    kept: u64,
+    /// Results dropped behind the keeper.
+    results_dropped: Ledger,
+    results: Vec<ChangeBatch>,
+}
+
+impl<'a> Round<'a> {
+    fn new(
+        operators: &'a mut Operators,
+        store: &'a Arc<dyn StateStore>,
+        reports: &'a mut Vec<Report>,
+    ) -> Round<'a> {
+        Round {
+            operators,
+            store,
+            reports,
+            dropped: Ledger::default(),
+            kept: 0,
+            results_dropped: Ledger::default(),
+            results: Vec::new(),
+        }
+    }
+
+    /// Passes one batch down the chain, beginning with the operator at a position.
+    fn pass(&mut self, at: usize, input: Input, batch: ChangeBatch) -> Result<()> {
+        if at == self.operators.chain.len() {
+            self.results.push(batch);
+            return Ok(());
+        }
+        let keeps = self.operators.followed.keeper == Some(at);
+        let changes = if keeps { batch.changes() } else { 0 };
+        let dropped_before = self.dropped.total();
+        let mut out = Vec::new();
+        let (operator, mut context) = self.operator(at);
+        operator.process(input, batch, &mut context, &mut out)?;
+        if keeps {
+            self.kept += changes - (self.dropped.total() - dropped_before).min(changes);
+        }
+        self.reports.truncate(REPORTS_MAX);
+        self.pass_all(at + 1, out)
+    }
+
+    fn pass_all(&mut self, at: usize, batches: Vec<ChangeBatch>) -> Result<()> {
+        batches
+            .into_iter()
+            .filter(|batch| batch.rows() > 0)
+            .try_for_each(|batch| self.pass(at, Input::Left, batch))
+    }
+
+    /// Lets every operator pass on what it held back.
+    fn flush(&mut self) -> Result<()> {
+        for at in 0..self.operators.chain.len() {
+            let mut flushed = Vec::new();
+            let (operator, mut context) = self.operator(at);
+            operator.flush(&mut context, &mut flushed)?;
+            self.pass_all(at + 1, flushed)?;
+        }
+        self.reports.truncate(REPORTS_MAX);
+        Ok(())
+    }
+
+    /// The operator at a position, and what it is lent.
+    fn operator(&mut self, at: usize) -> (&mut dyn Operator, Context<'_>) {
+        let is_followed = self.operators.followed.keeper.is_none_or(|keeper| at <= keeper);
+        let context = Context {
+            store: self.store,
+            every_update: self.operators.every_update,
+            ledger: if is_followed { &mut self.dropped } else { &mut self.results_dropped },
+            reports: self.reports,
+        };
+        (self.operators.chain[at].as_mut(), context)
+    }
+
+    /// What became of the followed rows since the last call.
+    fn take_counts(&mut self) -> Counts {
+        let mut counts = Counts { out: std::mem::take(&mut self.kept), ..Counts::default() };
+        counts.add_dropped(std::mem::take(&mut self.dropped));
+        counts
+    }
 }

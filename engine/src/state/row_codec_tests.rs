@@ -6,7 +6,8 @@ use arrow::array::{
     BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
     StringArray, StructArray, Time32MillisecondArray, TimestampMillisecondArray,
 };
-use arrow::datatypes::{Field, Int32Type};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{Field, Fields, Int32Type};
 
 use super::*;
 
@@ -17,10 +18,11 @@ fn column(array: impl arrow::array::Array + 'static) -> ArrayRef {
 /// One column of every SQL type, each with a value and a null.
 fn columns() -> Vec<ArrayRef> {
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None]);
-    let structs = StructArray::from(vec![(
-        Arc::new(Field::new("A", DataType::Utf8, true)),
-        column(StringArray::from(vec![Some("x"), None])),
-    )]);
+    let structs = StructArray::new(
+        Fields::from(vec![Field::new("A", DataType::Utf8, true)]),
+        vec![column(StringArray::from(vec![Some("x"), None]))],
+        Some(NullBuffer::from(vec![true, false])),
+    );
     vec![
         column(BooleanArray::from(vec![Some(true), None])),
         column(Int32Array::from(vec![Some(-2), None])),

@@ -60,7 +60,7 @@ pub async fn terminate(engine: &Engine, target: &QueryTarget) -> Result<Response
 pub fn forget_query(record: &QueryRecord, changes: &mut WriteBatch) {
     changes.delete_range(state_keys::query_state(record.number));
     changes.delete_range(state_keys::input_offsets(record.number));
-    changes.delete(state_keys::ledger(record.number));
+    changes.delete_range(state_keys::ledgers(record.number));
 }
 
 /// Lets queries wait, across restarts too.

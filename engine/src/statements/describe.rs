@@ -7,6 +7,7 @@ use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat};
 use crate::catalog::record::print_type;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Response;
+use crate::runtime::ledger::Counts;
 use crate::session::Session;
 use crate::statements::show;
 use crate::statements::text_rows::{Columns, rows};
@@ -90,17 +91,19 @@ fn describe_extended(session: &Session, name: &str) -> Result<Response> {
         let shown = format!("column {}", names::shown(session.options().dialect, &column.name));
         cells.push(vec![shown.into(), print_type(&column.data_type)?.into()]);
     }
-    if let Some(handle) = found.query.as_ref().and_then(|id| engine.queries().handle(id)) {
-        use std::sync::atomic::Ordering::Relaxed;
-        let counters = handle.counters();
-        for (label, value) in [
-            ("records in", &counters.records_in),
-            ("rows out", &counters.rows_out),
-            ("filtered", &counters.filtered),
-            ("late", &counters.late),
-            ("rejected", &counters.rejected),
-        ] {
-            cells.push(vec![label.into(), value.load(Relaxed).to_string().into()]);
+    let filled_by = found.query.as_ref().and_then(|id| catalog.queries.get(id));
+    if let Some(record) = filled_by {
+        if let Some(handle) = engine.queries().handle(&record.id) {
+            let rows_out = handle.counters().rows_out.load(std::sync::atomic::Ordering::Relaxed);
+            cells.push(vec!["rows out".into(), rows_out.to_string().into()]);
+        }
+        for (source, counts) in engine.queries().ledgers(record)? {
+            let shown = names::shown(session.options().dialect, &source);
+            let Counts { records_in, out, filtered, late, rejected } = counts;
+            let ledger = format!(
+                "{records_in} in = {out} out + {filtered} filtered + {late} late + {rejected} rejected"
+            );
+            cells.push(vec![format!("records of {shown}").into(), ledger.into()]);
         }
     }
     rows(EXTENDED, cells)

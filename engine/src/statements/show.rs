@@ -7,6 +7,7 @@ use tidemill_sql::parser::ast::{Show, ShowWhat};
 use crate::catalog::record::print_type;
 use crate::error::Result;
 use crate::response::Response;
+use crate::runtime::ledger::Counts;
 use crate::runtime::query::QueryStatus;
 use crate::session::Session;
 use crate::statements::settings;
@@ -149,23 +150,25 @@ fn queries(session: &Session) -> Result<Response> {
             Some(QueryStatus::Stopped) | None => "STOPPED".to_owned(),
         };
         let handle = engine.queries().handle(&record.id);
-        let count = |pick: fn(&crate::runtime::query::Counters) -> u64| -> Cell {
-            handle.as_ref().map_or(0, |handle| pick(handle.counters())).into()
+        let rows_out = handle.map_or(0, |handle| handle.counters().rows_out.load(Relaxed));
+        let ledgers = engine.queries().ledgers(record)?;
+        let sum = |part: fn(&Counts) -> u64| -> Cell {
+            ledgers.iter().map(|(_, counts)| part(counts)).sum::<u64>().into()
         };
-        vec![
+        Ok(vec![
             record.id.as_str().into(),
             status.into(),
             names::shown(session.options().dialect, &record.sink).into(),
             record.sources.join(", ").into(),
-            count(|c| c.records_in.load(Relaxed)),
-            count(|c| c.rows_out.load(Relaxed)),
-            count(|c| c.filtered.load(Relaxed)),
-            count(|c| c.late.load(Relaxed)),
-            count(|c| c.rejected.load(Relaxed)),
+            sum(|counts| counts.records_in),
+            rows_out.into(),
+            sum(|counts| counts.filtered),
+            sum(|counts| counts.late),
+            sum(|counts| counts.rejected),
             record.statement.as_str().into(),
-        ]
+        ])
     });
-    rows(QUERIES, cells.collect())
+    rows(QUERIES, cells.collect::<Result<_>>()?)
 }
 
 fn list_functions() -> Result<Response> {

@@ -117,6 +117,17 @@ impl FaultyDisk {
         self.state.lock().injections.clear();
     }
 
+    /// Switches the power off now: every call fails until [`FaultyDisk::power_cut`] makes it good.
+    pub fn switch_off(&self) {
+        self.state.lock().power_off = true;
+    }
+
+    /// Whether the power is off.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.state.lock().power_off
+    }
+
     /// Cuts the power and turns it on again. Files that are open are dead, locks are free.
     pub fn power_cut(&self, tail: Tail) {
         self.state.lock().power_cut(tail);

@@ -208,6 +208,10 @@ pub trait Staged: Send {
     fn publish(self: Box<Self>);
     /// The epoch did not happen: the output is cut off again.
     fn abort(self: Box<Self>);
+    /// Whether the decision became durable is not known, because writing it failed as `cause` says. Only
+    /// the next start can tell, so the output stays on disk as it is, unseen, and a log that outlives
+    /// its process takes nothing more.
+    fn abandon(self: Box<Self>, cause: &StorageError);
 }
 
 /// Tells at start which staged epochs were decided: the end offset that [`Staged::ends`] gave for the

@@ -118,14 +118,23 @@ impl KeyBuilder {
     /// The range of all keys that begin with the key so far.
     #[must_use]
     pub fn prefix_range(&self) -> Range<Bytes> {
-        let mut end = self.key.clone();
-        while end.last() == Some(&0xFF) {
-            end.pop();
-        }
-        let last = end.last_mut().expect("a kind's byte is never 0xFF, so one byte is left");
-        *last += 1;
-        self.to_bytes()..end.into()
+        prefix_range(&self.key)
     }
+}
+
+/// The range of all keys that begin with a prefix.
+///
+/// # Panics
+/// Where the prefix does not begin with a key kind's byte, which is never 0xFF.
+#[must_use]
+pub fn prefix_range(prefix: &[u8]) -> Range<Bytes> {
+    let mut end = prefix.to_vec();
+    while end.last() == Some(&0xFF) {
+        end.pop();
+    }
+    let last = end.last_mut().expect("a kind's byte is never 0xFF, so one byte is left");
+    *last += 1;
+    Bytes::copy_from_slice(prefix)..end.into()
 }
 
 /// Takes a key apart, part by part, as it was built.

@@ -51,13 +51,13 @@ macro_rules! key_kinds {
 key_kinds! {
     Meta = 0x01, "meta", "Format version and identity of the store itself.";
     Catalog = 0x02, "catalog", "One object of the catalog: a stream, table, query, type or setting.";
-    EpochDecision = 0x10, "epoch decision", "Which epoch of a query is committed, and how its output transaction ends.";
+    EpochDecision = 0x10, "epoch decision", "How far the output of a query in one partition is decided.";
     InputOffset = 0x11, "input offset", "The next offset a query reads from one partition of an input.";
     QueryState = 0x12, "query state", "State of an operator: groups, windows, sessions, join buffers.";
     TableRow = 0x20, "table row", "The current row of a table under its primary key.";
     GroupOffset = 0x30, "group offset", "The offset a consumer group has committed for one partition.";
     TransactionalId = 0x31, "transactional id", "Producer id, epoch and open transaction of a client's transactional id.";
-    ProcessingLogCounter = 0x40, "processing log counter", "How many records a query took in, put out, filtered, rejected or found late.";
+    Ledger = 0x40, "ledger", "How many records of a source a query took in, put out, filtered, rejected or found late.";
 }
 
 impl KeyKind {
@@ -93,7 +93,7 @@ mod tests {
                 (0x20, "table row"),
                 (0x30, "group offset"),
                 (0x31, "transactional id"),
-                (0x40, "processing log counter"),
+                (0x40, "ledger"),
             ]
         );
     }

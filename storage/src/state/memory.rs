@@ -161,6 +161,11 @@ impl StateStore for MemoryStateStore {
     fn memory_bytes(&self) -> u64 {
         self.contents.read().bytes
     }
+
+    fn failure(&self) -> Option<StorageError> {
+        let gone = || (!self.contents.read().is_alive).then(not_alive);
+        self.poison.cause().or_else(gone)
+    }
 }
 
 impl Contents {

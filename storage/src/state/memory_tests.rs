@@ -64,6 +64,7 @@ fn a_failed_write_leaves_nothing_and_poisons_the_store() {
     assert_eq!(put(&store, "b", Durability::Synced).unwrap_err().kind(), ErrorKind::Io);
     let refused = put(&store, "c", Durability::Synced).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Poisoned);
+    assert_eq!(store.failure().map(|error| error.kind()), Some(ErrorKind::Io));
     assert_eq!(
         refused.to_string(),
         "the state store takes no writes until it is opened again, since one failed: the cable is out"
@@ -76,6 +77,7 @@ fn a_write_refused_by_a_full_disk_can_be_tried_again() {
     let full = StorageError::new(ErrorKind::DiskFull, "no space left");
     let store = MemoryStateStore::with_faults(at(0, WriteFault::Fail(full)));
     assert_eq!(put(&store, "a", Durability::Synced).unwrap_err().kind(), ErrorKind::DiskFull);
+    assert!(store.failure().is_none());
     put(&store, "a", Durability::Synced).unwrap();
     assert_eq!(keys(&store.restarted(None)), ["a"]);
     assert_eq!(store.writes(), 2);

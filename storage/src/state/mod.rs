@@ -18,7 +18,7 @@ pub mod rocksdb;
 #[cfg(test)]
 mod conformance;
 
-pub use key_encoding::{KeyBuilder, KeyReader};
+pub use key_encoding::{KeyBuilder, KeyReader, prefix_range};
 pub use key_kind::KeyKind;
 
 use std::ops::Range;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::Result;
+use crate::error::{Result, StorageError};
 
 /// One change of a write batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,4 +137,7 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Bytes of memory the store holds (caches and write buffers).
     fn memory_bytes(&self) -> u64;
+
+    /// Why the store refuses writes, if it does.
+    fn failure(&self) -> Option<StorageError>;
 }

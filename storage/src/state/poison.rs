@@ -28,6 +28,11 @@ impl Poison {
         }
     }
 
+    /// The first failed write.
+    pub(super) fn cause(&self) -> Option<StorageError> {
+        self.cause.get().cloned()
+    }
+
     /// Remembers a failed write, unless it is one to be tried again, and hands the error on.
     pub(super) fn after(&self, error: StorageError) -> StorageError {
         if error.kind() != ErrorKind::DiskFull {

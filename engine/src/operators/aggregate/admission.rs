@@ -30,6 +30,10 @@ pub(in crate::operators) fn admit(
         })
         .map(|row| row as u32)
         .collect();
-    *filtered += (batch.rows() - rows.len()) as u64;
-    if rows.len() == batch.rows() { Ok(batch) } else { batch.take(&rows) }
+    if rows.len() == batch.rows() {
+        return Ok(batch);
+    }
+    let admitted = batch.take(&rows)?;
+    *filtered += batch.changes() - admitted.changes();
+    Ok(admitted)
 }

@@ -86,6 +86,11 @@ impl Staged for Epoch {
     fn abort(self: Box<Self>) {
         drop(self);
     }
+
+    fn abandon(self: Box<Self>, cause: &StorageError) {
+        // A log that failed leaves the disk alone when the epoch is dropped.
+        self.shared.poison(cause);
+    }
 }
 
 impl Drop for Epoch {

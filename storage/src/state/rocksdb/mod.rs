@@ -133,6 +133,10 @@ impl StateStore for RocksDbStateStore {
         // The write buffers are charged to the cache.
         self.cache.get_usage() as u64
     }
+
+    fn failure(&self) -> Option<StorageError> {
+        self.poison.cause()
+    }
 }
 
 /// The batch in RocksDB's form.

@@ -1,0 +1,126 @@
+//! An engine on storage that outlives it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::TryStreamExt;
+use tidemill_engine::engine::{EngineOptions, Storage};
+use tidemill_engine::{Dialect, Engine, Response, SessionOptions};
+use tidemill_storage::log::MemoryLog;
+use tidemill_storage::record::{BatchBuilder, Codec};
+use tidemill_storage::state::memory::MemoryStateStore;
+use tidemill_storage::{PartitionId, TopicName, TopicPartition};
+use tokio::runtime::Runtime;
+
+/// Until something that must happen has happened. Generous: a slow machine is no failure.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Lives {
+    storage: Storage,
+    engine: Engine,
+    runtime: Runtime,
+}
+
+impl Lives {
+    /// The first life, on empty storage.
+    pub(crate) fn begin() -> Lives {
+        let storage =
+            Storage { log: Arc::new(MemoryLog::default()), store: Arc::new(MemoryStateStore::new()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Lives { engine: open(&storage), storage, runtime }
+    }
+
+    /// Ends this life well, and begins the next.
+    pub(crate) fn restart(&mut self) {
+        self.runtime.block_on(self.engine.shutdown()).unwrap();
+        self.engine = open(&self.storage);
+    }
+
+    pub(crate) fn try_sql(&self, statement: &str) -> tidemill_engine::Result<Response> {
+        let options = SessionOptions {
+            user: "test".to_owned(),
+            database: "test".to_owned(),
+            dialect: Dialect::Postgres,
+        };
+        self.runtime.block_on(self.engine.session(options).execute(statement, &[]))
+    }
+
+    pub(crate) fn sql(&self, statement: &str) -> Response {
+        self.try_sql(statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
+    }
+
+    /// The rows of a query over what is there now, cells separated by `|`, sorted.
+    pub(crate) fn rows(&self, query: &str) -> Vec<String> {
+        let Response::Rows(rows) = self.sql(query) else { panic!("{query} gives no rows") };
+        let batches: Vec<_> = self.runtime.block_on(rows.stream.try_collect()).unwrap();
+        let mut found = Vec::new();
+        for batch in &batches {
+            let options = FormatOptions::new().with_null("_");
+            let columns: Vec<ArrayFormatter<'_>> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+                .collect();
+            found.extend((0..batch.num_rows()).map(|row| {
+                let cells: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+                cells.join("|")
+            }));
+        }
+        found.sort();
+        found
+    }
+
+    /// Appends records as a client and waits until they are acknowledged: key, value, timestamp.
+    pub(crate) fn produce(&self, topic: &str, records: &[(&str, &str, i64)]) {
+        let mut builder = BatchBuilder::new(Codec::None);
+        for (key, value, time_ms) in records {
+            builder.append(*time_ms, Some(key.as_bytes()), Some(value.as_bytes()), &[]).unwrap();
+        }
+        let target = TopicPartition::new(TopicName::new(topic).unwrap(), PartitionId(0));
+        let appended = self.engine.topics().append(&target, builder.build().unwrap(), None).unwrap();
+        self.runtime.block_on(appended.durable()).unwrap();
+    }
+
+    /// The value of a metric, whose labels are written as they are rendered.
+    pub(crate) fn metric(&self, name: &str, labels: &str) -> Option<u64> {
+        let sample = format!("{name}{{{labels}}} ");
+        let metrics = self.engine.metrics();
+        metrics.lines().find_map(|line| line.strip_prefix(&sample)?.parse().ok())
+    }
+
+    /// Waits until a condition gives something.
+    pub(crate) fn eventually<T>(&self, what: &str, mut condition: impl FnMut(&Lives) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = condition(self) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "it never happened: {what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until a query over what is there now gives these rows.
+    pub(crate) fn await_rows(&self, query: &str, expected: &[&str]) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.rows(query);
+            if found == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{query} gives {found:?}, not {expected:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn open(storage: &Storage) -> Engine {
+    let options = EngineOptions {
+        memory_bytes: 64 << 20,
+        workers: 2,
+        commit_interval: Duration::from_millis(1),
+        ..EngineOptions::default()
+    };
+    Engine::open_over(storage.clone(), options).unwrap()
+}
