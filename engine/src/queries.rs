@@ -93,6 +93,19 @@ impl Queries {
         }
     }
 
+    /// Checks that a query can be replaced by another plan and keep its state.
+    ///
+    /// # Errors
+    /// `Unsupported`; those of planning the query as it is.
+    pub fn check_replaceable(
+        &self,
+        record: &QueryRecord,
+        catalog: &Arc<CatalogState>,
+        new: &PhysicalPlan,
+    ) -> Result<()> {
+        physical::replacement::check(&plan_record(record, catalog, &self.environment)?, new)
+    }
+
     /// Plans a query and starts it where its last commit left it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! stage runs as one worker a partition or shard, each with operators and state of its own.
 
 pub mod planner;
+pub mod replacement;
 
 use arrow::datatypes::SchemaRef;
 use tidemill_sql::lookup::{SourceKind, WindowKind};
@@ -68,7 +69,8 @@ pub struct Exchange {
 /// How to make an operator; each worker makes its own.
 #[derive(Clone)]
 pub struct OperatorPlan {
-    /// Number within the query: part of its state's keys, so it must not change while the query lives.
+    /// Number among the operators of the query that keep state: part of their state's keys, so it must
+    /// not change while the query lives.
     pub number: u16,
     /// What it is.
     pub kind: OperatorKind,
@@ -107,6 +109,12 @@ impl OperatorKind {
             | OperatorKind::PartitionBy(_)
             | OperatorKind::TableState { .. } => false,
         }
+    }
+
+    /// Whether the operator has state of its own.
+    #[must_use]
+    pub fn has_state(&self) -> bool {
+        self.keeps_rows() || matches!(self, OperatorKind::TableState { .. })
     }
 }
 

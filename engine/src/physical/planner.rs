@@ -71,8 +71,9 @@ struct Lowering {
 
 impl Lowering {
     fn push(&mut self, stage: usize, kind: OperatorKind) {
+        // Operators without state take no number, so that they can come and go.
         let number = self.next_number;
-        self.next_number += 1;
+        self.next_number += u16::from(kind.has_state());
         self.stages[stage].operators.push(OperatorPlan { number, kind });
     }
 

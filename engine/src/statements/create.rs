@@ -10,7 +10,7 @@ use tidemill_sql::{SqlError, SqlErrorKind};
 use tidemill_storage::log::TopicSettings;
 use tidemill_storage::{ProducerId, TopicName};
 
-use crate::catalog::record::QueryRecord;
+use crate::catalog::record::{QueryRecord, print_type};
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +20,7 @@ use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::runtime::source::part_schema;
 use crate::session::Session;
+use crate::state_keys::{prefix_range, table_rows};
 use crate::statements::text_rows::done;
 
 /// Declares a stream or table over a topic; makes the topic where the statement says how many
@@ -74,63 +75,118 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let lookup = session.lookup();
     let planned = planner::plan_create_as_select(statement, &lookup)?;
     // A plan that cannot be run must not leave a topic behind.
-    physical::planner::plan(&planned.query)?;
+    let plan = physical::planner::plan(&planned.query)?;
     let mut sink = planned.sink;
     check_formats(&sink)?;
-    let previous = engine.catalog().state().sources.get(name).and_then(|source| source.query.clone());
-    if let Some(id) = &previous {
-        engine.queries().pause(id).await;
+    let catalog = engine.catalog().state();
+    if let Some(before) = catalog.sources.get(name)
+        && let Some(query) = before.query.as_ref().and_then(|id| catalog.queries.get(id))
+    {
+        engine.queries().check_replaceable(query, &catalog, &plan)?;
+        return replace_query(session, before, query, sink, text).await;
     }
-    let created: Result<Arc<QueryRecord>> = (|| {
-        sink.partitions = ensure_topic(engine, &sink, Some(sink.partitions), planned.topic.retention_ms)?;
-        let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
-        let new = NewQuery { session, text, sources: planned.query.sources.clone(), prefix };
-        let sink = Arc::new(sink);
-        engine.catalog().change(|state, changes| {
-            let before = state.sources.get(name).cloned();
-            check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
-            let record = new.record(state, engine, name)?;
-            if let Some(old) = previous.as_ref().and_then(|id| state.queries.remove(id)) {
-                crate::statements::control::forget_query(&old, changes);
-            }
-            let is_table = sink.kind == SourceKind::Table;
-            let declared = CatalogSource {
-                oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
-                statement: text.to_owned(),
-                query: Some(record.id.clone()),
-                stored_rows: is_table.then_some(record.number),
-                created_ms: chrono::Utc::now().timestamp_millis(),
-                source: sink.clone(),
-            };
-            if let Some(number) = before.and_then(|before| before.stored_rows) {
-                use crate::state_keys::{prefix_range, table_rows};
-                changes.delete_range(prefix_range(&table_rows(number)));
-            }
-            state.sources.insert(name.to_owned(), Arc::new(declared));
-            Ok(record)
-        })
-    })();
-    let record = match created {
-        Ok(record) => record,
-        Err(error) => {
-            restart(engine, previous.as_deref());
-            return Err(error);
+    sink.partitions = ensure_topic(engine, &sink, Some(sink.partitions), planned.topic.retention_ms)?;
+    let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
+    let new = NewQuery { session, text, sources: planned.query.sources.clone(), prefix };
+    let record = engine.catalog().change(|state, changes| {
+        let before = state.sources.get(name).cloned();
+        check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+        let record = new.record(state, engine, name)?;
+        let declared = CatalogSource {
+            oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
+            statement: text.to_owned(),
+            query: Some(record.id.clone()),
+            stored_rows: (sink.kind == SourceKind::Table).then_some(record.number),
+            created_ms: chrono::Utc::now().timestamp_millis(),
+            source: Arc::new(sink),
+        };
+        if let Some(number) = before.and_then(|before| before.stored_rows) {
+            changes.delete_range(prefix_range(&table_rows(number)));
         }
-    };
-    if let Some(id) = &previous {
-        engine.queries().remove(id).await;
-    }
+        state.sources.insert(name.to_owned(), Arc::new(declared));
+        Ok(record)
+    })?;
     engine.queries().start(&record, &engine.catalog().state())?;
     Ok(done(tag, format!("Created query with ID {}", record.id)))
 }
 
-/// The replacement failed, so the query it was to replace goes on.
-fn restart(engine: &Engine, id: Option<&str>) {
+/// Gives a query another statement: it keeps its id, its state and its place in the input.
+async fn replace_query(
+    session: &Session,
+    before: &Arc<CatalogSource>,
+    query: &Arc<QueryRecord>,
+    mut sink: Source,
+    text: &str,
+) -> Result<Response> {
+    let engine = session.engine();
+    let name = before.source.name.as_str();
+    sink.partitions = before.source.partitions;
+    check_same_topic(&before.source, &sink)?;
+    engine.queries().pause(&query.id).await;
+    let replaced = engine.catalog().change(|state, _| {
+        check_replaceable(state, name, Some(before), true)?;
+        if !state.sources.get(name).is_some_and(|now| Arc::ptr_eq(now, before))
+            || !state.queries.get(&query.id).is_some_and(|now| Arc::ptr_eq(now, query))
+        {
+            let message = format!("'{name}' was changed by another statement at the same time");
+            return Err(Error::new(ErrorKind::InUse, message).with_hint("try again"));
+        }
+        let record = QueryRecord {
+            statement: text.to_owned(),
+            every_update: session.every_update(),
+            ..query.as_ref().clone()
+        };
+        let declared =
+            CatalogSource { statement: text.to_owned(), source: Arc::new(sink), ..before.as_ref().clone() };
+        state.sources.insert(name.to_owned(), Arc::new(declared));
+        state.queries.insert(query.id.clone(), Arc::new(record));
+        Ok(())
+    });
+    // Replaced or not, what the catalog now has goes on.
     let catalog = engine.catalog().state();
-    if let Some(record) = id.and_then(|id| catalog.queries.get(id))
-        && let Err(error) = engine.queries().start(record, &catalog)
+    let record = catalog.queries.get(&query.id);
+    let restarted = match record.filter(|record| !record.paused) {
+        Some(record) => engine.queries().start(record, &catalog),
+        None => Ok(()),
+    };
+    replaced?;
+    restarted?;
+    let tag = match before.source.kind {
+        SourceKind::Stream => "CREATE STREAM",
+        SourceKind::Table => "CREATE TABLE",
+    };
+    Ok(done(tag, format!("Replaced query with ID {}", query.id)))
+}
+
+/// Whether what a query writes from now on goes with what it has written: to the same topic, with the
+/// same key, and with every column it had. New columns are null in what was written before.
+fn check_same_topic(before: &Source, now: &Source) -> Result<()> {
+    let changed = |what: &str| {
+        let message = format!("Cannot replace '{}': its {what} would change", before.name);
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint("DROP it first, or give the new one another name"))
+    };
+    if before.kind != now.kind {
+        return changed("kind");
+    }
+    if before.topic != now.topic {
+        return changed("topic");
+    }
+    if before.key_format != now.key_format || before.value_format != now.value_format {
+        return changed("format");
+    }
+    if before.window != now.window || !before.key_columns().eq(now.key_columns()) {
+        return changed("key");
+    }
+    if now.value_format.name == "DELIMITED"
+        && !before.value_columns().zip(now.value_columns()).all(|(before, now)| before == now)
     {
-        tracing::error!(query = %record.id, %error, "query could not be started again");
+        // Columns are told apart by their place alone.
+        return changed("order of columns");
+    }
+    match before.columns.iter().find(|column| !now.columns.contains(column)) {
+        Some(missing) => changed(&format!("column '{}' ({})", missing.name, print_type(&missing.data_type)?)),
+        None => Ok(()),
     }
 }
 
