@@ -22,8 +22,8 @@ use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::query::{
     self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt, partition_count,
 };
-use crate::runtime::sink::{SinkWriter, TopicSink};
-use crate::state_keys;
+use crate::runtime::sink::{SinkWriter, StoredTable, TopicSink};
+use crate::state::table_rows::{Expiry, TableRows};
 
 /// What all queries have in common.
 #[derive(Clone, Debug)]
@@ -132,7 +132,10 @@ impl Queries {
         let log = self.environment.log.clone();
         let topic = tidemill_storage::TopicName::new(&sink.source.topic)?;
         let partitions = partition_count(log.as_ref(), &topic)?;
-        let table = sink.stored_rows.map(state_keys::table_rows);
+        let table = sink.stored_rows.map(|table| StoredTable {
+            rows: TableRows::new(table, sink.source.window),
+            expiry: plan.row_retention_ms().map(Expiry::new),
+        });
         let start_at = if record.start_at == "latest" { StartAt::Latest } else { StartAt::Earliest };
         let running = self.slots.lock().len().max(1);
         let options = QueryOptions {

@@ -16,6 +16,7 @@ use crate::operators::aggregate::{self, AggregateSpec};
 use crate::operators::join::JoinSpec;
 use crate::operators::{Input, Operator, StateRoom};
 use crate::runtime::source::ScanSpec;
+use crate::windows;
 
 /// A continuous query, ready to be run.
 #[derive(Clone)]
@@ -119,6 +120,16 @@ impl OperatorKind {
 }
 
 impl PhysicalPlan {
+    /// How long after the time of a window its results can be looked up; `None` for a result without
+    /// windows, and for one whose windows come from its source as they are.
+    #[must_use]
+    pub fn row_retention_ms(&self) -> Option<i64> {
+        self.stages.last()?.operators.iter().find_map(|operator| match &operator.kind {
+            OperatorKind::Aggregate(spec) => spec.window.as_ref().map(windows::retention_ms),
+            _ => None,
+        })
+    }
+
     /// Names of the sources, each once, in the order of the stages that read them.
     #[must_use]
     pub fn sources(&self) -> Vec<String> {

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
 use crate::runtime::source::{part_schema, push_window};
 use crate::runtime::stable_hash;
+use crate::state::table_rows::{self, Expiry, TableRows};
 
 /// Bytes at which a record batch is closed. Half of Kafka's default bound on a batch, so that one more
 /// record of ordinary size still fits.
@@ -176,12 +177,22 @@ pub struct TopicSink {
     keyless_partition: u32,
     encoder: RowEncoder,
     builders: BTreeMap<u32, BatchBuilder>,
-    table: Option<Bytes>,
+    worker: u32,
+    table: Option<StoredTable>,
     is_table: bool,
 }
 
+/// Where a table's rows are stored.
+#[derive(Clone, Debug)]
+pub struct StoredTable {
+    /// The rows.
+    pub rows: TableRows,
+    /// When those of windows go; `None` keeps them.
+    pub expiry: Option<Expiry>,
+}
+
 impl TopicSink {
-    /// For a source's topic. `table` is the prefix of the stored rows, for a table that is to have them.
+    /// For a source's topic. `table` tells where the rows are stored, for a table that is to have them.
     ///
     /// # Errors
     /// As [`RowEncoder::new`].
@@ -190,7 +201,7 @@ impl TopicSink {
         schema: &SchemaRef,
         partitions: u32,
         worker: usize,
-        table: Option<Bytes>,
+        table: Option<StoredTable>,
     ) -> Result<TopicSink> {
         Ok(TopicSink {
             topic: TopicName::new(&source.topic)?,
@@ -198,6 +209,7 @@ impl TopicSink {
             keyless_partition: worker as u32 % partitions.max(1),
             encoder: RowEncoder::new(source, schema)?,
             builders: BTreeMap::new(),
+            worker: worker as u32,
             table,
             is_table: source.kind == SourceKind::Table,
         })
@@ -205,11 +217,12 @@ impl TopicSink {
 
     fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
         let mut closed: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
-        let mut table_rows = WriteBatch::default();
+        let mut changes = WriteBatch::default();
         let mut keyless_rows = 0;
         for batch in batches {
             let (partitions, keyless) = (self.partitions, self.keyless_partition);
-            let (builders, table, is_table) = (&mut self.builders, self.table.as_ref(), self.is_table);
+            let (builders, table, is_table) = (&mut self.builders, self.table.as_mut(), self.is_table);
+            let (rows, worker) = (table.as_ref().map(|table| &table.rows), self.worker);
             self.encoder.encode(batch, |row, key, value| {
                 if is_table && key.is_none() {
                     keyless_rows += 1;
@@ -231,15 +244,25 @@ impl TopicSink {
                 if builder.size_bytes() >= BATCH_BYTES {
                     closed.entry(partition).or_default().push(builder.build()?);
                 }
-                if let (Some(prefix), Some(key)) = (table, key) {
-                    let stored = table_key(prefix, key);
+                if let (Some(rows), Some(key)) = (rows, key) {
+                    let stored = match &batch.windows {
+                        Some(windows) => {
+                            rows.window_key(worker, (windows.start_ms[row], windows.end_ms[row]), key)
+                        }
+                        None => rows.key(key),
+                    };
                     match value {
-                        Some(value) => table_rows.put(stored, table_value(time, value)),
-                        None => table_rows.delete(stored),
+                        Some(value) => changes.put(stored, table_rows::encode_value(time, value)),
+                        None => changes.delete(stored),
                     }
                 }
                 Ok(())
             })?;
+            if let Some(StoredTable { rows, expiry: Some(expiry) }) = table
+                && let Some(gone) = expiry.advance(batch.times_ms.iter().max().copied(), rows, worker)
+            {
+                changes.delete_range(gone);
+            }
         }
         for (partition, builder) in &mut self.builders {
             if !builder.is_empty() {
@@ -252,32 +275,8 @@ impl TopicSink {
                 (TopicPartition::new(self.topic.clone(), PartitionId(partition)), batches)
             })
             .collect();
-        Ok(SinkOutput { records, table_rows, rows: Vec::new(), keyless_rows })
+        Ok(SinkOutput { records, table_rows: changes, rows: Vec::new(), keyless_rows })
     }
-}
-
-/// Key of a table's stored row: the table's prefix and the record's key.
-#[must_use]
-pub fn table_key(prefix: &[u8], key: &[u8]) -> Bytes {
-    let mut stored = Vec::with_capacity(prefix.len() + key.len());
-    stored.extend_from_slice(prefix);
-    stored.extend_from_slice(key);
-    stored.into()
-}
-
-/// A table's stored row: event time (8 bytes, big-endian), then the record's value.
-fn table_value(time_ms: i64, value: &[u8]) -> Bytes {
-    let mut stored = Vec::with_capacity(8 + value.len());
-    stored.extend_from_slice(&time_ms.to_be_bytes());
-    stored.extend_from_slice(value);
-    stored.into()
-}
-
-/// Event time and value of a stored row.
-#[must_use]
-pub fn parse_table_value(stored: &[u8]) -> Option<(i64, &[u8])> {
-    let (time, value) = stored.split_at_checked(8)?;
-    Some((i64::from_be_bytes(time.try_into().ok()?), value))
 }
 
 /// Gives rows to a session: what is now, and of a deleted row its key alone.

@@ -33,12 +33,13 @@ use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
 use crate::operators::Ledger;
-use crate::runtime::sink::{RowEncoder, parse_table_value, table_key};
+use crate::runtime::sink::RowEncoder;
 use crate::runtime::source::{Gathered, RowDecoder, ScanSpec};
-use crate::state_keys;
+use crate::serving::stored_rows::StoredRows;
+use crate::state::table_rows::TableRows;
 
 /// Rows decoded at a time.
-const BATCH_ROWS: usize = 8_192;
+pub(super) const BATCH_ROWS: usize = 8_192;
 
 /// Bytes read from a partition at a time.
 const READ_BYTES: usize = 4 << 20;
@@ -52,7 +53,7 @@ pub struct SourceTable {
     names: Vec<String>,
     log: Arc<dyn Log>,
     snapshot: Arc<dyn StateSnapshot>,
-    stored_rows: Option<Bytes>,
+    stored_rows: Option<TableRows>,
 }
 
 impl fmt::Debug for SourceTable {
@@ -78,12 +79,12 @@ impl SourceTable {
         let shown: Vec<Field> =
             fields.iter().map(|field| field.as_ref().clone().with_name(shown(field.name()))).collect();
         SourceTable {
+            stored_rows: stored_rows.map(|table| TableRows::new(table, source.window)),
             source,
             schema: Arc::new(Schema::new(shown)),
             names,
             log,
             snapshot,
-            stored_rows: stored_rows.map(state_keys::table_rows),
         }
     }
 
@@ -202,12 +203,12 @@ impl SourceTable {
         filters: &[Expr],
     ) -> Result<Vec<Arc<dyn PartitionStream>>> {
         let topic = TopicName::new(&self.source.topic)?;
-        if let Some(prefix) = &self.stored_rows {
+        if let Some(rows) = &self.stored_rows {
             let rows = StoredRows {
                 scan: scan.clone(),
                 schema: schema.clone(),
                 snapshot: self.snapshot.clone(),
-                prefix: prefix.clone(),
+                rows: rows.clone(),
                 key: self.looked_up_key(filters),
                 target: TopicPartition::new(topic, PartitionId(0)),
             };
@@ -231,96 +232,6 @@ impl SourceTable {
             })
             .collect()
     }
-}
-
-/// Rows of a table as they are stored.
-struct StoredRows {
-    scan: ScanSpec,
-    schema: SchemaRef,
-    snapshot: Arc<dyn StateSnapshot>,
-    prefix: Bytes,
-    key: Option<Bytes>,
-    target: TopicPartition,
-}
-
-impl fmt::Debug for StoredRows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoredRows({})", self.scan.source.name)
-    }
-}
-
-impl PartitionStream for StoredRows {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (scan, schema) = (self.scan.clone(), self.schema.clone());
-        let (snapshot, prefix, key) = (self.snapshot.clone(), self.prefix.clone(), self.key.clone());
-        let target = self.target.clone();
-        // The scan walks in steps so that it holds no iterator across an await.
-        let range = state_keys::prefix_range(&prefix);
-        let start = Some(range.start.clone());
-        let stream = futures::stream::try_unfold(start, move |from| {
-            let batch = next_stored_rows(
-                &scan,
-                &schema,
-                snapshot.as_ref(),
-                &prefix,
-                key.as_ref(),
-                &target,
-                from,
-                &range.end,
-            );
-            async move { batch.map_err(external) }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
-    }
-}
-
-/// The next batch of stored rows and where to go on; `None` at the end.
-#[allow(clippy::too_many_arguments, reason = "one step of one scan; the parts are its whole state")]
-fn next_stored_rows(
-    scan: &ScanSpec,
-    schema: &SchemaRef,
-    snapshot: &dyn StateSnapshot,
-    prefix: &Bytes,
-    key: Option<&Bytes>,
-    target: &TopicPartition,
-    from: Option<Bytes>,
-    end: &Bytes,
-) -> Result<Option<(RecordBatch, Option<Bytes>)>> {
-    let mut next = from;
-    while let Some(from) = next.take() {
-        let mut gathered = Gathered::default();
-        match key {
-            Some(key) => {
-                if let Some(stored) = snapshot.get(&table_key(prefix, key))? {
-                    let (time, value) = parse_table_value(&stored).ok_or_else(|| damaged(scan))?;
-                    gathered.push_row(Some(key), Some(value), time)?;
-                }
-            }
-            None => {
-                for entry in snapshot.scan(from..end.clone()) {
-                    let (key, stored) = entry?;
-                    if gathered.rows() == BATCH_ROWS {
-                        next = Some(key);
-                        break;
-                    }
-                    let (time, value) = parse_table_value(&stored).ok_or_else(|| damaged(scan))?;
-                    gathered.push_row(key.get(prefix.len()..), Some(value), time)?;
-                }
-            }
-        }
-        if let Some(batch) = decode_rows(scan, schema, &gathered, target)? {
-            return Ok(Some((batch, next)));
-        }
-    }
-    Ok(None)
-}
-
-fn damaged(scan: &ScanSpec) -> Error {
-    Error::new(crate::ErrorKind::Corrupt, format!("a stored row of '{}' is damaged", scan.source.name))
 }
 
 /// Records of one partition of a topic.
@@ -441,7 +352,7 @@ fn latest_rows(
 
 /// Decodes rows under the names shown. Rows that do not decode are no rows: the queries that read
 /// the source report them.
-fn decode_rows(
+pub(super) fn decode_rows(
     scan: &ScanSpec,
     schema: &SchemaRef,
     gathered: &Gathered,
@@ -461,6 +372,6 @@ fn decode_rows(
     Ok(Some(RecordBatch::try_new_with_options(schema.clone(), batch.columns.columns().to_vec(), &options)?))
 }
 
-fn external(error: Error) -> DataFusionError {
+pub(super) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }

@@ -4,6 +4,7 @@
 //! - [`RowCodec`]: rows of any columns as bytes and back, whole arrays at a time;
 //! - [`encoding`]: the values behind the keys, framed so that damage is noticed before it is believed;
 //! - [`RoomKeys`]: the layout of keys inside an operator's room;
+//! - [`table_rows`]: the rows of a table that a query fills, as they are stored;
 //! - [`Groups`] and [`Sessions`]: the groups held in memory, each with the slot of its accumulators.
 //!
 //! Nothing here reads or writes the store: operators do, with the keys and values made here.
@@ -14,6 +15,7 @@ mod keys;
 mod map_order;
 mod row_codec;
 mod sessions;
+pub mod table_rows;
 
 pub use groups::{Group, Groups, Stored};
 pub use keys::RoomKeys;

@@ -1,9 +1,11 @@
 //! An engine on storage that outlives it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use tidemill_engine::engine::{EngineOptions, Storage};
 use tidemill_engine::{Dialect, Engine, Response, SessionOptions};
@@ -35,6 +37,11 @@ impl Lives {
     pub(crate) fn restart(&mut self) {
         self.runtime.block_on(self.engine.shutdown()).unwrap();
         self.engine = open(&self.storage);
+    }
+
+    /// Number of entries the state has in a range.
+    pub(crate) fn entries(&self, range: Range<Bytes>) -> usize {
+        self.storage.store.snapshot().scan(range).count()
     }
 
     pub(crate) fn try_sql(&self, statement: &str) -> tidemill_engine::Result<Response> {

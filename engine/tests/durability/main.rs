@@ -5,3 +5,4 @@
 mod ledger;
 mod lives;
 mod replacement;
+mod retention;
