@@ -29,6 +29,7 @@ mod handlers;
 mod listener;
 mod options;
 mod partition;
+mod refusal;
 mod request;
 #[cfg(test)]
 mod samples;

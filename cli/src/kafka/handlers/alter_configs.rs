@@ -3,7 +3,6 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
-use kafka_protocol::protocol::StrBytes;
 use tidemill_engine::log::TopicDescription;
 use tracing::info;
 
@@ -12,10 +11,8 @@ use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::of_topic;
 use crate::kafka::partition::topic;
+use crate::kafka::refusal::{Refusal, answered};
 use crate::kafka::topic_config::{Overrides, overrides, settings};
-
-/// Why a resource was left as it is, in the protocol's code and in words.
-pub(super) type Refusal = (ResponseError, String);
 
 /// Alters each resource.
 pub(crate) async fn answer(client: &Client, request: AlterConfigsRequest) -> AlterConfigsResponse {
@@ -33,15 +30,13 @@ pub(crate) async fn answer(client: &Client, request: AlterConfigsRequest) -> Alt
             }
             Err(refusal) => Err(refusal),
         };
+        let (code, message) = answered(outcome);
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name);
-        responses.push(match outcome {
-            Ok(()) => response,
-            Err((error, message)) => response
-                .with_error_code(error.code())
-                .with_error_message(Some(StrBytes::from_string(message))),
-        });
+            .with_resource_name(resource.resource_name)
+            .with_error_code(code)
+            .with_error_message(message);
+        responses.push(response);
     }
     AlterConfigsResponse::default().with_responses(responses)
 }

@@ -10,11 +10,11 @@ use kafka_protocol::protocol::StrBytes;
 use tidemill_engine::log::TopicSettings;
 use tracing::info;
 
-use super::alter_configs::Refusal;
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::of_topic;
 use crate::kafka::partition::topic;
+use crate::kafka::refusal::Refusal;
 use crate::kafka::server::NODE_ID;
 
 /// Enlarges each topic, or only says whether it could be.

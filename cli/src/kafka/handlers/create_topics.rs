@@ -11,11 +11,11 @@ use tidemill_engine::TopicName;
 use tidemill_engine::log::{TopicDescription, TopicSettings};
 use tracing::info;
 
-use super::alter_configs::Refusal;
 use super::describe_configs::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::of_topic;
+use crate::kafka::refusal::Refusal;
 use crate::kafka::server::NODE_ID;
 use crate::kafka::topic_config::{KEYS, Overrides, overrides, settings};
 

@@ -7,11 +7,11 @@ use kafka_protocol::protocol::StrBytes;
 use tidemill_engine::TopicName;
 use tracing::info;
 
-use super::alter_configs::Refusal;
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::of_topic;
 use crate::kafka::partition::topic;
+use crate::kafka::refusal::Refusal;
 
 /// Deletes each topic, by name or (since version 6) by id.
 pub(crate) async fn answer(

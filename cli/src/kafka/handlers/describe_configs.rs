@@ -13,6 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use crate::kafka::broker_config;
 use crate::kafka::connection::Client;
 use crate::kafka::partition::topic;
+use crate::kafka::refusal::Refusal;
 use crate::kafka::server::NODE_ID;
 use crate::kafka::topic_config::{KEYS, overrides};
 
@@ -64,7 +65,7 @@ pub(crate) fn answer(
     DescribeConfigsResponse::default().with_results(results)
 }
 
-type Described = Result<Vec<DescribeConfigsResourceResult>, (ResponseError, String)>;
+type Described = Result<Vec<DescribeConfigsResourceResult>, Refusal>;
 
 fn describe(client: &Client, resource: &DescribeConfigsResource, detail: Detail) -> Described {
     let name = &*resource.resource_name;

@@ -4,10 +4,10 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
-use kafka_protocol::protocol::StrBytes;
 
-use super::alter_configs::{Refusal, alter};
+use super::alter_configs::alter;
 use crate::kafka::connection::Client;
+use crate::kafka::refusal::{Refusal, answered};
 use crate::kafka::topic_config::{Change, Overrides};
 
 /// Alters each resource.
@@ -22,15 +22,13 @@ pub(crate) async fn answer(
         let outcome =
             alter(client, resource.resource_type, &resource.resource_name, request.validate_only, change)
                 .await;
+        let (code, message) = answered(outcome);
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name);
-        responses.push(match outcome {
-            Ok(()) => response,
-            Err((error, message)) => response
-                .with_error_code(error.code())
-                .with_error_message(Some(StrBytes::from_string(message))),
-        });
+            .with_resource_name(resource.resource_name)
+            .with_error_code(code)
+            .with_error_message(message);
+        responses.push(response);
     }
     IncrementalAlterConfigsResponse::default().with_responses(responses)
 }

@@ -1,10 +1,12 @@
 //! One file a call. Each takes the decoded request and gives the answer: `answer` at once, `start`
 //! where the answer has to be waited for (then it returns as soon as the request has taken effect).
+//! What two calls have in common has a file as well (`committing`).
 
 pub(crate) mod add_offsets_to_txn;
 pub(crate) mod add_partitions_to_txn;
 pub(crate) mod alter_configs;
 pub(crate) mod api_versions;
+mod committing;
 pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_groups;

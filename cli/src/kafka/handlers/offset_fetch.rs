@@ -18,7 +18,7 @@ use tracing::warn;
 
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
-use crate::kafka::error_code::of_coordination;
+use crate::kafka::error_code::{NONE, of_coordination};
 use crate::kafka::partition::{index, target, topic};
 
 /// A topic and the partitions asked for.
@@ -133,39 +133,54 @@ fn some(committed: &BTreeMap<TopicPartition, GroupOffset>, (name, partitions): W
 }
 
 fn single((name, partitions): Found) -> OffsetFetchResponseTopic {
-    let partitions = partitions.into_iter().map(|(index, offset)| {
-        let response = OffsetFetchResponsePartition::default().with_partition_index(index);
-        match offset {
-            Ok(Some(offset)) => response
-                .with_committed_offset(offset.offset.0)
-                .with_committed_leader_epoch(offset.leader_epoch)
-                .with_metadata(Some(StrBytes::from_string(offset.metadata))),
-            Ok(None) => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
-            Err(error) => response
-                .with_committed_offset(-1)
-                .with_metadata(Some(StrBytes::new()))
-                .with_error_code(error.code()),
-        }
+    let partitions = partitions.into_iter().map(|(index, committed)| {
+        let Fields { offset, leader_epoch, metadata, error_code } = Fields::of(committed);
+        OffsetFetchResponsePartition::default()
+            .with_partition_index(index)
+            .with_committed_offset(offset)
+            .with_committed_leader_epoch(leader_epoch)
+            .with_metadata(Some(metadata))
+            .with_error_code(error_code)
     });
     OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
 }
 
 fn grouped((name, partitions): Found) -> OffsetFetchResponseTopics {
-    let partitions = partitions.into_iter().map(|(index, offset)| {
-        let response = OffsetFetchResponsePartitions::default().with_partition_index(index);
-        match offset {
-            Ok(Some(offset)) => response
-                .with_committed_offset(offset.offset.0)
-                .with_committed_leader_epoch(offset.leader_epoch)
-                .with_metadata(Some(StrBytes::from_string(offset.metadata))),
-            Ok(None) => response.with_committed_offset(-1).with_metadata(Some(StrBytes::new())),
-            Err(error) => response
-                .with_committed_offset(-1)
-                .with_metadata(Some(StrBytes::new()))
-                .with_error_code(error.code()),
-        }
+    let partitions = partitions.into_iter().map(|(index, committed)| {
+        let Fields { offset, leader_epoch, metadata, error_code } = Fields::of(committed);
+        OffsetFetchResponsePartitions::default()
+            .with_partition_index(index)
+            .with_committed_offset(offset)
+            .with_committed_leader_epoch(leader_epoch)
+            .with_metadata(Some(metadata))
+            .with_error_code(error_code)
     });
     OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())
+}
+
+/// What both forms of the answer say of a partition.
+struct Fields {
+    offset: i64,
+    leader_epoch: i32,
+    metadata: StrBytes,
+    error_code: i16,
+}
+
+impl Fields {
+    fn of(committed: Committed) -> Fields {
+        let none =
+            |error_code| Fields { offset: -1, leader_epoch: -1, metadata: StrBytes::new(), error_code };
+        match committed {
+            Ok(Some(GroupOffset { offset, leader_epoch, metadata, .. })) => Fields {
+                offset: offset.0,
+                leader_epoch,
+                metadata: StrBytes::from_string(metadata),
+                error_code: NONE,
+            },
+            Ok(None) => none(NONE),
+            Err(error) => none(error.code()),
+        }
+    }
 }
 
 /// Version 1 has no place for an error but at each partition.
@@ -174,14 +189,7 @@ fn failed(error: ResponseError, wanted: Vec<Wanted>, version: i16) -> OffsetFetc
         return OffsetFetchResponse::default().with_error_code(error.code());
     }
     let topics = wanted.into_iter().map(|(name, partitions)| {
-        let partitions = partitions.into_iter().map(|index| {
-            OffsetFetchResponsePartition::default()
-                .with_partition_index(index)
-                .with_committed_offset(-1)
-                .with_metadata(Some(StrBytes::new()))
-                .with_error_code(error.code())
-        });
-        OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
+        single((name, partitions.into_iter().map(|index| (index, Err(error))).collect()))
     });
     OffsetFetchResponse::default().with_topics(topics.collect())
 }

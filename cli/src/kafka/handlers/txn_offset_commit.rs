@@ -1,58 +1,43 @@
 //! TxnOffsetCommit: offsets of a group that move when a transaction is committed.
 
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition;
 use kafka_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
-use tidemill_engine::group_offsets::GroupOffset;
 use tidemill_engine::topics::ProducerIdentity;
-use tidemill_engine::{ProducerEpoch, ProducerId, TopicPartition};
+use tidemill_engine::{ProducerEpoch, ProducerId};
 use tracing::debug;
 
-use super::offset_commit::{Committing, check};
+use super::committing::{Commit, Committing, Wanted};
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::{NONE, of_coordination, of_transaction};
 use crate::kafka::groups::Identity;
-use crate::kafka::partition::topic;
 
 /// Makes the offsets part of the transaction; each partition has an answer of its own.
 pub(crate) async fn answer(client: &Client, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
     let allowed = check_member(client, &request);
-    let committing = Committing::now(client);
-    let mut commits = Vec::new();
+    let mut committing = Committing::now(client, allowed);
     let mut topics = Vec::with_capacity(request.topics.len());
-    for wanted in request.topics {
-        let found = topic(&wanted.name)
-            .and_then(|name| client.server.topics.get(&name).ok_or(ResponseError::UnknownTopicOrPartition));
-        let partitions = wanted.partitions.into_iter().map(|partition| {
-            let index = partition.partition_index;
-            let checked = allowed.and_then(|()| {
-                let found = found.as_ref().map_err(|error| *error)?;
-                let TxnOffsetCommitRequestPartition {
-                    committed_offset,
-                    committed_leader_epoch,
-                    committed_metadata,
-                    ..
-                } = partition;
-                let note = committed_metadata.map(|text| text.to_string());
-                check(&committing, found, index, committed_offset, committed_leader_epoch, note)
-            });
-            let code = match checked {
-                Ok(commit) => {
-                    commits.push(commit);
-                    NONE
-                }
-                Err(error) => error.code(),
+    for asked in request.topics {
+        let topic = committing.topic(&asked.name);
+        let partitions = asked.partitions.into_iter().map(|asked| {
+            let wanted = Wanted {
+                partition: asked.partition_index,
+                offset: asked.committed_offset,
+                leader_epoch: asked.committed_leader_epoch,
+                note: asked.committed_metadata,
             };
-            TxnOffsetCommitResponsePartition::default().with_partition_index(index).with_error_code(code)
+            TxnOffsetCommitResponsePartition::default()
+                .with_partition_index(asked.partition_index)
+                .with_error_code(committing.take(&topic, wanted))
         });
         let partitions = partitions.collect();
         topics
-            .push(TxnOffsetCommitResponseTopic::default().with_name(wanted.name).with_partitions(partitions));
+            .push(TxnOffsetCommitResponseTopic::default().with_name(asked.name).with_partitions(partitions));
     }
+    let commits = committing.into_commits();
     let producer = ProducerIdentity {
         id: ProducerId(request.producer_id.0),
         epoch: ProducerEpoch(request.producer_epoch),
@@ -84,7 +69,7 @@ async fn commit(
     id: String,
     producer: ProducerIdentity,
     group: String,
-    commits: Vec<(TopicPartition, GroupOffset)>,
+    commits: Vec<Commit>,
 ) -> Result<(), ResponseError> {
     if commits.is_empty() {
         return Ok(());
