@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use tidemill_storage::TopicPartition;
 use tidemill_storage::log::partitions_of;
 
 use crate::engine::Engine;
@@ -13,32 +14,30 @@ use crate::runtime::query::{Counters, QueryStatus};
 #[must_use]
 pub fn render(engine: &Engine) -> String {
     let mut text = String::new();
-    let topics = engine.topics().list();
-    family(
+    partition_gauge(
+        engine,
         &mut text,
         "tidemill_log_end_offset",
-        "gauge",
         "Offset behind the last visible record of a partition.",
+        |target| Some(engine.topics().offsets(target).ok()?.high_watermark.0 as f64),
     );
-    for topic in &topics {
-        for target in partitions_of(topic) {
-            if let Ok(offsets) = engine.topics().offsets(&target) {
-                let labels = format!("topic=\"{}\",partition=\"{}\"", target.topic, target.partition);
-                sample(&mut text, "tidemill_log_end_offset", &labels, offsets.high_watermark.0 as f64);
-            }
-        }
-    }
-    family(&mut text, "tidemill_log_size_bytes", "gauge", "Bytes of a partition on disk.");
-    for topic in &topics {
-        for target in partitions_of(topic) {
-            if let Ok(bytes) = engine.topics().size_bytes(&target) {
-                let labels = format!("topic=\"{}\",partition=\"{}\"", target.topic, target.partition);
-                sample(&mut text, "tidemill_log_size_bytes", &labels, bytes as f64);
-            }
-        }
-    }
+    partition_gauge(
+        engine,
+        &mut text,
+        "tidemill_log_size_bytes",
+        "Bytes of a partition on disk.",
+        |target| Some(engine.topics().size_bytes(target).ok()? as f64),
+    );
     query_metrics(engine, &mut text);
     ledger_metrics(engine, &mut text);
+    let pushing = engine.queries().session_queries_running();
+    family(
+        &mut text,
+        "tidemill_push_queries_running",
+        "gauge",
+        "Push queries that are running.",
+    );
+    sample(&mut text, "tidemill_push_queries_running", "", pushing as f64);
     let lost = engine.processing_log().lost();
     family(
         &mut text,
@@ -48,6 +47,25 @@ pub fn render(engine: &Engine) -> String {
     );
     sample(&mut text, "tidemill_processing_log_lost_total", "", lost as f64);
     text
+}
+
+/// One sample for each partition of every topic; none for those that go while they are looked at.
+fn partition_gauge(
+    engine: &Engine,
+    text: &mut String,
+    name: &str,
+    meaning: &str,
+    value: impl Fn(&TopicPartition) -> Option<f64>,
+) {
+    family(text, name, "gauge", meaning);
+    for topic in &engine.topics().list() {
+        for target in partitions_of(topic) {
+            if let Some(value) = value(&target) {
+                let labels = format!("topic=\"{}\",partition=\"{}\"", target.topic, target.partition);
+                sample(text, name, &labels, value);
+            }
+        }
+    }
 }
 
 /// A counter or gauge of a query: name, kind, meaning, value.

@@ -42,6 +42,8 @@ pub struct Queries {
     environment: Environment,
     defaults: QueryDefaults,
     slots: Arc<Mutex<BTreeMap<String, Slot>>>,
+    /// Queries of sessions; those that have ended leave when the next one comes.
+    of_sessions: Arc<Mutex<Vec<QueryHandle>>>,
 }
 
 /// One query.
@@ -55,7 +57,7 @@ impl Queries {
     /// None yet.
     #[must_use]
     pub fn new(environment: Environment, defaults: QueryDefaults) -> Queries {
-        Queries { environment, defaults, slots: Arc::default() }
+        Queries { environment, defaults, slots: Arc::default(), of_sessions: Arc::default() }
     }
 
     /// What all queries have in common.
@@ -79,6 +81,20 @@ impl Queries {
             every_update,
             state_bytes_max: self.defaults.state_bytes_max / 4,
         }
+    }
+
+    /// Counts a query of a session in, until it ends.
+    pub fn note_session_query(&self, handle: QueryHandle) {
+        let mut of_sessions = self.of_sessions.lock();
+        of_sessions.retain(|other| other.status() == QueryStatus::Running);
+        of_sessions.push(handle);
+    }
+
+    /// How many queries of sessions are running.
+    #[must_use]
+    pub fn session_queries_running(&self) -> usize {
+        let of_sessions = self.of_sessions.lock();
+        of_sessions.iter().filter(|handle| handle.status() == QueryStatus::Running).count()
     }
 
     /// Starts every query of the catalog that was not paused.

@@ -105,7 +105,8 @@ fn start_push(session: &Session, select: &SelectStatement) -> Result<Response> {
     let start_at = session.start_at(StartAt::Latest);
     let queries = session.engine().queries();
     let options = queries.session_options(session.every_update());
-    let (rows, _) = push::start(&plan, shown, start_at, queries.environment().clone(), options)?;
+    let (rows, handle) = push::start(&plan, shown, start_at, queries.environment().clone(), options)?;
+    queries.note_session_query(handle);
     Ok(Response::Rows(rows))
 }
 
