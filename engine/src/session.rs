@@ -37,6 +37,8 @@ pub struct SessionOptions {
     pub user: String,
     /// Database name as the client gave it.
     pub database: String,
+    /// Number of the client's connection; 0 where there is none.
+    pub backend_id: i32,
     /// Rule of names.
     pub dialect: Dialect,
 }

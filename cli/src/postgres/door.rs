@@ -146,9 +146,10 @@ async fn start_session(
     shutdown: CancellationToken,
 ) {
     let SessionRequest { user, database, settings, long_secret } = request;
-    let options = SessionOptions { user, database, dialect: Dialect::Postgres };
-    let mut session = shared.engine.session(options);
     let registration = shared.cancel.register(long_secret);
+    let backend_id = registration.id();
+    let options = SessionOptions { user, database, backend_id, dialect: Dialect::Postgres };
+    let mut session = shared.engine.session(options);
     wire.put(&Authentication::Ok);
     wire.put(&BackendKeyData::new(registration.id(), registration.secret()));
     for (name, value) in settings {

@@ -20,6 +20,7 @@ impl Embedded {
         let options = SessionOptions {
             user: "tidemill".to_owned(),
             database: "tidemill".to_owned(),
+            backend_id: 0,
             dialect: Dialect::Ksql,
         };
         Embedded { session: engine.session(options), engine }

@@ -19,6 +19,7 @@ mod extreme;
 mod function;
 mod histogram;
 mod number;
+mod overload;
 mod sum;
 mod sum_list;
 mod top_k;
@@ -26,6 +27,7 @@ mod values;
 
 pub use accumulator::{Accumulator, Changes, Fold, Folded, GROUP_BYTES_MAX};
 pub use function::{Function, ResolvedCall};
+pub use overload::{Overload, Shape};
 
 /// All aggregate functions, by name.
 static FUNCTIONS: [&Function; 18] = [

@@ -4,15 +4,16 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::scalar::ScalarValue;
 use tidemill_sql::lookup::{ColumnRole, SourceKind};
 
+use crate::aggregates::{self, Shape};
 use crate::error::Result;
+use crate::names;
 use crate::response::Response;
 use crate::session::Session;
 use crate::statements::settings::SETTINGS;
 use crate::system_catalog::{
     CatalogColumn, CatalogFunction, CatalogQuery, CatalogRelation, CatalogSetting, CatalogSnapshot,
-    FunctionKind, RelationKind, SystemCatalog,
+    FunctionKind, FunctionType, RelationKind, SystemCatalog,
 };
-use crate::{aggregates, functions, names};
 
 /// Parameters and columns of a query on the catalogs.
 ///
@@ -70,18 +71,6 @@ fn snapshot(session: &Session) -> CatalogSnapshot {
             comment: Some(found.statement.clone()).filter(|statement| !statement.is_empty()),
         })
         .collect();
-    let function = |name: &str, kind: FunctionKind, comment: String| CatalogFunction {
-        name: shown(name),
-        arguments: String::new(),
-        result: String::new(),
-        kind,
-        comment: Some(comment),
-    };
-    let scalars = functions::described().into_iter();
-    let scalars = scalars.map(|(name, description)| function(&name, FunctionKind::Scalar, description));
-    let aggregates = aggregates::all()
-        .iter()
-        .map(|aggregate| function(aggregate.name, FunctionKind::Aggregate, aggregate.description.to_owned()));
     let settings = SETTINGS
         .iter()
         .map(|setting| CatalogSetting {
@@ -93,9 +82,32 @@ fn snapshot(session: &Session) -> CatalogSnapshot {
     CatalogSnapshot {
         database: options.database.clone(),
         user: options.user.clone(),
-        backend_id: 0,
+        backend_id: options.backend_id,
         relations,
-        functions: scalars.chain(aggregates).collect(),
+        functions: aggregate_functions(&shown),
         settings,
     }
+}
+
+/// One entry for each form of a function.
+fn aggregate_functions(shown: &impl Fn(&str) -> String) -> Vec<CatalogFunction> {
+    let function_type = |shape: Shape| match shape {
+        Shape::Of(data_type) => FunctionType::Of(data_type),
+        Shape::Any => FunctionType::Any,
+        Shape::ListOfAny => FunctionType::ArrayOfAny,
+    };
+    let entries = aggregates::all().iter().flat_map(|function| {
+        function.overloads().map(|overload| CatalogFunction {
+            name: shown(function.name),
+            arguments: overload
+                .arguments
+                .into_iter()
+                .map(|(name, shape)| (name.to_owned(), function_type(shape)))
+                .collect(),
+            result: function_type(overload.result),
+            kind: FunctionKind::Aggregate,
+            comment: Some(function.description.to_owned()),
+        })
+    });
+    entries.collect()
 }

@@ -1,7 +1,8 @@
 //! Definitions as SQL text, as Postgres' `pg_get_…def` functions give them.
 
 use super::knowledge::quoted;
-use super::snapshot::CatalogRelation;
+use super::postgres_type::{function_type_oid, sql_name};
+use super::snapshot::{CatalogFunction, CatalogRelation, FunctionType};
 use super::tables::relations::{key_columns, key_name};
 
 /// The index of a table's primary key.
@@ -28,4 +29,23 @@ pub(super) fn key_column(relation: &CatalogRelation, number: usize) -> Option<St
 fn key_list(relation: &CatalogRelation) -> String {
     let columns: Vec<String> = key_columns(relation).map(|(_, column)| quoted(&column.name)).collect();
     columns.join(", ")
+}
+
+/// A function, without its body.
+pub(super) fn function(function: &CatalogFunction) -> String {
+    let (arguments, result) = (function_arguments(function), function_type(&function.result));
+    format!("FUNCTION {}({arguments}) RETURNS {result}", quoted(&function.name))
+}
+
+/// The arguments of a function: `value anyelement, k integer`.
+pub(super) fn function_arguments(function: &CatalogFunction) -> String {
+    let arguments = function.arguments.iter();
+    let arguments: Vec<String> =
+        arguments.map(|(name, data_type)| format!("{} {}", quoted(name), function_type(data_type))).collect();
+    arguments.join(", ")
+}
+
+/// The type of an argument or result. Precision and scale belong to no function, as in Postgres.
+pub(super) fn function_type(function_type: &FunctionType) -> String {
+    sql_name(function_type_oid(function_type), -1).unwrap_or_else(|| "jsonb".to_owned())
 }

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use super::snapshot::{
     CatalogColumn, CatalogFunction, CatalogRelation, CatalogSetting, CatalogSnapshot, FunctionKind,
-    RelationKind,
+    FunctionType, RelationKind,
 };
 
 fn column(name: &str, data_type: DataType, is_key: bool) -> CatalogColumn {
@@ -54,15 +54,18 @@ pub(crate) fn snapshot() -> CatalogSnapshot {
         functions: vec![
             CatalogFunction {
                 name: "ucase".to_owned(),
-                arguments: "text".to_owned(),
-                result: "text".to_owned(),
+                arguments: vec![("value".to_owned(), FunctionType::Of(DataType::Utf8))],
+                result: FunctionType::Of(DataType::Utf8),
                 kind: FunctionKind::Scalar,
                 comment: Some("upper-case letters".to_owned()),
             },
             CatalogFunction {
                 name: "topk".to_owned(),
-                arguments: "bigint, integer".to_owned(),
-                result: "bigint[]".to_owned(),
+                arguments: vec![
+                    ("value".to_owned(), FunctionType::Any),
+                    ("k".to_owned(), FunctionType::Of(DataType::Int32)),
+                ],
+                result: FunctionType::ArrayOfAny,
                 kind: FunctionKind::Aggregate,
                 comment: None,
             },

@@ -34,6 +34,6 @@ pub use postgres_type::{type_modifier, type_oid};
 pub use recognition::CatalogQuery;
 pub use snapshot::{
     CatalogColumn, CatalogFunction, CatalogRelation, CatalogSetting, CatalogSnapshot, FunctionKind,
-    RelationKind,
+    FunctionType, RelationKind,
 };
 pub use system_query::SystemCatalog;

@@ -23,6 +23,8 @@
 
 use arrow::datatypes::DataType;
 
+use super::snapshot::FunctionType;
+
 /// A base type.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct PostgresType {
@@ -66,10 +68,12 @@ pub(super) const TIMESTAMPTZ: u32 = 1184;
 pub(super) const INTERVAL: u32 = 1186;
 pub(super) const NUMERIC: u32 = 1700;
 pub(super) const RECORD: u32 = 2249;
+pub(super) const ANYARRAY: u32 = 2277;
+pub(super) const ANYELEMENT: u32 = 2283;
 pub(super) const JSONB: u32 = 3802;
 
 /// All base types, in the order of their numbers.
-pub(super) const BASE_TYPES: [PostgresType; 47] = [
+pub(super) const BASE_TYPES: [PostgresType; 48] = [
     base(BOOL, "bool", "boolean", 1, "B", 1000),
     base(BYTEA, "bytea", "bytea", -1, "U", 1001),
     base(18, "char", "\"char\"", 1, "Z", 1002),
@@ -110,8 +114,9 @@ pub(super) const BASE_TYPES: [PostgresType; 47] = [
     base(RECORD, "record", "record", -1, "P", 2287),
     base(2275, "cstring", "cstring", -2, "P", 1263),
     base(2276, "any", "\"any\"", 4, "P", 0),
-    base(2277, "anyarray", "anyarray", -1, "P", 0),
+    base(ANYARRAY, "anyarray", "anyarray", -1, "P", 0),
     base(2278, "void", "void", 4, "P", 0),
+    base(ANYELEMENT, "anyelement", "anyelement", 4, "P", 0),
     base(2950, "uuid", "uuid", 16, "U", 2951),
     base(3220, "pg_lsn", "pg_lsn", 8, "U", 3221),
     base(JSONB, "jsonb", "jsonb", -1, "U", 3807),
@@ -139,6 +144,15 @@ pub fn type_modifier(data_type: &DataType) -> i32 {
             ((i32::from(*precision) << 16) | i32::from(*scale)) + 4
         }
         _ => -1,
+    }
+}
+
+/// The number of the Postgres type that a function's argument or result is shown as.
+pub(super) fn function_type_oid(function_type: &FunctionType) -> u32 {
+    match function_type {
+        FunctionType::Of(data_type) => type_oid(data_type),
+        FunctionType::Any => ANYELEMENT,
+        FunctionType::ArrayOfAny => ANYARRAY,
     }
 }
 

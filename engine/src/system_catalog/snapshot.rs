@@ -69,15 +69,26 @@ pub enum FunctionKind {
     Table,
 }
 
+/// Type of an argument or a result.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FunctionType {
+    /// This type.
+    Of(DataType),
+    /// Any type; the same wherever a function says so.
+    Any,
+    /// An array of that type.
+    ArrayOfAny,
+}
+
 /// A function of the SQL dialect, one entry for each signature.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CatalogFunction {
     /// Its name, as the session shows it.
     pub name: String,
-    /// Its arguments as text: `integer, text DEFAULT 'x'`.
-    pub arguments: String,
-    /// Type of its result as text.
-    pub result: String,
+    /// Names and types of its arguments.
+    pub arguments: Vec<(String, FunctionType)>,
+    /// Type of its result.
+    pub result: FunctionType,
     /// What it is called as.
     pub kind: FunctionKind,
     /// A sentence about it.

@@ -210,7 +210,10 @@ async fn functions_of_the_dialect_are_listed() {
     .await;
     assert_eq!(
         rows[1..],
-        ["topk|bigint[]|bigint, integer|a|∅".to_owned(), "ucase|text|text|f|upper-case letters".to_owned()]
+        [
+            "topk|anyarray|value anyelement, k integer|a|∅".to_owned(),
+            "ucase|text|value text|f|upper-case letters".to_owned()
+        ]
     );
 }
 

@@ -48,6 +48,7 @@ impl Lives {
         let options = SessionOptions {
             user: "test".to_owned(),
             database: "test".to_owned(),
+            backend_id: 0,
             dialect: Dialect::Postgres,
         };
         self.runtime.block_on(self.engine.session(options).execute(statement, &[]))

@@ -122,8 +122,12 @@ impl Machine {
     }
 
     pub(crate) fn sql(&self, statement: &str) -> Outcome<Response> {
-        let options =
-            SessionOptions { user: "test".to_owned(), database: "test".to_owned(), dialect: Dialect::Ksql };
+        let options = SessionOptions {
+            user: "test".to_owned(),
+            database: "test".to_owned(),
+            backend_id: 0,
+            dialect: Dialect::Ksql,
+        };
         let mut session = self.engine().session(options);
         let done = self.runtime.block_on(session.execute(statement, &[]));
         done.map_err(|error| format!("{statement}: {error}"))

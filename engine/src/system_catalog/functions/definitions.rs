@@ -84,27 +84,17 @@ fn constraint_definition(knowledge: &Knowledge, arguments: &Arguments) -> Outcom
 
 fn function_definition(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {
     let function = arguments.oid(0).and_then(|number| knowledge.function(number));
-    text(function.map(|function| {
-        format!("FUNCTION {}({}) RETURNS {}", function.name, function.arguments, function.result)
-    }))
+    text(function.map(definitions::function))
 }
 
 fn function_result(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {
-    text(
-        arguments
-            .oid(0)
-            .and_then(|number| knowledge.function(number))
-            .map(|function| function.result.as_str()),
-    )
+    let function = arguments.oid(0).and_then(|number| knowledge.function(number));
+    text(function.map(|function| definitions::function_type(&function.result)))
 }
 
 fn function_arguments(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {
-    text(
-        arguments
-            .oid(0)
-            .and_then(|number| knowledge.function(number))
-            .map(|function| function.arguments.as_str()),
-    )
+    let function = arguments.oid(0).and_then(|number| knowledge.function(number));
+    text(function.map(definitions::function_arguments))
 }
 
 fn object_description(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {

@@ -3,7 +3,7 @@
 use super::{SystemTable, none, pg};
 use crate::system_catalog::builtin;
 use crate::system_catalog::oid;
-use crate::system_catalog::postgres_type::{RECORD, TEXT, oid_of_name};
+use crate::system_catalog::postgres_type::{RECORD, function_type_oid};
 use crate::system_catalog::rows::{Row, row};
 use crate::system_catalog::snapshot::{CatalogSnapshot, FunctionKind};
 
@@ -67,7 +67,9 @@ fn functions(snapshot: &CatalogSnapshot) -> Vec<Row> {
         }
     });
     let of_dialect = snapshot.functions.iter().enumerate().map(|(index, function)| {
-        let argument_types = argument_types(&function.arguments);
+        let argument_types: Vec<u32> =
+            function.arguments.iter().map(|(_, data_type)| function_type_oid(data_type)).collect();
+        let argument_names: Vec<&str> = function.arguments.iter().map(|(name, _)| name.as_str()).collect();
         row! {
             oid: oid::function(index),
             proname: function.name.as_str(),
@@ -83,38 +85,13 @@ fn functions(snapshot: &CatalogSnapshot) -> Vec<Row> {
             provolatile: "i",
             proparallel: "s",
             pronargs: argument_types.len(),
-            prorettype: oid_of_name(&function.result).unwrap_or(RECORD),
+            prorettype: function_type_oid(&function.result),
             proargtypes: argument_types,
+            proargnames: argument_names,
             prosrc: function.name.as_str(),
         }
     });
     of_dialect.chain(of_types).collect()
-}
-
-/// Numbers of the arguments' types; one that is no type of Postgres counts as text.
-fn argument_types(arguments: &str) -> Vec<u32> {
-    split_arguments(arguments)
-        .map(|argument| {
-            let type_name = argument.split(" DEFAULT ").next().unwrap_or(argument);
-            oid_of_name(type_name).unwrap_or(TEXT)
-        })
-        .collect()
-}
-
-/// Cuts at the commas outside of brackets.
-fn split_arguments(arguments: &str) -> impl Iterator<Item = &str> {
-    let mut depth = 0_i32;
-    arguments
-        .split(move |character| {
-            match character {
-                '(' | '<' => depth += 1,
-                ')' | '>' => depth -= 1,
-                _ => {}
-            }
-            character == ',' && depth == 0
-        })
-        .map(str::trim)
-        .filter(|argument| !argument.is_empty())
 }
 
 fn languages(_: &CatalogSnapshot) -> Vec<Row> {
@@ -124,18 +101,4 @@ fn languages(_: &CatalogSnapshot) -> Vec<Row> {
             row! { oid: number, lanname: name, lanowner: oid::OWNER, lanpltrusted: true }
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_counted_outside_of_brackets() {
-        let arguments: Vec<_> =
-            split_arguments("numeric(10, 2), map<text, text>, integer DEFAULT 1").collect();
-        assert_eq!(arguments, ["numeric(10, 2)", "map<text, text>", "integer DEFAULT 1"]);
-        assert_eq!(argument_types("integer DEFAULT 1, bigint[], map<a, b>"), [23, 1016, 25]);
-        assert!(argument_types("").is_empty());
-    }
 }

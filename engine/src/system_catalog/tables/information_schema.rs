@@ -1,6 +1,7 @@
 //! The SQL standard's views of the same.
 
 use super::{SystemTable, none, standard};
+use crate::system_catalog::definitions::function_type;
 use crate::system_catalog::postgres_type::{
     NUMERIC, base_type, element_type, sql_name, type_modifier, type_oid,
 };
@@ -338,7 +339,7 @@ fn routines(snapshot: &CatalogSnapshot) -> Vec<Row> {
                 routine_schema: "public",
                 routine_name: function.name.as_str(),
                 routine_type: "FUNCTION",
-                data_type: function.result.as_str(),
+                data_type: function_type(&function.result),
                 routine_body: "EXTERNAL",
                 external_language: "INTERNAL",
                 is_deterministic: "YES",
