@@ -145,22 +145,6 @@ impl From<StorageError> for Error {
     }
 }
 
-impl From<datafusion::error::DataFusionError> for Error {
-    fn from(error: datafusion::error::DataFusionError) -> Error {
-        use datafusion::error::DataFusionError as Df;
-        let kind = match error.find_root() {
-            Df::SQL(..) => ErrorKind::Syntax,
-            Df::Plan(_) | Df::SchemaError(..) => ErrorKind::Invalid,
-            Df::NotImplemented(_) => ErrorKind::Unsupported,
-            Df::Execution(_) | Df::ArrowError(..) => ErrorKind::Evaluation,
-            Df::ResourcesExhausted(_) => ErrorKind::LimitExceeded,
-            Df::IoError(_) => ErrorKind::Io,
-            _ => ErrorKind::Internal,
-        };
-        Error::new(kind, error.strip_backtrace())
-    }
-}
-
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Error {
         Error::new(ErrorKind::Evaluation, error.to_string())

@@ -8,6 +8,7 @@
 pub mod aggregates;
 pub mod batch;
 pub mod catalog;
+mod datafusion_error;
 pub mod engine;
 pub mod error;
 pub mod expressions;

@@ -31,12 +31,7 @@ pub fn render(engine: &Engine) -> String {
     query_metrics(engine, &mut text);
     ledger_metrics(engine, &mut text);
     let pushing = engine.queries().session_queries_running();
-    family(
-        &mut text,
-        "tidemill_push_queries_running",
-        "gauge",
-        "Push queries that are running.",
-    );
+    family(&mut text, "tidemill_push_queries_running", "gauge", "Push queries that are running.");
     sample(&mut text, "tidemill_push_queries_running", "", pushing as f64);
     let lost = engine.processing_log().lost();
     family(

@@ -16,10 +16,12 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
+use tidemill_sql::error::closest;
 use tidemill_storage::log::Log;
 use tidemill_storage::state::StateSnapshot;
 
 use crate::catalog::CatalogState;
+use crate::datafusion_error::unknown_relation;
 use crate::error::{Error, Result};
 use crate::response::{RowStream, Rows};
 use crate::serving::source_table::SourceTable;
@@ -65,6 +67,8 @@ pub fn context(environment: &PullEnvironment, session: &SessionOptions) -> Resul
     let options = config.options_mut();
     options.sql_parser.enable_ident_normalization = true;
     options.sql_parser.map_string_types_to_utf8view = false;
+    // Errors say where in the statement they are.
+    options.sql_parser.collect_spans = true;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(environment.runtime.clone())
@@ -88,7 +92,24 @@ pub fn context(environment: &PullEnvironment, session: &SessionOptions) -> Resul
 pub async fn plan(context: &SessionContext, query: ast::Query) -> Result<LogicalPlan> {
     let statement = ast::Statement::Query(Box::new(query));
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-    Ok(context.state().statement_to_plan(statement).await?)
+    let planned = context.state().statement_to_plan(statement).await;
+    planned.map_err(|error| {
+        let near = unknown_relation(&error).map(|name| nearest_relation(context, name));
+        let error = Error::from(error);
+        match near {
+            Some(Some(near)) => error.with_hint(format!("did you mean '{near}'?")),
+            Some(None) => error.with_hint("SHOW STREAMS and SHOW TABLES list what exists"),
+            None => error,
+        }
+    })
+}
+
+/// The relation of a context whose name is nearest to one that does not exist.
+fn nearest_relation(context: &SessionContext, name: &str) -> Option<String> {
+    let schemas =
+        context.catalog_names().into_iter().filter_map(|name| context.catalog(&name)?.schema(PUBLIC));
+    let names: Vec<String> = schemas.flat_map(|schema| schema.table_names()).collect();
+    closest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Runs a planned query.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -23,7 +22,7 @@ use super::postgres_type::{element_type, oid_of_name};
 use super::recognition::CatalogQuery;
 use super::rewrite::{rewrite, shown_name};
 use super::snapshot::CatalogSnapshot;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::response::Rows;
 
 /// The catalogs of one moment.
@@ -37,7 +36,7 @@ impl SystemCatalog {
     /// # Errors
     /// None that a snapshot could cause.
     pub fn new(snapshot: CatalogSnapshot) -> Result<SystemCatalog> {
-        let state = state(&Arc::new(Knowledge::new(snapshot))).map_err(engine_error)?;
+        let state = state(&Arc::new(Knowledge::new(snapshot)))?;
         Ok(SystemCatalog { state })
     }
 
@@ -64,7 +63,7 @@ impl SystemCatalog {
             let known =
                 |index: usize| types.get(index).and_then(Option::as_ref).map(ScalarValue::try_new_null);
             let (_, plan) = self.plan(query, known)?;
-            for (name, inferred) in plan.get_parameter_types().map_err(engine_error)? {
+            for (name, inferred) in plan.get_parameter_types()? {
                 if let Some(index) = parameter_index(&name)
                     && let Some(unknown @ None) = types.get_mut(index)
                 {
@@ -85,8 +84,8 @@ impl SystemCatalog {
     /// Everything that is wrong with the query.
     pub async fn execute(&self, query: &CatalogQuery, parameters: &[ScalarValue]) -> Result<Rows> {
         let (state, plan) = self.plan(query, |index| parameters.get(index).cloned().map(Ok))?;
-        let physical = state.create_physical_plan(&plan).await.map_err(engine_error)?;
-        let stream = execute_stream(physical, state.task_ctx()).map_err(engine_error)?;
+        let physical = state.create_physical_plan(&plan).await?;
+        let stream = execute_stream(physical, state.task_ctx())?;
         let schema = shown_schema(&stream.schema());
         let shown = schema.clone();
         let stream = stream.filter_map(move |batch| {
@@ -95,7 +94,7 @@ impl SystemCatalog {
                 match batch {
                     Ok(batch) if batch.num_rows() == 0 => None,
                     Ok(batch) => Some(renamed(&batch, shown)),
-                    Err(error) => Some(Err(engine_error(error))),
+                    Err(error) => Some(Err(Error::from(error))),
                 }
             }
         });
@@ -112,10 +111,10 @@ impl SystemCatalog {
         let mut query = query.query.as_ref().clone();
         let mut binder = ParameterBinder { parameter, state: &mut state };
         if let ControlFlow::Break(error) = query.visit(&mut binder) {
-            return Err(engine_error(error));
+            return Err(Error::from(error));
         }
         rewrite(&mut query);
-        let plan = plan(&mut state, query, 0).map_err(engine_error)?;
+        let plan = plan(&mut state, query, 0)?;
         Ok((state, plan))
     }
 }
@@ -240,26 +239,4 @@ fn shown_schema(schema: &Schema) -> SchemaRef {
 fn renamed(batch: &RecordBatch, schema: SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(schema, batch.columns().to_vec(), &options)?)
-}
-
-/// An error of planning or running, with the kind it deserves.
-fn engine_error(error: DataFusionError) -> Error {
-    match error.find_root() {
-        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
-            Some(inner) => inner.clone(),
-            None => Error::internal(inner.to_string()),
-        },
-        DataFusionError::SchemaError(schema_error, _)
-            if matches!(schema_error.as_ref(), SchemaError::FieldNotFound { .. }) =>
-        {
-            Error::new(ErrorKind::UnknownColumn, error.strip_backtrace())
-        }
-        DataFusionError::Plan(message) if message.contains("' not found") => {
-            Error::new(ErrorKind::NotFound, message.clone())
-        }
-        DataFusionError::Plan(message) if message.starts_with("Invalid function") => {
-            Error::new(ErrorKind::UnknownFunction, message.clone())
-        }
-        _ => Error::from(error),
-    }
 }

@@ -42,7 +42,7 @@ fn parse_options(parser: &mut Parser<'_>) -> Result<Vec<(String, PropertyValue)>
     parser.take_word("WITH");
     if parser.consume_token(&Token::LParen) {
         let options = parser.parse_comma_separated(|parser| {
-            let name = parser.expect_name("an option")?.value.to_uppercase();
+            let name = parse_option_name(parser)?;
             Ok((name, parse_option_value(parser)?))
         })?;
         parser.expect_token(&Token::RParen)?;
@@ -50,7 +50,7 @@ fn parse_options(parser: &mut Parser<'_>) -> Result<Vec<(String, PropertyValue)>
     }
     let mut options = Vec::new();
     while !parser.at_end() {
-        let option = parser.expect_name("an option")?.value.to_uppercase();
+        let option = parse_option_name(parser)?;
         options.push(match option.as_str() {
             "CSV" | "BINARY" | "TEXT" => ("FORMAT".to_owned(), PropertyValue::String(option.to_lowercase())),
             "HEADER" => (option, PropertyValue::Boolean(true)),
@@ -61,6 +61,14 @@ fn parse_options(parser: &mut Parser<'_>) -> Result<Vec<(String, PropertyValue)>
         });
     }
     Ok(options)
+}
+
+/// The name of an option in upper case. NULL is one, which no other name can be.
+fn parse_option_name(parser: &mut Parser<'_>) -> Result<String, ParserError> {
+    if parser.take_word("NULL") {
+        return Ok("NULL".to_owned());
+    }
+    Ok(parser.expect_name("an option")?.value.to_uppercase())
 }
 
 fn parse_option_value(parser: &mut Parser<'_>) -> Result<PropertyValue, ParserError> {

@@ -320,6 +320,7 @@ fn postgres_sessions_have_transactions_cursors_and_copies() {
             "COPY (SELECT * FROM s EMIT CHANGES) TO STDOUT WITH (FORMAT csv, HEADER)",
             "COPY (SELECT * FROM S EMIT CHANGES) TO STDOUT WITH (FORMAT 'csv', HEADER)",
         ),
+        ("COPY t TO STDOUT WITH (FORMAT csv, NULL '-')", "COPY T TO STDOUT WITH (FORMAT 'csv', NULL '-')"),
         ("COPY t (a, b) TO STDOUT CSV HEADER", "COPY T (A, B) TO STDOUT WITH (FORMAT 'csv', HEADER TRUE)"),
         ("PREPARE p (INT, TEXT) AS SELECT $1, $2", "PREPARE P (INTEGER, STRING) AS SELECT $1, $2"),
         ("EXECUTE p (1, 'a')", "EXECUTE P (1, 'a')"),
