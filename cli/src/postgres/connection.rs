@@ -118,7 +118,7 @@ impl Connection {
                     Target::Statement(name) => {
                         self.statements.remove(&name);
                     }
-                    Target::Portal(name) => self.portals.remove(&name),
+                    Target::Portal(name) => self.close_portal(&name),
                 }
                 self.wire.put(&CloseComplete::new());
             }

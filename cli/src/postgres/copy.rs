@@ -127,6 +127,9 @@ pub(super) struct CopyRows {
     force_quote: Vec<bool>,
     batch: CopyBatch,
     scratch: BytesMut,
+    /// What still comes before the first row of a binary file. It shares that row's message, as in
+    /// Postgres: there are drivers that read it nowhere else.
+    header_due: &'static [u8],
 }
 
 /// The batch prepared last, in the form its format needs.
@@ -147,7 +150,8 @@ impl CopyRows {
                 ForceQuote::Only(forced) => forced.iter().any(|forced| forced.eq_ignore_ascii_case(name)),
             })
             .collect();
-        CopyRows { options, names, force_quote, batch: CopyBatch::None, scratch: BytesMut::new() }
+        let header_due = if options.format == CopyFormat::Binary { BINARY_HEADER } else { &[] };
+        CopyRows { options, names, force_quote, batch: CopyBatch::None, scratch: BytesMut::new(), header_due }
     }
 
     /// Writes what comes before the first row.
@@ -156,7 +160,6 @@ impl CopyRows {
         let columns = self.names.len();
         wire.put(&CopyOutResponse::new(format.code() as i8, columns as i16, vec![format.code(); columns]));
         match self.options.format {
-            CopyFormat::Binary => write_message(wire.output(), |out| out.put_slice(BINARY_HEADER)),
             CopyFormat::Text | CopyFormat::Csv if self.options.header => {
                 let names = std::mem::take(&mut self.names);
                 write_message(wire.output(), |out| {
@@ -168,14 +171,18 @@ impl CopyRows {
                 });
                 self.names = names;
             }
-            CopyFormat::Text | CopyFormat::Csv | CopyFormat::Json => {}
+            CopyFormat::Text | CopyFormat::Csv | CopyFormat::Json | CopyFormat::Binary => {}
         }
     }
 
     /// Writes what comes behind the last row.
     pub(super) fn end(&mut self, wire: &mut Wire) {
         if self.options.format == CopyFormat::Binary {
-            write_message(wire.output(), |out| out.put_slice(BINARY_TRAILER));
+            let header = std::mem::take(&mut self.header_due);
+            write_message(wire.output(), |out| {
+                out.put_slice(header);
+                out.put_slice(BINARY_TRAILER);
+            });
         }
     }
 
@@ -272,7 +279,10 @@ impl RowSink for CopyRows {
         let batch = std::mem::replace(&mut self.batch, CopyBatch::None);
         write_message(out, |out| match &batch {
             CopyBatch::None => {}
-            CopyBatch::Binary(encoder) => encoder.write_fields(row, out),
+            CopyBatch::Binary(encoder) => {
+                out.put_slice(std::mem::take(&mut self.header_due));
+                encoder.write_fields(row, out);
+            }
             CopyBatch::Columns(columns) if self.options.format == CopyFormat::Json => {
                 write_json_object(self.names.iter().map(String::as_str).zip(columns), row, out);
                 out.put_u8(b'\n');

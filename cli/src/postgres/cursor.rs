@@ -12,6 +12,7 @@ use arrow::array::RecordBatch;
 use tidemill_sql::parser::ast::FetchDirection;
 use tokio::time::Instant;
 
+use super::encode::Format;
 use super::failure::{Ending, Failure};
 use super::interrupts::Interrupts;
 use super::pump::{IdleRule, Limit, RowSink, RowSource, SkippedRows, Stop, pump};
@@ -25,7 +26,7 @@ const CURSORS_MAX: usize = 256;
 pub(super) struct Cursor {
     source: RowSource,
     /// Whether rows are sent in binary format where the protocol does not ask.
-    pub(super) binary: bool,
+    binary: bool,
     /// Whether it closes with the transaction block it was declared in.
     closes_with_block: bool,
     /// Rows passed so far: 0 before the first.
@@ -91,8 +92,13 @@ impl Cursors {
     /// Closes a cursor, which ends its query.
     pub(super) fn close(&mut self, name: &str) -> Result<(), Failure> {
         self.get(name)?;
-        self.open.remove(name);
+        self.remove(name);
         Ok(())
+    }
+
+    /// Closes a cursor if there is one of this name.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.open.remove(name);
     }
 
     /// Closes all.
@@ -107,6 +113,11 @@ impl Cursors {
 }
 
 impl Cursor {
+    /// The format of rows where the protocol does not ask for one.
+    pub(super) fn format(&self) -> Format {
+        if self.binary { Format::Binary } else { Format::Text }
+    }
+
     /// The rows' source, for their columns.
     pub(super) fn source(&self) -> &RowSource {
         &self.source

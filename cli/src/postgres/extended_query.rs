@@ -12,9 +12,9 @@ use pgwire::messages::extendedquery::PortalSuspended;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 use postgres_types::Type;
 
-use super::column_type::parameter_type;
+use super::column_type::{Column, columns, parameter_type};
 use super::connection::Connection;
-use super::encode::result_formats;
+use super::encode::{Format, result_formats};
 use super::execution::{Answer, check_columns};
 use super::failure::{Ending, Failure};
 use super::frontend::{Bind, Parse, Target};
@@ -87,16 +87,34 @@ impl Connection {
                 self.wire.put(&ParameterDescription::new(oids));
                 (statement.columns.clone(), Vec::new())
             }
-            Target::Portal(name) => {
-                let portal = self.portals.get(name)?;
-                (portal.statement.columns.clone(), portal.formats.clone())
-            }
+            Target::Portal(name) => self.describe_portal(name)?,
         };
         match columns {
             Some(columns) => self.wire.put(&row_description(&columns, &formats)),
             None => self.wire.put(&NoData::new()),
         }
         Ok(())
+    }
+
+    /// A portal's columns and formats. A cursor declared in SQL is a portal as well: drivers declare one
+    /// and then ask what it gives.
+    fn describe_portal(&mut self, name: &str) -> Result<(Option<Vec<Column>>, Vec<Format>), Failure> {
+        match self.portals.get(name) {
+            Ok(portal) => Ok((portal.statement.columns.clone(), portal.formats.clone())),
+            Err(unknown) => {
+                let cursor = self.cursors.get(name).map_err(|_| unknown)?;
+                let columns = columns(cursor.source().schema());
+                let formats = vec![cursor.format(); columns.len()];
+                Ok((Some(columns), formats))
+            }
+        }
+    }
+
+    /// Forgets a portal, or closes a cursor declared in SQL; that there is none is no error.
+    pub(super) fn close_portal(&mut self, name: &str) {
+        if !self.portals.remove(name) {
+            self.cursors.remove(name);
+        }
     }
 
     /// Runs a portal, up to so many rows; 0 for all.

@@ -155,9 +155,9 @@ impl Portals {
         self.by_name.insert(name, portal);
     }
 
-    /// Forgets a portal, which ends its query.
-    pub(super) fn remove(&mut self, name: &str) {
-        self.by_name.remove(name);
+    /// Forgets a portal, which ends its query; whether there was one.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        self.by_name.remove(name).is_some()
     }
 
     /// Forgets all.

@@ -50,9 +50,8 @@ impl Connection {
             Answer::Rows { source, word } => self.answer_rows(source, word, &interrupts).await,
             Answer::Fetch(request) => {
                 let cursor = self.cursors.get(&request.cursor)?;
-                let format = if cursor.binary { Format::Binary } else { Format::Text };
                 let columns = columns(cursor.source().schema());
-                let formats = vec![format; columns.len()];
+                let formats = vec![cursor.format(); columns.len()];
                 self.wire.put(&row_description(&columns, &formats));
                 self.answer_fetch(&request, formats, &interrupts).await
             }

@@ -107,7 +107,7 @@ fn binary_decimals_are_groups_of_four_digits() {
 fn dates_and_times_are_iso() {
     assert_eq!(
         texts(Date32Array::from(vec![0, 20_778, -719_529])),
-        ["1970-01-01", "2026-11-21", "0001-12-31 BC"]
+        ["1970-01-01", "2026-11-21", "0002-12-31 BC"]
     );
     assert_eq!(
         texts(Time64MicrosecondArray::from(vec![0, 45_296_789_000, 86_399_999_999])),
