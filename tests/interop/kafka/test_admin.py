@@ -16,8 +16,10 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
-from conftest import PATIENCE_S, send, take, until
+from messages import send, take, until
 from kafka import KafkaAdminClient
+
+from harness import PATIENCE_S
 
 
 def settings_of(admin, topic):

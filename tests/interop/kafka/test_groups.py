@@ -2,8 +2,10 @@
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from conftest import PATIENCE_S, send, take, until
+from messages import send, take, until
 from kafka import KafkaConsumer
+
+from harness import PATIENCE_S
 
 
 @pytest.fixture

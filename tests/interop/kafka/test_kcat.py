@@ -5,7 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import PATIENCE_S
+
+from harness import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
 

@@ -2,9 +2,10 @@
 
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import OffsetSpec
-from conftest import PATIENCE_S
 from kafka import KafkaConsumer
 from kafka import TopicPartition as KafkaTopicPartition
+
+from harness import PATIENCE_S
 
 
 def with_times(producer, topic, times):

@@ -2,9 +2,11 @@
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Producer
-from conftest import PATIENCE_S, send
+from messages import send
 from kafka import KafkaConsumer, KafkaProducer
 from kafka import TopicPartition as KafkaTopicPartition
+
+from harness import PATIENCE_S
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 

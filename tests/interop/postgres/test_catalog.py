@@ -28,7 +28,8 @@ def test_psql_lists_streams_and_tables(psql, stream, table):
 
 
 def test_psql_describes_columns_and_key(psql, table):
-    output = psql(f"\\d {table}\n").stdout
+    output = psql(f"\\pset tuples_only off\n\\d {table}\n").stdout
+    assert f'Table "public.{table}"' in output
     assert "region|text||not null|" in output
     assert "total|bigint|||" in output
     assert "tags|text[]|||" in output
@@ -36,13 +37,19 @@ def test_psql_describes_columns_and_key(psql, table):
     assert f'"{table}_pkey" PRIMARY KEY, key (region)' in output
 
 
-def test_psql_lists_functions(psql):
-    assert "public|ucase|" in psql("\\df ucase\n").stdout
+def test_psql_lists_functions_with_what_they_take_and_give(psql):
+    lines = psql("\\df\n").stdout.splitlines()
+    assert "public|sum|bigint|value bigint|agg" in lines
+    assert "public|count|bigint||agg" in lines
+    assert "public|topk|anyarray|value anyelement, k integer|agg" in lines
+    assert "public|latest_by_offset|anyelement|value anyelement|agg" in lines
+    assert "The greatest value." in psql("\\df+ max\n").stdout
+    assert psql("\\da avg\n").stdout.splitlines()[0].startswith("public|avg|double precision|")
 
 
 def test_a_name_is_completed_and_described_whatever_its_case(psql, connection):
     with created(connection, "STREAM", "id INT") as name:
-        assert name in psql(f"\\d {name.upper()}\n").stdout
+        assert f'Table "public.{name}"' in psql(f"\\pset tuples_only off\n\\d {name.upper()}\n").stdout
 
 
 def test_the_standards_views(connection, table):

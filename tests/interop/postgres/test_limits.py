@@ -76,7 +76,7 @@ def assert_closed_with(opened, code):
         b"B\0\0\0\x0a\0\0\xff\xff\xff\xff",
         b"P\0\0\0\x0asel1\0\0",
         b"E\0\0\0\x05\0",
-        b"Q\0\0\0\x0cno zero",
+        b"Q\0\0\0\x0bno zero",
     ],
     ids=["huge", "too short", "unknown", "bind count", "parse cut off", "execute cut off", "no terminator"],
 )
@@ -130,7 +130,7 @@ def test_text_that_is_not_utf8_is_an_error_of_that_statement(raw):
 
 def test_after_an_error_everything_up_to_sync_is_passed_over(raw):
     opened = raw()
-    bind_to_nothing = b"B" + struct.pack("!I", 4 + 8) + b"\0x\0\0\0\0\0\0"
+    bind_to_nothing = b"B" + struct.pack("!I", 4 + 9) + b"\0x\0" + b"\0\0" * 3
     opened.sendall(bind_to_nothing + b"H\0\0\0\x04" + bind_to_nothing + b"S\0\0\0\x04")
     kinds = [kind for kind, _ in read_until_ready(opened)]
     assert kinds == [b"E", b"Z"]

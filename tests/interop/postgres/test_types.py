@@ -5,6 +5,7 @@ import datetime
 from decimal import Decimal
 
 import pytest
+from sources import created
 
 VALUES = [
     ("CAST(true AS BOOLEAN)", True),
@@ -43,9 +44,16 @@ def test_a_value_of_each_type_through_asyncpg(connect_async, expression, expecte
     asyncio.run(work())
 
 
-def test_nested_values_are_json(connection):
-    row = connection.execute("SELECT MAP('k' := 1), STRUCT(a := 1, b := 'x')").fetchone()
-    assert row == ({"k": 1}, {"A": 1, "B": "x"}) or row == ({"k": 1}, {"a": 1, "b": "x"})
+@pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
+def test_nested_values_are_json(connection, binary):
+    columns = "m MAP<STRING, INT>, s STRUCT<a INT, b STRING>, l ARRAY<STRUCT<a INT>>, b BYTES"
+    with created(connection, "STREAM", columns) as name:
+        connection.execute(
+            f"INSERT INTO {name} (m, s, l, b)"
+            " VALUES (MAP('k' := 1), STRUCT(a := 1, b := 'x'), ARRAY[STRUCT(a := 2)], CAST('AQL/' AS BYTES))"
+        )
+        row = connection.execute(f"SELECT m, s, l, b FROM {name}", binary=binary).fetchone()
+        assert row == ({"k": 1}, {"A": 1, "B": "x"}, [{"A": 2}], b"\x01\x02\xff")
 
 
 def test_a_query_without_columns(connection):
