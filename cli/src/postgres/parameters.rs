@@ -10,6 +10,9 @@ use super::encode::Format;
 use super::failure::Failure;
 use super::sqlstate::SqlState;
 
+/// Microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
+
 /// Days and microseconds from 1970-01-01 to 2000-01-01, where Postgres counts from.
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
@@ -148,7 +151,7 @@ fn read_binary(wire_type: &Type, bytes: Bytes, number: usize) -> Result<ScalarVa
             .ok()
             .and_then(|days| days.checked_add(EPOCH_DAYS))
             .map(|days| ScalarValue::Date32(Some(days))),
-        Type::TIME => rest.try_get_i64().ok().map(|micros| ScalarValue::Time64Microsecond(Some(micros))),
+        Type::TIME => time(&mut rest).map(|millis| ScalarValue::Time32Millisecond(Some(millis))),
         Type::TIMESTAMP => {
             instant(&mut rest).map(|micros| ScalarValue::TimestampMicrosecond(Some(micros), None))
         }
@@ -228,6 +231,12 @@ fn read_binary_array(
         });
     }
     list(element, elements).ok_or_else(malformed)
+}
+
+/// Milliseconds since midnight; what is finer is cut off, as the text of a time is.
+fn time(bytes: &mut Bytes) -> Option<i32> {
+    let micros = bytes.try_get_i64().ok().filter(|micros| (0..DAY_MICROS).contains(micros))?;
+    i32::try_from(micros / 1_000).ok()
 }
 
 fn instant(bytes: &mut Bytes) -> Option<i64> {
