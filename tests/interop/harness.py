@@ -68,6 +68,15 @@ class Server:
         self.process.terminate()
         return self.process.wait(PATIENCE_S)
 
+    def memory_kib(self, what):
+        """What the kernel says of its memory: VmRSS for now, VmHWM for the most since `forget_peak`."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(what + ":"))
+
+    def forget_peak(self):
+        """Lets the most memory count from now on."""
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
     @property
     def kafka(self):
         return f"127.0.0.1:{self.ports['kafka']}"

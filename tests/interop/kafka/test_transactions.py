@@ -2,6 +2,7 @@
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
 from messages import send, take, until
 from kafka import KafkaConsumer, KafkaProducer
 from kafka import TopicPartition as KafkaTopicPartition
@@ -74,9 +75,9 @@ def test_an_open_transaction_holds_readers_of_committed_records_back(bootstrap, 
         reader.close()
 
 
-def test_offsets_move_with_the_transaction_that_carries_them(bootstrap, create_topic, producer, transactional, name, read):
-    source = create_topic()
-    sink = name + "-sink"
+def test_offsets_move_with_the_transaction_that_carries_them(bootstrap, admin, topic, producer, transactional, name, read):
+    source, sink = topic, name + "-sink"
+    admin.create_topics([NewTopic(sink, num_partitions=1)])[sink].result(PATIENCE_S)
     send(producer, source, [str(number) for number in range(10)])
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": name, "auto.offset.reset": "earliest", "enable.auto.commit": False}
@@ -139,7 +140,7 @@ def test_transactions_are_there_after_a_restart(server, name):
     producer.init_transactions(PATIENCE_S)
     for number in range(2):
         producer.begin_transaction()
-        producer.produce(name, f"{number}")
+        producer.produce(name, f"{number}", partition=0)
         producer.flush(PATIENCE_S)
         if number == 0:
             producer.commit_transaction(PATIENCE_S)
