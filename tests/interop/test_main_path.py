@@ -103,13 +103,21 @@ def test_a_record_that_does_not_decode_is_told_and_the_query_goes_on(server):
     server.sql(ORDERS)
     server.sql("CREATE STREAM copy AS SELECT * FROM orders EMIT CHANGES")
     producer = Producer({"bootstrap.servers": server.kafka})
-    producer.produce("orders", key=(1).to_bytes(8, "big"), value=b'{"customer": "x", "amount": {}}')
-    producer.produce("orders", key=b"short", value=b"{}")
-    producer.flush(30)
+    places = []
+
+    def note(_, message):
+        places.append((message.topic(), message.partition(), message.offset()))
+
+    for key, value in [((1).to_bytes(8, "big"), b'{"customer": "x", "amount": {}}'), (b"short", b"{}")]:
+        producer.produce("orders", key=key, value=value, on_delivery=note)
+        producer.flush(30)
     produce(server, "orders", [order(7, 1.0)])
     eventually(lambda: server.sql("SELECT count(*) FROM copy") == [(1,)])
-    rejected = eventually(lambda: (rows := server.sql("SELECT topic, reason FROM processing_log WHERE kind = 'rejected'")) and len(rows) == 2 and rows)
-    assert all(topic == "orders" and reason for topic, reason in rejected)
+    query = "SELECT topic, record_partition, record_offset, reason FROM processing_log WHERE kind = 'rejected'"
+    rejected = eventually(lambda: (rows := server.sql(query)) and len(rows) == 2 and rows)
+    told = {(topic, partition, offset): reason for topic, partition, offset, reason in rejected}
+    assert set(told) == set(places)
+    assert "AMOUNT" in told[places[0]].upper()
 
 
 def test_psql_shows_streams_and_answers_errors_with_a_hint(server):

@@ -6,12 +6,14 @@ taken.
 """
 
 import os
+import socket
 import subprocess
 
 import asyncpg
 import psycopg
 import pytest
 from sources import created
+from wire import message, read_until_ready, startup_packet
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +69,36 @@ def psql(address):
         return finished
 
     return run
+
+
+@pytest.fixture
+def raw(address):
+    """A socket to the server; started as a session unless said otherwise."""
+    sockets = []
+
+    def open_socket(start=True):
+        opened = socket.create_connection(address, timeout=15)
+        sockets.append(opened)
+        if start:
+            opened.sendall(startup_packet(user="ada", database="mill"))
+            read_until_ready(opened)
+        return opened
+
+    yield open_socket
+    for opened in sockets:
+        opened.close()
+
+
+@pytest.fixture
+def raw_query(raw):
+    """Sends a statement and does not wait for its answer."""
+
+    def raw_query(text):
+        opened = raw()
+        opened.sendall(message(b"Q", text.encode() + b"\0"))
+        return opened
+
+    return raw_query
 
 
 @pytest.fixture

@@ -1,58 +1,16 @@
 """What broken, slow or greedy clients get."""
 
+import contextlib
 import socket
 import struct
 
 import psycopg
 import pytest
+from wire import message, read_message, read_until_ready, startup_packet
 
+from harness import PATIENCE_S
 
-def startup_packet(version=196608, **parameters):
-    body = struct.pack("!I", version)
-    for name, value in parameters.items():
-        body += name.encode() + b"\0" + value.encode() + b"\0"
-    return struct.pack("!I", len(body) + 5) + body + b"\0"
-
-
-@pytest.fixture
-def raw(address):
-    """A socket to the server; started as a session unless said otherwise."""
-    sockets = []
-
-    def open_socket(start=True):
-        opened = socket.create_connection(address, timeout=15)
-        sockets.append(opened)
-        if start:
-            opened.sendall(startup_packet(user="ada", database="mill"))
-            read_until_ready(opened)
-        return opened
-
-    yield open_socket
-    for opened in sockets:
-        opened.close()
-
-
-def read_exactly(opened, count):
-    data = b""
-    while len(data) < count:
-        part = opened.recv(count - len(data))
-        if not part:
-            raise EOFError
-        data += part
-    return data
-
-
-def read_message(opened):
-    kind = read_exactly(opened, 1)
-    length = struct.unpack("!I", read_exactly(opened, 4))[0]
-    return kind, read_exactly(opened, length - 4)
-
-
-def read_until_ready(opened):
-    messages = []
-    while not messages or messages[-1][0] != b"Z":
-        messages.append(read_message(opened))
-    return messages
+SYNC = message(b"S", b"")
 
 
 def error_code(body):
@@ -142,10 +100,89 @@ def test_a_missing_user_is_refused(raw):
     assert_closed_with(opened, "28000")
 
 
-def test_statements_beyond_the_limits_of_complexity_are_refused(connection):
-    for text in ["SELECT " + "(" * 10_000 + "1" + ")" * 10_000, "SELECT " + "+".join(["1"] * 100_000)]:
-        with pytest.raises(psycopg.errors.StatementTooComplex):
-            connection.execute(text)
+@pytest.mark.parametrize("values", [0, 1, 3, 65_535])
+def test_a_wrong_number_of_values_is_an_error_of_that_statement(raw, values):
+    opened = raw()
+    parse = message(b"P", b"\0SELECT CAST($1 AS INT), CAST($2 AS INT)\0\0\0")
+    bind = message(b"B", b"\0\0\0\0" + struct.pack("!H", values) + b"\0\0\0\x011" * values + b"\0\0")
+    opened.sendall(parse + bind + SYNC)
+    kinds = dict(read_until_ready(opened))
+    assert error_code(kinds[b"E"]) == "08P01"
+    opened.sendall(message(b"Q", b"SELECT 1\0"))
+    assert b"D" in dict(read_until_ready(opened))
+
+
+@pytest.mark.parametrize("formats", [3, 7])
+def test_formats_that_fit_no_values_are_an_error_of_that_statement(raw, formats):
+    opened = raw()
+    parse = message(b"P", b"\0SELECT CAST($1 AS INT), CAST($2 AS INT)\0\0\0")
+    bind = message(b"B", b"\0\0" + struct.pack("!H", formats) + b"\0\0" * formats + b"\0\x02" + b"\0\0\0\x011" * 2 + b"\0\0")
+    opened.sendall(parse + bind + SYNC)
+    assert error_code(dict(read_until_ready(opened))[b"E"]) == "08P01"
+
+
+def test_a_client_that_goes_in_the_middle_of_a_message_leaves_nothing_behind(raw, connection):
+    for cut in (b"Q\0\0\1\0SELECT", b"P\0\0", b"Q"):
+        opened = raw()
+        opened.sendall(cut)
+        opened.close()
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_announced_bytes_take_no_memory_before_they_come(raw, connection, shared_server):
+    before = shared_server.memory_kib("VmRSS")
+    for _ in range(200):
+        raw().sendall(b"Q" + struct.pack("!I", 16 * 1024 * 1024 - 1) + b"SELECT")
+    grown = shared_server.memory_kib("VmRSS") - before
+    assert grown < 64 * 1024, f"memory grew by {grown} KiB"
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_password_that_nobody_asked_for_ends_the_connection(raw):
+    opened = raw()
+    opened.sendall(message(b"p", b"secret\0"))
+    assert_closed_with(opened, "08P01")
+
+
+def test_asking_for_encryption_again_and_again_ends_the_connection(raw):
+    opened = raw(start=False)
+    with contextlib.suppress(ConnectionError):
+        opened.sendall(struct.pack("!II", 8, 80877103) * 10_000)
+    # What was answered before comes first; a reset may have eaten it.
+    answered = b""
+    with contextlib.suppress(ConnectionError):
+        while part := opened.recv(4096):
+            answered += part
+    assert len(answered) < 1000
+
+
+def test_a_client_that_never_says_who_it_is_is_let_go(address):
+    with socket.create_connection(address, timeout=PATIENCE_S) as opened:
+        opened.sendall(b"\0\0")
+        assert opened.recv(1) == b""
+
+
+TOO_COMPLEX = {
+    "parentheses": "SELECT " + "(" * 10_000 + "1" + ")" * 10_000,
+    "sum": "SELECT " + "+".join(["1"] * 100_000),
+    "push": "SELECT * FROM processing_log WHERE 1 = " + "+".join(["1"] * 100_000) + " EMIT CHANGES",
+    "create": "CREATE STREAM x AS SELECT * FROM processing_log WHERE " + "(" * 10_000 + "true" + ")" * 10_000 + " EMIT CHANGES",
+    "not": "SELECT " + "NOT " * 50_000 + "true",
+    "case": "SELECT " + "CASE WHEN true THEN " * 5_000 + "1" + " END" * 5_000,
+    "arrays": "SELECT " + "ARRAY[" * 5_000 + "1" + "]" * 5_000,
+    "subqueries": "SELECT * FROM " + "(SELECT * FROM " * 2_000 + "processing_log" + ") x" * 2_000,
+    "union": " UNION ALL ".join(["SELECT 1"] * 20_000),
+    "catalog": "SELECT " + "(" * 10_000 + "1" + ")" * 10_000 + " FROM pg_class",
+}
+
+
+@pytest.mark.parametrize("text", TOO_COMPLEX.values(), ids=TOO_COMPLEX.keys())
+def test_statements_beyond_the_limits_of_complexity_are_refused(connection, text):
+    with pytest.raises(psycopg.errors.StatementTooComplex) as caught:
+        psycopg.ClientCursor(connection).execute(text)
+    assert caught.value.sqlstate == "54001"
+    with pytest.raises(psycopg.errors.StatementTooComplex):
+        connection.execute(text, prepare=True)
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
 

@@ -1,12 +1,19 @@
 """Queries that have no end: rows come one by one, and the query ends with the client's interest."""
 
 import asyncio
+import contextlib
+import os
+import pty
+import signal
+import subprocess
 import threading
 import time
 
 import psycopg
 import pytest
 from sources import insert
+
+from harness import PATIENCE_S, eventually
 
 
 def changes(name):
@@ -97,6 +104,81 @@ def test_a_client_that_waits_with_a_timeout_can_go_on(connect_async, stream):
             reader.terminate()
 
     asyncio.run(asyncio.wait_for(work(), 20))
+
+
+def running(shared_server):
+    return shared_server.metric("tidemill_push_queries_running")
+
+
+@pytest.mark.parametrize("leave", ["close", "cancel", "limit", "killed"])
+def test_a_query_ends_on_the_server_when_its_client_leaves(connect, shared_server, stream, leave):
+    eventually(lambda: running(shared_server) == 0)
+    reader = connect()
+    from_the_beginning(reader)
+    rows = reader.cursor().stream(changes(stream) + (" LIMIT 3" if leave == "limit" else ""))
+    assert next(rows) == (1,)
+    if leave == "close":
+        reader.close()
+    elif leave == "cancel":
+        assert running(shared_server) == 1
+        reader.cancel()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            list(rows)
+    elif leave == "limit":
+        assert list(rows) == [(2,), (3,)]
+    else:
+        # As when the machine of the client goes: no message, no orderly end.
+        os.close(reader.fileno())
+    eventually(lambda: running(shared_server) == 0)
+    if leave in ("cancel", "limit"):
+        assert reader.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_query_without_rows_ends_on_the_server_when_its_client_leaves(raw_query, shared_server, stream):
+    eventually(lambda: running(shared_server) == 0)
+    opened = raw_query(f"SELECT id FROM {stream} WHERE id < 0 EMIT CHANGES")
+    eventually(lambda: running(shared_server) == 1)
+    opened.close()
+    eventually(lambda: running(shared_server) == 0)
+
+
+@pytest.fixture
+def terminal(address):
+    """psql as people have it, at a terminal: its process, a function to type and one to read what is shown."""
+    host, port = address
+    ours, its = pty.openpty()
+    command = ["psql", "-X", "-q", "-At", "-n", "-h", host, "-p", str(port), "-U", "ada", "-d", "mill"]
+    psql = subprocess.Popen(command, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    os.set_blocking(ours, False)
+    shown = []
+
+    def type_line(text):
+        os.write(ours, text.encode() + b"\n")
+
+    def shows(text):
+        # Nothing has come yet, or psql has gone.
+        with contextlib.suppress(OSError):
+            shown.append(os.read(ours, 65536).decode(errors="replace"))
+        return text in "".join(shown)
+
+    yield psql, type_line, shows
+    psql.kill()
+    psql.wait()
+    os.close(ours)
+
+
+def test_ctrl_c_ends_the_query_and_not_psql(terminal, shared_server, stream):
+    eventually(lambda: running(shared_server) == 0)
+    psql, type_line, shows = terminal
+    eventually(lambda: shows("mill="))
+    type_line(f"SELECT id FROM {stream} WHERE id < 0 EMIT CHANGES;")
+    eventually(lambda: running(shared_server) == 1)
+    psql.send_signal(signal.SIGINT)
+    eventually(lambda: shows("canceling statement due to user request"))
+    type_line("SELECT 'still ' || 'here';")
+    eventually(lambda: shows("still here"))
+    assert running(shared_server) == 0
 
 
 def test_psql_is_told_how_to_see_rows_as_they_come(connection, psql, stream):

@@ -43,8 +43,47 @@ def test_an_error_has_code_position_and_message(connection):
         connection.execute("SELECT * FROM nowhere_at_all")
     assert "nowhere_at_all" in caught.value.diag.message_primary.lower()
     with pytest.raises(psycopg.errors.SyntaxError) as caught:
-        connection.execute("SELECT 1 FROM FROM")
+        connection.execute("SELECT (1")
     assert caught.value.diag.statement_position is not None
+
+
+@pytest.mark.parametrize("ending", ["", " EMIT CHANGES"], ids=["now", "changes"])
+@pytest.mark.parametrize("protocol", ["simple", "extended"])
+def test_an_error_names_the_place_and_what_may_have_been_meant(connection, stream, ending, protocol):
+    text = f"SELECT\n  amuont FROM {stream}{ending}"
+    with pytest.raises(psycopg.errors.UndefinedColumn) as caught:
+        if protocol == "simple":
+            psycopg.ClientCursor(connection).execute(text)
+        else:
+            connection.execute(text)
+    diagnostics = caught.value.diag
+    assert diagnostics.sqlstate == "42703"
+    assert int(diagnostics.statement_position) == text.index("amuont") + 1
+    assert "did you mean 'amount'?" in diagnostics.message_hint.lower()
+
+
+@pytest.mark.parametrize(
+    "text, error",
+    [
+        ("SELECT nothing_like_it(1)", psycopg.errors.UndefinedFunction),
+        ("SELEC 1", psycopg.errors.SyntaxError),
+        ("CREATE STREAM processing_log (id INT) WITH (kafka_topic = 'x', value_format = 'JSON')", psycopg.errors.DuplicateTable),
+        ("DROP STREAM nowhere_at_all", psycopg.errors.UndefinedTable),
+        ("SELECT CAST('x' AS INT)", psycopg.errors.DataException),
+        ("CREATE STREAM s (id INTERVAL) WITH (kafka_topic = 'x', value_format = 'JSON')", psycopg.errors.DatatypeMismatch),
+        ("LISTEN something", psycopg.errors.FeatureNotSupported),
+    ],
+)
+def test_drivers_tell_errors_apart_by_postgres_codes(connection, text, error):
+    with pytest.raises(error):
+        connection.execute(text)
+
+
+def test_a_connection_has_its_number(connection, connect):
+    (number,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    assert number == connection.info.backend_pid
+    with connect() as other:
+        assert other.execute("SELECT pg_backend_pid()").fetchone() != (number,)
 
 
 def test_a_position_counts_from_the_beginning_of_the_message(connection, stream):

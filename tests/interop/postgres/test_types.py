@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import json
 from decimal import Decimal
 
 import pytest
@@ -50,10 +51,68 @@ def test_nested_values_are_json(connection, binary):
     with created(connection, "STREAM", columns) as name:
         connection.execute(
             f"INSERT INTO {name} (m, s, l, b)"
-            " VALUES (MAP('k' := 1), STRUCT(a := 1, b := 'x'), ARRAY[STRUCT(a := 2)], CAST('AQL/' AS BYTES))"
+            " VALUES (MAP('k' := 1), STRUCT(a := 1, b := 'x'), ARRAY[STRUCT(a := 2)], %s)",
+            (b"\x01\x02\xff",),
         )
         row = connection.execute(f"SELECT m, s, l, b FROM {name}", binary=binary).fetchone()
         assert row == ({"k": 1}, {"A": 1, "B": "x"}, [{"A": 2}], b"\x01\x02\xff")
+
+
+def test_asyncpg_reads_nested_values_and_bytes(connect_async, connection):
+    columns = "m MAP<STRING, INT>, l ARRAY<STRING>, b BYTES, d DECIMAL(10, 2)"
+    with created(connection, "STREAM", columns) as name:
+        connection.execute(
+            f"INSERT INTO {name} (m, l, b, d) VALUES (MAP('k' := 1), ARRAY['x', NULL], %s, -0.10)",
+            (b"\x01\x02\xff",),
+        )
+
+        async def work():
+            reader = await connect_async()
+            try:
+                row = await reader.fetchrow(f"SELECT m, l, b, d FROM {name}")
+                assert json.loads(row["m"]) == {"k": 1}
+                assert (row["l"], row["b"], row["d"]) == (["x", None], b"\x01\x02\xff", Decimal("-0.10"))
+            finally:
+                await reader.close()
+
+        asyncio.run(work())
+
+
+PARAMETERS = [
+    ("BOOLEAN", True),
+    ("INT", -7),
+    ("BIGINT", 2**62),
+    ("DOUBLE", 0.1),
+    ("DECIMAL(20, 4)", Decimal("-123456789.0100")),
+    ("STRING", "grüße"),
+    ("BYTES", b"\x01\x02\xff"),
+    ("DATE", datetime.date(2026, 11, 21)),
+    ("TIME", datetime.time(12, 34, 56, 789000)),
+    ("TIMESTAMP", datetime.datetime(2026, 11, 21, 12, 34, 56, 789000)),
+    ("STRING", None),
+]
+
+
+@pytest.mark.parametrize("sql_type, value", PARAMETERS, ids=[f"{kind} {value}" for kind, value in PARAMETERS])
+def test_a_parameter_of_each_type_goes_in_and_comes_out(connection, connect_async, sql_type, value):
+    with created(connection, "STREAM", f"id INT, v {sql_type}") as name:
+        for number, placeholder in enumerate(("%s", "%b", "%t")):
+            if value is not None or placeholder == "%s":
+                connection.execute(f"INSERT INTO {name} (id, v) VALUES ({number}, {placeholder})", (value,))
+                found = connection.execute(f"SELECT v FROM {name} WHERE id = {number}").fetchall()
+                assert found == [(value,)], placeholder
+        if value is not None:
+            rows = connection.execute(f"SELECT id FROM {name} WHERE v = %s", (value,)).fetchall()
+            assert len(rows) == 3
+
+            async def work():
+                reader = await connect_async()
+                try:
+                    assert len(await reader.fetch(f"SELECT id FROM {name} WHERE v = $1", value)) == 3
+                finally:
+                    await reader.close()
+
+            asyncio.run(work())
 
 
 def test_a_query_without_columns(connection):
