@@ -3,89 +3,42 @@
 //! A table's topic says what a key's row is now. Operators that test or take back rows need to know
 //! what it was before: this operator remembers the row of each key and passes on inserts, updates
 //! with the row they replace, and deletes with the row they take away. A delete of a key that has no
-//! row says nothing.
+//! row says nothing. Of a windowed table, a key has one row in each window.
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use tidemill_storage::state::WriteBatch;
 
+use super::row_keys::RowKeys;
+use super::table_rows::{TableRow, TableRows};
 use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::operators::{Context, Input, Operator, StateRoom};
-
-/// Bytes a remembered row costs beside its own.
-const ENTRY_OVERHEAD_BYTES: usize = 96;
-
-/// The remembered row of one key.
-struct Entry {
-    /// Row-encoded; none where the key is known to have no row.
-    row: Option<Bytes>,
-    dirty: bool,
-}
+use crate::state::RowCodec;
 
 /// Remembers a table's rows.
 pub struct TableState {
-    key: Vec<usize>,
+    keys: RowKeys,
+    codec: RowCodec,
     schema: SchemaRef,
-    room: StateRoom,
-    keys: RowConverter,
-    rows: RowConverter,
-    entries: HashMap<Bytes, Entry>,
-    bytes: usize,
+    rows: TableRows,
 }
 
 impl TableState {
     /// Of a table with the given columns, of which `key` are the primary key.
     ///
     /// # Errors
-    /// Arrow's, for a type that has no row form.
-    pub fn new(key: Vec<usize>, schema: SchemaRef, room: StateRoom) -> Result<TableState> {
-        let field = |index: &usize| SortField::new(schema.field(*index).data_type().clone());
-        let keys = RowConverter::new(key.iter().map(field).collect())?;
-        let fields = schema.fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
-        let rows = RowConverter::new(fields)?;
-        Ok(TableState { key, schema, room, keys, rows, entries: HashMap::new(), bytes: 0 })
-    }
-
-    fn stored_key(&self, key: &[u8]) -> Bytes {
-        [self.room.prefix.as_ref(), key].concat().into()
-    }
-
-    /// Brings the rows of keys that are not in memory.
-    fn load(&mut self, keys: &[Bytes], context: &Context<'_>) -> Result<()> {
-        if self.room.fresh {
-            return Ok(());
-        }
-        let mut missing: Vec<&Bytes> = keys.iter().filter(|key| !self.entries.contains_key(*key)).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        let stored: Vec<Bytes> = missing.iter().map(|key| self.stored_key(key)).collect();
-        for (key, row) in missing.into_iter().zip(context.store.multi_get(&stored)?) {
-            self.bytes += key.len() + row.as_ref().map_or(0, Bytes::len) + ENTRY_OVERHEAD_BYTES;
-            self.entries.insert(key.clone(), Entry { row, dirty: false });
-        }
-        Ok(())
-    }
-
-    /// Sets the row of a key; gives the one before.
-    fn replace(&mut self, key: &Bytes, row: Option<Bytes>) -> Option<Bytes> {
-        let added = row.as_ref().map_or(0, Bytes::len);
-        let before = match self.entries.get_mut(key) {
-            Some(entry) => {
-                entry.dirty = true;
-                std::mem::replace(&mut entry.row, row)
-            }
-            None => {
-                self.bytes += key.len() + ENTRY_OVERHEAD_BYTES;
-                self.entries.insert(key.clone(), Entry { row, dirty: true });
-                None
-            }
-        };
-        self.bytes = (self.bytes + added).saturating_sub(before.as_ref().map_or(0, Bytes::len));
-        before
+    /// `Unsupported`: a type that cannot be kept. `Internal`: there are no key columns.
+    pub fn new(key: &[usize], schema: SchemaRef, room: StateRoom) -> Result<TableState> {
+        let data_types: Vec<DataType> =
+            schema.fields().iter().map(|field| field.data_type().clone()).collect();
+        Ok(TableState {
+            keys: RowKeys::new(key, &schema)?,
+            codec: RowCodec::new(&data_types)?,
+            schema,
+            rows: TableRows::new(room),
+        })
     }
 }
 
@@ -101,45 +54,40 @@ impl Operator for TableState {
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
-        let columns: Vec<ArrayRef> =
-            self.key.iter().map(|index| batch.columns.column(*index).clone()).collect();
-        let keys: Vec<Bytes> = self
-            .keys
-            .convert_columns(&columns)?
-            .iter()
-            .map(|key| Bytes::copy_from_slice(key.as_ref()))
-            .collect();
-        self.load(&keys, context)?;
-        let encoded = self.rows.convert_columns(batch.columns.columns())?;
-        let parser = self.rows.parser();
-        let mut rows: Vec<OwnedRow> = Vec::with_capacity(batch.rows());
+        let keys = self.keys.of(&batch)?;
+        self.rows.load(keys.iter().flatten(), context.store.as_ref())?;
+        let encoded = self.codec.encode(batch.columns.columns())?;
+        let mut rows: Vec<Bytes> = Vec::with_capacity(batch.rows());
         let mut kinds = Vec::with_capacity(batch.rows());
         let mut origins: Vec<u32> = Vec::with_capacity(batch.rows());
+        let mut push = |kind: RowKind, row: Bytes, origin: usize| {
+            rows.push(row);
+            kinds.push(kind);
+            origins.push(origin as u32);
+        };
         for (row, key) in keys.iter().enumerate() {
-            let deletes = matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue);
-            let now = (!deletes).then(|| Bytes::copy_from_slice(encoded.row(row).as_ref()));
-            let before = self.replace(key, now.clone());
-            let changes = match (&before, &now) {
-                (None, None) => {
-                    context.ledger.filtered += 1;
-                    continue;
-                }
-                (None, Some(now)) => vec![(RowKind::Insert, now)],
-                (Some(before), None) => vec![(RowKind::Delete, before)],
-                (Some(before), Some(now)) => {
-                    vec![(RowKind::UpdateBefore, before), (RowKind::UpdateAfter, now)]
-                }
+            let Some(key) = key else {
+                context.ledger.filtered += 1;
+                continue;
             };
-            for (kind, bytes) in changes {
-                rows.push(parser.parse(bytes).owned());
-                kinds.push(kind);
-                origins.push(row as u32);
+            let removes = matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue);
+            let now = (!removes).then(|| Bytes::copy_from_slice(encoded.row(row).as_ref()));
+            let kept = now.clone().map(|now| TableRow { time_ms: batch.times_ms[row], row: now });
+            let before = self.rows.replace(key, kept).map(|before| before.row);
+            match (before, now) {
+                (None, None) => context.ledger.filtered += 1,
+                (None, Some(now)) => push(RowKind::Insert, now, row),
+                (Some(before), None) => push(RowKind::Delete, before, row),
+                (Some(before), Some(now)) => {
+                    push(RowKind::UpdateBefore, before, row);
+                    push(RowKind::UpdateAfter, now, row);
+                }
             }
         }
         if rows.is_empty() {
             return Ok(());
         }
-        let columns = self.rows.convert_rows(rows.iter().map(OwnedRow::row))?;
+        let columns = self.codec.decode(rows.iter().map(Bytes::as_ref))?;
         let options = RecordBatchOptions::new().with_row_count(Some(kinds.len()));
         let columns = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
         // Times, windows and headers are those of the record that changed the row.
@@ -150,36 +98,68 @@ impl Operator for TableState {
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
-        let prefix = self.room.prefix.clone();
-        for (key, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.dirty) {
-            let stored: Bytes = [prefix.as_ref(), key.as_ref()].concat().into();
-            match &entry.row {
-                Some(row) => changes.put(stored, row.clone()),
-                None => changes.delete(stored),
-            }
-            entry.dirty = false;
-        }
+        self.rows.commit(changes);
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        self.bytes
+        self.rows.memory_bytes()
     }
 
     fn evict(&mut self, bytes_max: usize) {
-        if self.bytes <= bytes_max {
-            return;
+        self.rows.evict(bytes_max);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+    use crate::batch::Windows;
+    use crate::operators::driver::{Driver, batch};
+
+    fn schema() -> SchemaRef {
+        let field = |name: &str| Field::new(name, DataType::Utf8, true);
+        Arc::new(Schema::new(vec![field("K"), field("V")]))
+    }
+
+    fn driver() -> Driver {
+        Driver::new(|room| Ok(Box::new(TableState::new(&[0], schema(), room)?)))
+    }
+
+    #[test]
+    fn updates_carry_the_row_they_replace_across_a_restart() {
+        let mut driver = driver();
+        driver.push(Input::Left, batch(&schema(), "+I 1 a x\n+I 2 b y")).expect("takes rows");
+        assert_eq!(driver.take_rows(), ["+I 1 a x", "+I 2 b y"]);
+        driver.commit();
+        driver.evict_all();
+        driver.restart();
+        driver.push(Input::Left, batch(&schema(), "+I 3 a z\n-D 4 b _\n-D 5 c _")).expect("takes rows");
+        assert_eq!(driver.take_rows(), ["-U 3 a x", "+U 3 a z", "-D 4 b y"]);
+        assert_eq!(driver.ledger.filtered, 1, "nobody knew c");
+    }
+
+    #[test]
+    fn a_key_has_a_row_in_each_window() {
+        let windowed = |text: &str, start_ms: i64| ChangeBatch {
+            windows: Some(Windows { start_ms: vec![start_ms].into(), end_ms: vec![start_ms + 10].into() }),
+            ..batch(&schema(), text)
+        };
+        let mut driver = driver();
+        for (text, start_ms) in [("+I 1 a x", 0), ("+I 11 a y", 10), ("+I 12 a z", 10), ("-D 13 a _", 0)] {
+            driver.push(Input::Left, windowed(text, start_ms)).expect("takes a row");
         }
-        // What is forgotten has to be looked up from now on.
-        self.room.fresh = false;
-        let mut bytes = self.bytes;
-        self.entries.retain(|key, entry| {
-            if entry.dirty || bytes <= bytes_max {
-                return true;
-            }
-            bytes -= (key.len() + entry.row.as_ref().map_or(0, Bytes::len) + ENTRY_OVERHEAD_BYTES).min(bytes);
-            false
-        });
-        self.bytes = bytes;
+        let expected = [
+            "+I 1 [0,10) a x",
+            "+I 11 [10,20) a y",
+            "-U 12 [10,20) a y",
+            "+U 12 [10,20) a z",
+            "-D 13 [0,10) a x",
+        ];
+        assert_eq!(driver.take_rows(), expected);
     }
 }

@@ -157,7 +157,7 @@ impl OperatorPlan {
             OperatorKind::Project(columns) => Box::new(project::Project::new(columns.clone())),
             OperatorKind::PartitionBy(columns) => Box::new(partition_by::PartitionBy::new(columns.clone())),
             OperatorKind::TableState { key, schema } => {
-                Box::new(table_state::TableState::new(key.clone(), schema.clone(), room)?)
+                Box::new(table_state::TableState::new(key, schema.clone(), room)?)
             }
             OperatorKind::Aggregate(spec) => aggregate::build(spec, room)?,
             OperatorKind::Join(spec) => join::build(spec, room)?,

@@ -192,14 +192,20 @@ impl Lowering {
     }
 
     fn lower_join(&mut self, node: &StreamJoin, with_before: bool) -> Result<Open> {
-        let foreign = node.kind == JoinKind::ForeignKey;
-        let left = self.lower(&node.left, foreign)?;
+        // Where a stream's record and a table's row are of the same time the row comes first, because
+        // the runs of earlier stages do: what was true when the record was made is what it meets.
+        let table = match node.kind {
+            JoinKind::StreamTable => Some(self.lower(&node.right, false)?),
+            JoinKind::StreamStream { .. } | JoinKind::TableTable | JoinKind::ForeignKey => None,
+        };
+        // Joins know the rows that updates replace themselves.
+        let left = self.lower(&node.left, false)?;
         let left_side = self.join_side(&left, node.on.iter().map(|(left, _)| left))?;
-        let right = self.lower(&node.right, false)?;
+        let right = table.map_or_else(|| self.lower(&node.right, false), Ok)?;
         let right_side = self.join_side(&right, node.on.iter().map(|(_, right)| right))?;
         let stage = self.stages.len();
-        // A foreign-key update moves a left row between keys: its two halves must meet in one place,
-        // or the row's removal and its new form could overtake each other.
+        // The left rows that refer to a right one may have any keys, and all of them must meet it.
+        let foreign = node.kind == JoinKind::ForeignKey;
         let exchange_key = |side: &JoinSide| if foreign { Vec::new() } else { side.key.clone() };
         self.stages[left.stage].exchange =
             Some(Exchange { stage, input: Input::Left, key: exchange_key(&left_side) });

@@ -21,12 +21,12 @@ use bytes::Bytes;
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
-use super::keys::JoinKeys;
 use super::output::{JoinOutput, Part, ResultRows};
-use super::table_rows::{TableRow, TableRows};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
+use crate::operators::row_keys::RowKeys;
+use crate::operators::table_rows::{TableRow, TableRows};
 use crate::operators::{Context, Input, Operator, StateRoom};
 use crate::state::encoding::{self, Reader};
 use crate::state_keys::prefix_range;
@@ -43,9 +43,9 @@ const REFERENCES_MAX: usize = 4_096;
 
 /// Joins a table, on the left, with the rows of another it refers to.
 pub(super) struct ForeignKeyJoin {
-    primary_keys: JoinKeys,
-    foreign_keys: JoinKeys,
-    right_keys: JoinKeys,
+    primary_keys: RowKeys,
+    foreign_keys: RowKeys,
+    right_keys: RowKeys,
     output: JoinOutput,
     left: TableRows,
     right: TableRows,
@@ -67,9 +67,9 @@ impl ForeignKeyJoin {
             _ => return Err(unsupported(spec)),
         };
         Ok(ForeignKeyJoin {
-            primary_keys: JoinKeys::new(&spec.left.primary_key, &spec.left.schema)?,
-            foreign_keys: JoinKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: JoinKeys::new(&spec.right.key, &spec.right.schema)?,
+            primary_keys: RowKeys::new(&spec.left.primary_key, &spec.left.schema)?,
+            foreign_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
+            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
             left: TableRows::new(sub_room(room, LEFT_ROWS)),
             right: TableRows::new(sub_room(room, RIGHT_ROWS)),

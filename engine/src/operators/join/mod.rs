@@ -8,12 +8,10 @@
 //! the gathering of result columns.
 
 mod foreign_key;
-mod keys;
 mod output;
 mod record_buffer;
 mod stream_stream;
 mod stream_table;
-mod table_rows;
 mod table_table;
 mod waiting;
 

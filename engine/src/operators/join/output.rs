@@ -10,11 +10,11 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::Rows;
 use bytes::Bytes;
 
-use super::keys::window_of_row;
 use super::{JoinSide, JoinSpec};
 use crate::batch::{ChangeBatch, Kinds, RowKind, Windows};
 use crate::error::Result;
 use crate::operators::Input;
+use crate::operators::row_keys::window_of_row;
 use crate::state::RowCodec;
 
 /// Results after which a batch is passed on: one row may have any number of partners, a batch is to

@@ -22,13 +22,13 @@ use datafusion::common::JoinType;
 use tidemill_sql::plan::join::JoinKind;
 use tidemill_storage::state::{StateStore, WriteBatch};
 
-use super::keys::{JoinKeys, window_of_key};
 use super::output::{JoinOutput, Part, ResultRows, left_and_right};
 use super::record_buffer::{Record, RecordBuffer};
 use super::waiting::{Waiting, WaitingRecord};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
+use crate::operators::row_keys::{RowKeys, window_of_key};
 use crate::operators::{Context, Dropped, Input, Operator, Report, StateRoom};
 use crate::state::encoding::Reader;
 use crate::state::{RoomKeys, encoding};
@@ -43,8 +43,8 @@ const RETENTION_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Joins two streams.
 pub(super) struct StreamStreamJoin {
     matching: Matching,
-    left_keys: JoinKeys,
-    right_keys: JoinKeys,
+    left_keys: RowKeys,
+    right_keys: RowKeys,
     output: JoinOutput,
     left: RecordBuffer,
     right: RecordBuffer,
@@ -121,8 +121,8 @@ impl StreamStreamJoin {
         let buffer =
             |section: u8| RecordBuffer::new(&sub_room(room, section), span_ms, matching.retention_ms());
         Ok(StreamStreamJoin {
-            left_keys: JoinKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: JoinKeys::new(&spec.right.key, &spec.right.schema)?,
+            left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
+            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
             left: buffer(LEFT_RECORDS),
             right: buffer(RIGHT_RECORDS),

@@ -7,18 +7,18 @@
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
-use super::keys::JoinKeys;
 use super::output::{JoinOutput, Part, ResultRows};
-use super::table_rows::{TableRow, TableRows};
 use super::{JoinSpec, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
+use crate::operators::row_keys::RowKeys;
+use crate::operators::table_rows::{TableRow, TableRows};
 use crate::operators::{Context, Input, Operator, StateRoom};
 
 /// Joins a stream, on the left, with a table.
 pub(super) struct StreamTableJoin {
-    left_keys: JoinKeys,
-    right_keys: JoinKeys,
+    left_keys: RowKeys,
+    right_keys: RowKeys,
     output: JoinOutput,
     table: TableRows,
     /// Whether records that meet no row are passed on.
@@ -37,8 +37,8 @@ impl StreamTableJoin {
             _ => return Err(unsupported(spec)),
         };
         Ok(StreamTableJoin {
-            left_keys: JoinKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: JoinKeys::new(&spec.right.key, &spec.right.schema)?,
+            left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
+            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
             table: TableRows::new(room),
             keeps_unmatched,

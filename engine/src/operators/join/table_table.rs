@@ -7,12 +7,12 @@
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
-use super::keys::JoinKeys;
 use super::output::{JoinOutput, Part, ResultRows, left_and_right};
-use super::table_rows::{TableRow, TableRows};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
+use crate::operators::row_keys::RowKeys;
+use crate::operators::table_rows::{TableRow, TableRows};
 use crate::operators::{Context, Input, Operator, StateRoom};
 
 const LEFT_ROWS: u8 = 0x10;
@@ -21,8 +21,8 @@ const RIGHT_ROWS: u8 = 0x11;
 /// Joins two tables.
 pub(super) struct TableTableJoin {
     join_type: JoinType,
-    left_keys: JoinKeys,
-    right_keys: JoinKeys,
+    left_keys: RowKeys,
+    right_keys: RowKeys,
     output: JoinOutput,
     left: TableRows,
     right: TableRows,
@@ -40,8 +40,8 @@ impl TableTableJoin {
         }
         Ok(TableTableJoin {
             join_type: spec.join_type,
-            left_keys: JoinKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: JoinKeys::new(&spec.right.key, &spec.right.schema)?,
+            left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
+            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
             left: TableRows::new(sub_room(room, LEFT_ROWS)),
             right: TableRows::new(sub_room(room, RIGHT_ROWS)),

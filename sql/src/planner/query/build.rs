@@ -71,7 +71,7 @@ pub(super) fn join_sources(
         };
         let schema = plan.schema().join(right.schema()).map_err(internal)?;
         // Where an earlier join has the same criterion, its key has a value even where a column that
-        // stands for it is NULL.
+        // stands for it is NULL: rows meet by the key, and keep it.
         let earlier = index.checked_sub(1).and_then(|earlier| from.joins.get(earlier));
         let same_key = earlier.is_some_and(|earlier| {
             earlier.kind != JoinKind::ForeignKey
@@ -79,16 +79,17 @@ pub(super) fn join_sources(
                     || earlier.on.0 == step.on.0
                     || earlier.on.1 == step.on.0)
         });
-        let left_key = key.take().filter(|_| same_key).unwrap_or_else(|| left_on.clone());
+        let left_key = key.take().filter(|_| same_key).unwrap_or(left_on);
+        let on = (left_key.expr.clone(), right_on.expr.clone());
         key = Some(match (step.kind, join_type) {
             (JoinKind::ForeignKey, _) | (_, JoinType::Inner | JoinType::Left) => left_key,
-            (_, JoinType::Right) => right_on.clone(),
-            _ => first_there_is(left_key, right_on.clone()),
+            (_, JoinType::Right) => right_on,
+            _ => first_there_is(left_key, right_on),
         });
         plan = extension(StreamJoin {
             left: plan,
             right,
-            on: vec![(left_on.expr, right_on.expr)],
+            on: vec![on],
             join_type,
             kind: step.kind,
             schema: Arc::new(schema),

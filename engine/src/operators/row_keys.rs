@@ -1,8 +1,8 @@
-//! Join keys as bytes.
+//! Keys of rows as bytes, for operators that remember rows by them.
 //!
 //! A row's key is the row form of its key columns: equal keys have equal bytes, and no key is the
-//! beginning of another. Rows of windowed sources only meet rows of the same window, so the window's
-//! bounds are part of their keys.
+//! beginning of another. Rows of windowed sources are told apart by their windows too, and only meet
+//! rows of the same window, so the window's bounds are part of their keys.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::NullBuffer;
@@ -13,24 +13,24 @@ use crate::batch::ChangeBatch;
 use crate::error::{Error, Result};
 use crate::state::RowCodec;
 
-/// Makes the keys of one side's rows.
-pub(super) struct JoinKeys {
+/// Makes the keys of rows.
+pub(super) struct RowKeys {
     columns: Vec<usize>,
     codec: RowCodec,
 }
 
-impl JoinKeys {
+impl RowKeys {
     /// Of the columns at these positions.
     ///
     /// # Errors
     /// `Unsupported`: a type that has no row form. `Internal`: there are no key columns.
-    pub(super) fn new(columns: &[usize], schema: &SchemaRef) -> Result<JoinKeys> {
+    pub(super) fn new(columns: &[usize], schema: &SchemaRef) -> Result<RowKeys> {
         if columns.is_empty() {
-            return Err(Error::internal("a join has no key columns"));
+            return Err(Error::internal("rows are told apart by no column"));
         }
         let data_types: Vec<DataType> =
             columns.iter().map(|index| schema.field(*index).data_type().clone()).collect();
-        Ok(JoinKeys { columns: columns.to_vec(), codec: RowCodec::new(&data_types)? })
+        Ok(RowKeys { columns: columns.to_vec(), codec: RowCodec::new(&data_types)? })
     }
 
     /// The key of every row; none where a key column is null. All keys share one buffer: copy what is

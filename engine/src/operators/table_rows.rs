@@ -1,4 +1,4 @@
-//! The current row of each key of a joined table.
+//! The current row of each key of a table.
 //!
 //! Rows are held in memory as long as there is room and written at commit; what was forgotten, or is
 //! from before the start, is looked up a batch at a time.
