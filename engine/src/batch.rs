@@ -104,6 +104,9 @@ pub struct ChangeBatch {
     pub windows: Option<Windows>,
     /// Record headers of each row, where any row has some.
     pub headers: Option<Arc<[Headers]>>,
+    /// Behind an exchange, stream time at each row: the greatest event time among the rows of its
+    /// input up to it, those that went to other shards too. See [`ChangeBatch::stream_times_ms`].
+    pub stream_times_ms: Option<ScalarBuffer<i64>>,
 }
 
 impl ChangeBatch {
@@ -111,7 +114,15 @@ impl ChangeBatch {
     #[must_use]
     pub fn inserts(columns: RecordBatch, times_ms: ScalarBuffer<i64>) -> ChangeBatch {
         debug_assert_eq!(columns.num_rows(), times_ms.len());
-        ChangeBatch { columns, kinds: Kinds::AllInsert, times_ms, windows: None, headers: None }
+        let kinds = Kinds::AllInsert;
+        ChangeBatch { columns, kinds, times_ms, windows: None, headers: None, stream_times_ms: None }
+    }
+
+    /// For each row, a time that stream time has reached with it: of rows from an exchange that of all
+    /// shards, of others their own.
+    #[must_use]
+    pub fn stream_times_ms(&self) -> &ScalarBuffer<i64> {
+        self.stream_times_ms.as_ref().unwrap_or(&self.times_ms)
     }
 
     /// Number of rows.
@@ -157,7 +168,8 @@ impl ChangeBatch {
             .filter(|(_, keep)| *keep == Some(true))
             .map(|(row, _)| row as u32)
             .collect();
-        if matches!(self.kinds, Kinds::AllInsert) && self.windows.is_none() && self.headers.is_none() {
+        let plain = self.windows.is_none() && self.headers.is_none() && self.stream_times_ms.is_none();
+        if matches!(self.kinds, Kinds::AllInsert) && plain {
             let times = Int64Array::new(self.times_ms.clone(), None);
             let times = compute::filter(&times, mask)?;
             let columns = compute::filter_record_batch(&self.columns, mask)?;
@@ -192,6 +204,7 @@ impl ChangeBatch {
                 .headers
                 .as_ref()
                 .map(|headers| rows.values().iter().map(|row| headers[*row as usize].clone()).collect()),
+            stream_times_ms: self.stream_times_ms.as_ref().map(pick),
         })
     }
 
@@ -210,6 +223,7 @@ impl ChangeBatch {
                 end_ms: windows.end_ms.slice(offset, length),
             }),
             headers: self.headers.as_ref().map(|headers| headers[offset..offset + length].into()),
+            stream_times_ms: self.stream_times_ms.as_ref().map(|times| times.slice(offset, length)),
         }
     }
 
@@ -257,7 +271,9 @@ impl ChangeBatch {
                 .collect()
         });
         let times_ms = gather(&|batch| Some(batch.times_ms.clone()));
-        Ok(ChangeBatch { columns, kinds, times_ms, windows, headers })
+        let stamped = batches.iter().any(|batch| batch.stream_times_ms.is_some());
+        let stream_times_ms = stamped.then(|| gather(&|batch| Some(batch.stream_times_ms().clone())));
+        Ok(ChangeBatch { columns, kinds, times_ms, windows, headers, stream_times_ms })
     }
 
     /// Bytes the batch holds in memory, roughly.

@@ -520,6 +520,41 @@ fn final_results_of_sessions_come_when_they_are_over() {
 }
 
 #[test]
+fn windows_close_by_the_event_time_of_other_shards_too() {
+    let mut spec = spec(&["COUNT()"]);
+    for (window, emit, closed) in [
+        (tumbling(10, 0), Emit::Final, vec!["+I 1 [0,10) a 1 0 10 1"]),
+        (session(5, 0), Emit::Final, vec!["+I 1 [1,1) a 1 1 1 1"]),
+        (tumbling(10, 0), Emit::Changes, vec![]),
+        (session(5, 0), Emit::Changes, vec![]),
+    ] {
+        spec.window = window;
+        spec.emit = emit;
+        let mut driver = driver(&spec);
+        run(&mut driver, &spec, "+I 1 a 0");
+        driver.advance(Input::Left, 20).expect("advances");
+        assert_eq!(driver.take_rows(), closed);
+        driver.commit();
+        driver.restart();
+        run(&mut driver, &spec, "+I 2 a 0");
+        assert_eq!(driver.ledger.late, 1, "what time has closed stays closed");
+    }
+}
+
+#[test]
+fn a_row_is_late_by_the_stream_time_it_brings_along() {
+    let mut spec = spec(&["COUNT()"]);
+    for window in [tumbling(10, 0), session(5, 0)] {
+        spec.window = window;
+        let mut driver = driver(&spec);
+        let mut rows = batch(&spec.input, "+I 1 a 0\n+I 2 a 0\n+I 33 a 0");
+        rows.stream_times_ms = Some(vec![1, 30, 33].into());
+        driver.push(Input::Left, rows).expect("takes rows");
+        assert_eq!(driver.ledger.late, 1, "the second row comes after one of 30 in another shard");
+    }
+}
+
+#[test]
 fn results_carry_the_headers_of_the_record_that_caused_them() {
     let headers = |text: &str| -> Headers { Arc::from([(Arc::from(text), None)]) };
     let with_headers = |spec: &AggregateSpec, rows: &str| -> ChangeBatch {

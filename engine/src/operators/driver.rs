@@ -65,6 +65,17 @@ impl Driver {
         self.operator.process(input, batch, &mut context, &mut self.out)
     }
 
+    /// Lets it know the stream time of an input, as rows of other shards advance it.
+    pub(crate) fn advance(&mut self, input: Input, stream_time_ms: i64) -> Result<()> {
+        let mut context = Context {
+            store: &self.store,
+            every_update: self.every_update,
+            ledger: &mut self.ledger,
+            reports: &mut self.reports,
+        };
+        self.operator.advance(input, stream_time_ms, &mut context, &mut self.out)
+    }
+
     /// Ends a round.
     pub(crate) fn flush(&mut self) -> Result<()> {
         let mut context = Context {
@@ -160,6 +171,7 @@ pub(crate) fn batch(schema: &SchemaRef, text: &str) -> ChangeBatch {
         times_ms: times_ms.into(),
         windows: None,
         headers: None,
+        stream_times_ms: None,
     }
 }
 

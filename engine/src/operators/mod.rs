@@ -8,6 +8,8 @@
 //! What must hold of every operator:
 //! - the same input gives the same output, whatever the size of the batches: per-record semantics
 //!   (stream time, lateness, order of updates) are kept inside a batch;
+//! - stream time is that of all shards: rows bring it along, and [`Operator::advance`] tells it to the
+//!   shards that had no row, so that the number of shards changes no result;
 //! - nothing vanishes: a row that is neither passed on nor aggregated is counted as filtered, late or
 //!   rejected in [`Ledger`], and a rejected or late one is reported with its reason;
 //! - an expression that fails for a row is that row's affair and never ends the query.
@@ -134,6 +136,22 @@ pub trait Operator: Send {
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()>;
+
+    /// Stream time has reached this on an input, in this shard or another one: called at the end of a
+    /// round's input, before [`Operator::flush`]. Whoever holds windows closes them by it.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn advance(
+        &mut self,
+        input: Input,
+        stream_time_ms: i64,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let _ = (input, stream_time_ms, context, out);
+        Ok(())
+    }
 
     /// The round's input is complete: passes on what was held back to be combined.
     ///

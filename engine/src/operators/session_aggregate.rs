@@ -202,7 +202,7 @@ impl SessionAggregate {
                 context.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
                 continue;
             }
-            let stream_time_ms = time_ms.max(self.progress.stream_time_ms);
+            let stream_time_ms = batch.stream_times_ms()[row].max(self.progress.stream_time_ms);
             self.progress.stream_time_ms = stream_time_ms;
             taken.push(Taken { id: *id, row, stream_time_ms });
         }
@@ -425,11 +425,11 @@ impl SessionAggregate {
         Ok(())
     }
 
-    /// Passes on the sessions that a batch has closed, given stream time before it.
+    /// Passes on the sessions that some rows have closed, given stream time before them.
     fn emit_closed(
         &mut self,
         time_before_ms: i64,
-        batch: &ChangeBatch,
+        closers: &[Closer],
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
@@ -438,7 +438,6 @@ impl SessionAggregate {
             return Ok(());
         }
         self.sweep(open_from_ms, usize::MAX, time_before_ms, context.store)?;
-        let closers = closers(time_before_ms, batch);
         let closed = self.sessions.close_before(open_from_ms);
         let mut rest = &closed[..];
         while !rest.is_empty() {
@@ -450,8 +449,7 @@ impl SessionAggregate {
                 }
                 let is_open = |closer: &Closer| !self.closing.is_closed(session.bounds, closer.time_ms);
                 let closer = closers.get(closers.partition_point(is_open));
-                let headers = closer
-                    .and_then(|closer| batch.headers.as_ref().map(|headers| headers[closer.row].clone()));
+                let headers = closer.and_then(|closer| closer.headers.clone());
                 let values = ValuesAt { source: 0, row: slots.len() };
                 let row = output_row(RowKind::Insert, session.bounds, values, headers);
                 results.push(&self.sessions.key(*id).key, row);
@@ -533,7 +531,28 @@ impl Operator for SessionAggregate {
             Emit::Changes => self.change_all(&batch, &rows, &values, context),
             Emit::Final => {
                 self.change_all(&batch, &rows, &values, context)?;
-                self.emit_closed(time_before_ms, &batch, context, out)
+                self.emit_closed(time_before_ms, &closers(time_before_ms, &batch), context, out)
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        _input: Input,
+        stream_time_ms: i64,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        self.open(context.store)?;
+        let time_before_ms = self.progress.stream_time_ms;
+        if stream_time_ms <= time_before_ms {
+            return Ok(());
+        }
+        self.progress.stream_time_ms = stream_time_ms;
+        match self.emit {
+            Emit::Changes => Ok(()),
+            Emit::Final => {
+                self.emit_closed(time_before_ms, &[Closer::elsewhere(stream_time_ms)], context, out)
             }
         }
     }

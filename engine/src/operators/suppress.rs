@@ -10,28 +10,35 @@
 //! window. What becomes of results that this record's event time has overtaken is [`Overtaken`]'s
 //! matter.
 
-use super::Context;
 use super::aggregate::Overtaken;
 use super::aggregate::output::{OutputRow, Results, ValuesAt};
 use super::window_aggregate::WindowAggregate;
+use super::{Context, Dropped, Report};
 use crate::batch::{ChangeBatch, Headers, RowKind};
 use crate::error::Result;
 use crate::windows::{FixedClosing, FixedWindows};
 
-/// A row that closed windows: the first one of that event time or a later one.
+/// What closed windows: the first row at which stream time was that or later.
 pub(super) struct Closer {
-    /// Its event time, which is stream time from there on.
+    /// Stream time from there on.
     pub(super) time_ms: i64,
-    /// The row.
-    pub(super) row: usize,
+    /// The row's headers, where it has some.
+    pub(super) headers: Option<Headers>,
+}
+
+impl Closer {
+    /// A row of another shard.
+    pub(super) fn elsewhere(time_ms: i64) -> Closer {
+        Closer { time_ms, headers: None }
+    }
 }
 
 impl WindowAggregate {
-    /// Passes on and forgets the windows that a batch has closed, given stream time before it.
+    /// Passes on and forgets the windows that some rows have closed, given stream time before them.
     pub(super) fn emit_closed(
         &mut self,
         time_before_ms: i64,
-        batch: &ChangeBatch,
+        closers: &[Closer],
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
@@ -41,10 +48,9 @@ impl WindowAggregate {
         if was_open_from_ms == open_from_ms {
             return Ok(());
         }
-        let closers = closers(time_before_ms, batch);
         if !self.groups.any_absent_from(was_open_from_ms) {
             while let Some(start_ms) = self.next_in_memory(open_from_ms) {
-                self.emit_window(start_ms, (windows, closing), &closers, batch, out)?;
+                self.emit_window(start_ms, (windows, closing), closers, context, out)?;
             }
             return Ok(());
         }
@@ -75,7 +81,7 @@ impl WindowAggregate {
                     self.load_stored(start_ms, group_key, &value)?;
                 }
             }
-            self.emit_window(start_ms, (windows, closing), &closers, batch, out)?;
+            self.emit_window(start_ms, (windows, closing), closers, context, out)?;
         }
     }
 
@@ -98,7 +104,7 @@ impl WindowAggregate {
         start_ms: i64,
         (windows, closing): (FixedWindows, FixedClosing),
         closers: &[Closer],
-        batch: &ChangeBatch,
+        context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         let closer =
@@ -107,11 +113,17 @@ impl WindowAggregate {
             windows.latest_start(closer.time_ms).saturating_sub(start_ms) > self.retention_ms
         });
         if is_overtaken && self.overtaken == Overtaken::Forget {
+            let end_ms = windows.end(start_ms);
+            let reason = format!(
+                "the final results of the window [{start_ms}, {end_ms}) are lost: its retention of {} ms was \
+                 over when it was closed; a longer RETENTION keeps them",
+                self.retention_ms,
+            );
+            context.reports.push(Report::of_row(Dropped::Late, end_ms, reason));
             self.forget_before(start_ms.saturating_add(1));
             return Ok(());
         }
-        let headers: Option<Headers> =
-            closer.and_then(|closer| batch.headers.as_ref().map(|headers| headers[closer.row].clone()));
+        let headers = closer.and_then(|closer| closer.headers.clone());
         let slots = self.groups.slots_of(start_ms);
         let mut rest = &slots[..];
         while !rest.is_empty() {
@@ -144,10 +156,11 @@ impl WindowAggregate {
 pub(super) fn closers(time_before_ms: i64, batch: &ChangeBatch) -> Vec<Closer> {
     let mut stream_time_ms = time_before_ms;
     let mut closers = Vec::new();
-    for (row, time_ms) in batch.times_ms.iter().enumerate() {
+    for (row, time_ms) in batch.stream_times_ms().iter().enumerate() {
         if *time_ms > stream_time_ms {
             stream_time_ms = *time_ms;
-            closers.push(Closer { time_ms: stream_time_ms, row });
+            let headers = batch.headers.as_ref().map(|headers| headers[row].clone());
+            closers.push(Closer { time_ms: stream_time_ms, headers });
         }
     }
     closers

@@ -27,6 +27,7 @@ use super::aggregate::keys::EncodedKeys;
 use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
 use super::aggregate::steps::steps;
 use super::aggregate::{AggregateSpec, Overtaken};
+use super::suppress::{Closer, closers};
 use super::{Context, Dropped, Input, Operator, Report, StateRoom};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind};
 use crate::error::Result;
@@ -153,7 +154,8 @@ impl WindowAggregate {
             self.change_all(batch, &entries, &slots, &values)?;
         }
         if self.emit == Emit::Final {
-            self.emit_closed(time_before_ms, batch, context, out)?;
+            let closers = closers(time_before_ms, batch);
+            self.emit_closed(time_before_ms, &closers, context, out)?;
         }
         Ok(())
     }
@@ -163,8 +165,8 @@ impl WindowAggregate {
         let Some((windows, closing)) = self.windows else {
             return Entries { rows: None, starts_ms: None };
         };
-        let times = &batch.times_ms;
-        let (Some(earliest), Some(latest)) = (times.iter().min(), times.iter().max()) else {
+        let (times, stream_times) = (&batch.times_ms, batch.stream_times_ms());
+        let (Some(earliest), Some(latest)) = (times.iter().min(), stream_times.iter().max()) else {
             return Entries { rows: None, starts_ms: Some(Vec::new()) };
         };
         let stream_time_ms = &mut self.progress.stream_time_ms;
@@ -187,14 +189,14 @@ impl WindowAggregate {
         }
         let mut rows = Vec::with_capacity(batch.rows());
         let mut starts_ms = Vec::with_capacity(batch.rows());
-        for (row, time_ms) in times.iter().enumerate() {
+        for (row, (time_ms, reached_ms)) in times.iter().zip(stream_times).enumerate() {
             if *time_ms < 0 {
                 context.ledger.rejected += 1;
                 let reason = format!("its event time, {time_ms}, is before the epoch, where no window is");
                 context.reports.push(Report::of_row(Dropped::Rejected, *time_ms, reason));
                 continue;
             }
-            *stream_time_ms = *time_ms.max(stream_time_ms);
+            *stream_time_ms = *reached_ms.max(stream_time_ms);
             let open_from_ms = closing.open_from(*stream_time_ms);
             let entries_before = rows.len();
             let mut closed = None;
@@ -490,6 +492,25 @@ impl Operator for WindowAggregate {
             }
             self.take(&batch.slice(from, rows), context, out)?;
             from += rows;
+        }
+        Ok(())
+    }
+
+    fn advance(
+        &mut self,
+        _input: Input,
+        stream_time_ms: i64,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        self.open(context.store)?;
+        let time_before_ms = self.progress.stream_time_ms;
+        if self.windows.is_none() || stream_time_ms <= time_before_ms {
+            return Ok(());
+        }
+        self.progress.stream_time_ms = stream_time_ms;
+        if self.emit == Emit::Final {
+            self.emit_closed(time_before_ms, &[Closer::elsewhere(stream_time_ms)], context, out)?;
         }
         Ok(())
     }

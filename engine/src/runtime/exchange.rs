@@ -1,13 +1,20 @@
 //! Rows to shards, and many runs to one order.
+//!
+//! Every shard sees a part of the rows only, but what is late and which windows are closed depends on
+//! the event times of all of them. So rows leave with the stream time of their run, and a shard that
+//! merges its runs by that order knows of each row how far event time had come on all shards: the
+//! rows before it, whoever got them, are those of no greater stream time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
-use arrow::array::{ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 
-use crate::batch::ChangeBatch;
+use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::operators::Input;
+use crate::physical::Exchange;
 use crate::runtime::stable_hash;
 
 /// What one worker sent to one shard in a round, in its order.
@@ -15,16 +22,103 @@ use crate::runtime::stable_hash;
 pub struct Run {
     /// Which input of the receiving operator.
     pub input: Input,
-    /// The batches.
+    /// The batches; each row has its stream time.
     pub batches: Vec<ChangeBatch>,
+}
+
+/// How far event time has come on the inputs of a stage; none before an input's first row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StreamTimes {
+    left_ms: Option<i64>,
+    right_ms: Option<i64>,
+}
+
+impl StreamTimes {
+    /// That of one input.
+    #[must_use]
+    pub fn of(&self, input: Input) -> Option<i64> {
+        match input {
+            Input::Left => self.left_ms,
+            Input::Right => self.right_ms,
+        }
+    }
+
+    /// Goes on to a time, and never back.
+    pub fn advance(&mut self, input: Input, time_ms: Option<i64>) {
+        let time = match input {
+            Input::Left => &mut self.left_ms,
+            Input::Right => &mut self.right_ms,
+        };
+        *time = (*time).max(time_ms);
+    }
+}
+
+/// What the stages of a round are sent.
+#[derive(Default)]
+pub struct Mailbox {
+    /// Runs by shard.
+    pub runs: BTreeMap<usize, Vec<Run>>,
+    /// The greatest event times among all of them.
+    pub stream_times: StreamTimes,
+}
+
+impl Mailbox {
+    /// Takes what a worker gave in a round and cuts it by the shards its rows belong to.
+    ///
+    /// # Errors
+    /// Arrow's.
+    pub fn take(&mut self, exchange: &Exchange, batches: Vec<ChangeBatch>, shards: usize) -> Result<()> {
+        let mut stream_time_ms = i64::MIN;
+        let mut routed: BTreeMap<usize, Vec<ChangeBatch>> = BTreeMap::new();
+        for mut batch in batches {
+            stamp(&mut batch, &exchange.key, &mut stream_time_ms);
+            for (shard, part) in split(&batch, &exchange.key, shards)? {
+                routed.entry(shard).or_default().push(part);
+            }
+        }
+        if stream_time_ms != i64::MIN {
+            self.stream_times.advance(exchange.input, Some(stream_time_ms));
+        }
+        for (shard, batches) in routed {
+            self.runs.entry(shard).or_default().push(Run { input: exchange.input, batches });
+        }
+        Ok(())
+    }
+}
+
+/// Gives the rows of a run their stream times, given that of the rows before them. Rows that no
+/// operator behind the exchange takes, because they have no value or no key, do not advance it.
+fn stamp(batch: &mut ChangeBatch, key: &[usize], stream_time_ms: &mut i64) {
+    let keyed = key.iter().fold(None, |nulls: Option<NullBuffer>, index| {
+        NullBuffer::union(nulls.as_ref(), batch.columns.column(*index).logical_nulls().as_ref())
+    });
+    let all_count =
+        matches!(batch.kinds, Kinds::AllInsert) && keyed.as_ref().is_none_or(|keyed| keyed.null_count() == 0);
+    let times = &batch.times_ms;
+    if all_count && times.first().is_none_or(|first| first >= stream_time_ms) && times.is_sorted() {
+        // Rows mostly come in order of time: then it is stream time itself.
+        *stream_time_ms = times.last().copied().unwrap_or(*stream_time_ms);
+        batch.stream_times_ms = Some(times.clone());
+        return;
+    }
+    let stamped: ScalarBuffer<i64> = times
+        .iter()
+        .enumerate()
+        .map(|(row, time_ms)| {
+            let counts = batch.kinds.get(row) != RowKind::NullValue
+                && keyed.as_ref().is_none_or(|keyed| keyed.is_valid(row));
+            if counts {
+                *stream_time_ms = (*stream_time_ms).max(*time_ms);
+            }
+            *stream_time_ms
+        })
+        .collect();
+    batch.stream_times_ms = Some(stamped);
 }
 
 /// Cuts a batch by the shard its rows belong to. An update's two rows stay together where they have
 /// the same key, as their order within a shard is kept.
-///
-/// # Errors
-/// Arrow's.
-pub fn split(batch: &ChangeBatch, key: &[usize], shards: usize) -> Result<Vec<(usize, ChangeBatch)>> {
+fn split(batch: &ChangeBatch, key: &[usize], shards: usize) -> Result<Vec<(usize, ChangeBatch)>> {
     if shards == 1 || key.is_empty() {
         return Ok(vec![(0, batch.clone())]);
     }
@@ -46,9 +140,9 @@ pub fn split(batch: &ChangeBatch, key: &[usize], shards: usize) -> Result<Vec<(u
     Ok(parts)
 }
 
-/// Brings the runs of a round into one order: by event time as far as each run's own order allows,
-/// then by run. This is how a Kafka Streams task picks among its partitions, and it keeps one
-/// partition that is far ahead from making the others late.
+/// Brings the runs of a round into one order: by stream time, then by run. This is how a Kafka Streams
+/// task picks among its partitions, and it keeps one partition that is far ahead from making the
+/// others late.
 ///
 /// # Errors
 /// Arrow's.
@@ -63,24 +157,33 @@ pub fn merge(runs: Vec<Run>) -> Result<Vec<(Input, ChangeBatch)>> {
     if runs.len() <= 1 {
         return Ok(runs);
     }
-    let last_times = |batch: &ChangeBatch| batch.times_ms.iter().max().copied();
-    let first_times = |batch: &ChangeBatch| batch.times_ms.iter().min().copied();
+    let last_time = |batch: &ChangeBatch| batch.stream_times_ms().last().copied();
+    let first_time = |batch: &ChangeBatch| batch.stream_times_ms().first().copied();
     // Runs that do not overlap in time need no merging; sorting them is stable, so ties stay in order.
-    runs.sort_by_key(|(_, batch)| first_times(batch));
-    if runs.windows(2).all(|pair| last_times(&pair[0].1) < first_times(&pair[1].1)) {
-        return Ok(runs);
+    let overlap = |pair: &[(Input, ChangeBatch)]| last_time(&pair[0].1) >= first_time(&pair[1].1);
+    let in_order = |runs: &[(Input, ChangeBatch)]| !runs.windows(2).any(overlap);
+    if !in_order(&runs) {
+        let mut sorted = runs.clone();
+        sorted.sort_by_key(|(_, batch)| first_time(batch));
+        if !in_order(&sorted) {
+            return merge_overlapping(&runs);
+        }
+        runs = sorted;
     }
-    merge_overlapping(&runs)
+    Ok(runs)
 }
 
 /// A k-way merge. Gives stretches of rows of one run; where all runs belong to one input they are
 /// gathered into one batch.
 fn merge_overlapping(runs: &[(Input, ChangeBatch)]) -> Result<Vec<(Input, ChangeBatch)>> {
-    let mut heads: BinaryHeap<Reverse<(i64, usize, usize)>> =
-        runs.iter().enumerate().map(|(run, (_, batch))| Reverse((batch.times_ms[0], run, 0))).collect();
+    let mut heads: BinaryHeap<Reverse<(i64, usize, usize)>> = runs
+        .iter()
+        .enumerate()
+        .map(|(run, (_, batch))| Reverse((batch.stream_times_ms()[0], run, 0)))
+        .collect();
     let mut stretches: Vec<(usize, usize, usize)> = Vec::new();
     while let Some(Reverse((_, run, row))) = heads.pop() {
-        let times = &runs[run].1.times_ms;
+        let times = runs[run].1.stream_times_ms();
         let next_other = heads.peek().map(|Reverse((time, other, _))| (*time, *other));
         let mut end = row + 1;
         while end < times.len() && next_other.is_none_or(|next| (times[end], run) < next) {
@@ -131,6 +234,21 @@ mod tests {
         ChangeBatch::inserts(columns, rows.iter().map(|(time, _)| *time).collect())
     }
 
+    /// Sends a run to a stage of one shard.
+    fn send(mailbox: &mut Mailbox, input: Input, batches: &[&[(i64, i64)]]) {
+        let exchange = Exchange { stage: 0, input, key: vec![0] };
+        let batches = batches.iter().map(|rows| batch(rows)).collect();
+        mailbox.take(&exchange, batches, 1).expect("takes a run");
+    }
+
+    fn merged(mut mailbox: Mailbox) -> Vec<(Input, ChangeBatch)> {
+        merge(mailbox.runs.remove(&0).unwrap_or_default()).expect("merges")
+    }
+
+    fn inputs(batches: &[(Input, ChangeBatch)]) -> Vec<Input> {
+        batches.iter().map(|(input, _)| *input).collect()
+    }
+
     fn values(batches: &[(Input, ChangeBatch)]) -> Vec<i64> {
         batches
             .iter()
@@ -140,23 +258,28 @@ mod tests {
 
     #[test]
     fn runs_of_one_input_come_out_by_time_and_keep_their_own_order() {
-        let left =
-            Run { input: Input::Left, batches: vec![batch(&[(1, 10), (5, 11), (4, 12)]), batch(&[(9, 13)])] };
-        let right = Run { input: Input::Left, batches: vec![batch(&[(2, 20), (6, 21)])] };
-        let merged = merge(vec![left, right]).expect("merges");
-        assert_eq!(values(&merged), [10, 20, 11, 12, 21, 13]);
+        let mut mailbox = Mailbox::default();
+        send(&mut mailbox, Input::Left, &[&[(1, 10), (5, 11), (4, 12)], &[(9, 13)]]);
+        send(&mut mailbox, Input::Left, &[&[(2, 20), (6, 21)]]);
+        assert_eq!(values(&merged(mailbox)), [10, 20, 11, 12, 21, 13]);
     }
 
     #[test]
     fn rows_of_two_inputs_alternate_by_time() {
-        let left = Run { input: Input::Left, batches: vec![batch(&[(1, 1), (3, 3)])] };
-        let right = Run { input: Input::Right, batches: vec![batch(&[(2, 2), (4, 4)])] };
-        let merged = merge(vec![left, right]).expect("merges");
+        let mut mailbox = Mailbox::default();
+        send(&mut mailbox, Input::Left, &[&[(1, 1), (3, 3)]]);
+        send(&mut mailbox, Input::Right, &[&[(2, 2), (4, 4)]]);
+        let merged = merged(mailbox);
         assert_eq!(values(&merged), [1, 2, 3, 4]);
-        assert_eq!(
-            merged.iter().map(|(input, _)| *input).collect::<Vec<_>>(),
-            [Input::Left, Input::Right, Input::Left, Input::Right]
-        );
+        assert_eq!(inputs(&merged), [Input::Left, Input::Right, Input::Left, Input::Right]);
+    }
+
+    #[test]
+    fn at_one_time_the_rows_of_the_earlier_run_come_first() {
+        let mut mailbox = Mailbox::default();
+        send(&mut mailbox, Input::Right, &[&[(5, 1)]]);
+        send(&mut mailbox, Input::Left, &[&[(5, 1)]]);
+        assert_eq!(inputs(&merged(mailbox)), [Input::Right, Input::Left]);
     }
 
     #[test]
@@ -171,5 +294,33 @@ mod tests {
             assert_eq!(holding.count(), 1, "key {key} is in one shard");
         }
         assert!(parts.iter().all(|(_, part)| part.columns.column(0).null_count() == 0));
+    }
+
+    #[test]
+    fn rows_of_each_shard_know_the_stream_time_of_all() {
+        let rows: Vec<(i64, i64)> = (0..500).map(|n| ((n * 7919) % 1000, n % 37)).collect();
+        // What each row would know in one shard.
+        let mut stream_time_ms = i64::MIN;
+        let mut expected: Vec<(i64, i64)> = Vec::new();
+        for (time_ms, _) in &rows {
+            stream_time_ms = stream_time_ms.max(*time_ms);
+            expected.push((*time_ms, stream_time_ms));
+        }
+        let mut mailbox = Mailbox::default();
+        let exchange = Exchange { stage: 0, input: Input::Left, key: vec![0] };
+        let batches = rows.chunks(64).map(batch).collect();
+        mailbox.take(&exchange, batches, 3).expect("takes a run");
+        assert_eq!(mailbox.stream_times.of(Input::Left), Some(stream_time_ms));
+        assert_eq!(mailbox.stream_times.of(Input::Right), None);
+        let mut found: Vec<(i64, i64)> = Vec::new();
+        for runs in mailbox.runs.into_values() {
+            for (_, batch) in merge(runs).expect("merges") {
+                let stamps = batch.stream_times_ms().iter().copied();
+                found.extend(batch.times_ms.iter().copied().zip(stamps));
+            }
+        }
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected);
     }
 }

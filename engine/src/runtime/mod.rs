@@ -10,6 +10,7 @@
 //! The commit runs beside the next rounds; a second one waits for it.
 //!
 //! - [`source`]: from a partition's bytes to change batches;
+//! - [`read_ahead`]: which rows wait so that partitions keep in step;
 //! - [`exchange`]: rows to shards, and many runs to one order;
 //! - [`ledger`]: what became of every record;
 //! - [`worker`]: one partition's or shard's chain;
@@ -25,6 +26,7 @@ pub mod exchange;
 pub mod header_columns;
 pub mod ledger;
 pub mod query;
+pub mod read_ahead;
 pub mod sink;
 pub mod source;
 pub mod stable_hash;

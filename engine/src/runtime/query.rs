@@ -22,8 +22,9 @@ use crate::operators::{Input, Report};
 use crate::physical::{PhysicalPlan, StageInput};
 use crate::processing_log::ProcessingLog;
 use crate::runtime::commit::{self, Epoch};
-use crate::runtime::exchange::{self, Run};
+use crate::runtime::exchange::{Mailbox, StreamTimes};
 use crate::runtime::ledger::{Counts, Ledgers};
+use crate::runtime::read_ahead::{Bound, Place};
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
 use crate::runtime::worker::{Followed, Operators, Output, Worker};
@@ -188,6 +189,7 @@ pub fn start(
     let query = Query {
         identity: identity.clone(),
         exchanges: plan.stages.iter().map(|stage| stage.exchange.clone()).collect(),
+        stream_times: vec![StreamTimes::default(); plan.stages.len()],
         limit: plan.limit,
         session,
         stages,
@@ -308,6 +310,9 @@ fn committed_position(store: &dyn StateStore, query: u64, target: &TopicPartitio
     Ok(Some(Offset(i64::from_be_bytes(bytes))))
 }
 
+/// A worker at its work; it comes back with what it gave.
+type Running = JoinHandle<(Worker, Result<Output>)>;
+
 /// What the rounds since the last commit have produced.
 #[derive(Default)]
 struct Pending {
@@ -323,6 +328,8 @@ struct Query {
     identity: QueryIdentity,
     stages: Vec<Vec<Option<Worker>>>,
     exchanges: Vec<Option<crate::physical::Exchange>>,
+    /// How far event time has come on the inputs of each stage, as its shards know.
+    stream_times: Vec<StreamTimes>,
     limit: Option<u64>,
     /// Where rows go, of a query of a session.
     session: Option<mpsc::Sender<RecordBatch>>,
@@ -407,35 +414,42 @@ impl Query {
 
     /// Runs one round; tells whether any record was read or any row given.
     async fn round(&mut self) -> Result<bool> {
-        let mut mailboxes: Vec<BTreeMap<usize, Vec<Run>>> =
-            self.stages.iter().map(|_| BTreeMap::new()).collect();
-        let mut worked = false;
+        let mut mailboxes: Vec<Mailbox> = self.stages.iter().map(|_| Mailbox::default()).collect();
+        let (mut worked, bound) = self.read_ahead(&mut mailboxes).await?;
         for stage in 0..self.stages.len() {
+            let mut mailbox = std::mem::take(&mut mailboxes[stage]);
+            let stream_times = &mut self.stream_times[stage];
+            let known = *stream_times;
+            for input in [Input::Left, Input::Right] {
+                stream_times.advance(input, mailbox.stream_times.of(input));
+            }
+            // Shards without rows have to hear that time went on: it closes their windows.
+            let (stream_times, advanced) = (*stream_times, *stream_times != known);
             let mut running = Vec::new();
             for (shard, slot) in self.stages[stage].iter_mut().enumerate() {
-                let runs = mailboxes[stage].remove(&shard).unwrap_or_default();
-                let has_input = match slot.as_ref().and_then(|worker| worker.reader.as_ref()) {
-                    Some(reader) => reader.has_input()?,
-                    None => !runs.is_empty(),
+                let runs = mailbox.runs.remove(&shard).unwrap_or_default();
+                let through_ms = bound.map(|bound| bound.through_ms((stage, shard)));
+                let reads = slot.as_ref().and_then(|worker| worker.reader.as_ref());
+                let has_input = match (reads, through_ms) {
+                    (None, _) => advanced || !runs.is_empty(),
+                    (Some(reader), None) => reader.ahead().rows() > 0 || reader.has_input()?,
+                    (Some(reader), Some(through_ms)) => reader.ahead().has_passing(through_ms),
                 };
                 if has_input && let Some(mut worker) = slot.take() {
                     running.push((
                         shard,
                         worker_task(&self.environment.compute, move || {
-                            let output = worker.round(runs);
+                            let output = match &worker.reader {
+                                Some(_) => worker.read_round(through_ms),
+                                None => worker.exchanged_round(runs, stream_times),
+                            };
                             (worker, output)
                         }),
                     ));
                 }
             }
-            for (shard, task) in running {
-                let (worker, output) = task.await.map_err(|error| {
-                    Error::internal(format!("a worker of query {} panicked: {error}", self.identity.id))
-                })?;
-                self.stages[stage][shard] = Some(worker);
-                worked = true;
-                self.take_output(stage, shard, output?, &mut mailboxes).await?;
-            }
+            worked |= !running.is_empty();
+            self.finish_stage(stage, running, &mut mailboxes).await?;
         }
         // All at once, so that whoever looks sees a ledger that adds up.
         self.ledgers.add(self.round_ledgers.drain(..));
@@ -446,13 +460,82 @@ impl Query {
         Ok(worked)
     }
 
+    /// Where rows of several partitions meet, reads ahead of each and gives the bound up to which rows
+    /// pass in this round; otherwise none. Tells whether any record was read.
+    async fn read_ahead(&mut self, mailboxes: &mut [Mailbox]) -> Result<(bool, Option<Bound>)> {
+        if self.exchanges.iter().all(Option::is_none) {
+            return Ok((false, None));
+        }
+        let mut busy = 0;
+        let mut wanting: Vec<Place> = Vec::new();
+        for (place, reader) in self.readers() {
+            let has_input = reader.has_input()?;
+            busy += usize::from(has_input || reader.ahead().rows() > 0);
+            if has_input && reader.wants_ahead() {
+                wanting.push(place);
+            }
+        }
+        if busy <= 1 {
+            // Nobody to run ahead of.
+            return Ok((false, None));
+        }
+        let worked = !wanting.is_empty();
+        for stage in 0..self.stages.len() {
+            let mut running = Vec::new();
+            for (_, shard) in wanting.iter().filter(|(of_stage, _)| *of_stage == stage) {
+                if let Some(mut worker) = self.stages[stage][*shard].take() {
+                    let task = worker_task(&self.environment.compute, move || {
+                        let output = worker.read_ahead();
+                        (worker, output)
+                    });
+                    running.push((*shard, task));
+                }
+            }
+            self.finish_stage(stage, running, mailboxes).await?;
+        }
+        let mut unread: Vec<(Place, i64)> = Vec::new();
+        for (place, reader) in self.readers() {
+            if reader.has_input()? {
+                unread.push((place, reader.ahead().latest_ms()));
+            }
+        }
+        Ok((worked, Bound::of(unread.into_iter())))
+    }
+
+    /// The readers of partitions, with their places.
+    fn readers(&self) -> impl Iterator<Item = (Place, &PartitionReader)> {
+        self.stages.iter().enumerate().flat_map(|(stage, workers)| {
+            workers
+                .iter()
+                .enumerate()
+                .filter_map(move |(shard, worker)| Some(((stage, shard), worker.as_ref()?.reader.as_ref()?)))
+        })
+    }
+
+    /// Waits for the workers of a stage, and takes what they gave in the order of their shards.
+    async fn finish_stage(
+        &mut self,
+        stage: usize,
+        running: Vec<(usize, Running)>,
+        mailboxes: &mut [Mailbox],
+    ) -> Result<()> {
+        for (shard, task) in running {
+            let (worker, output) = task.await.map_err(|error| {
+                Error::internal(format!("a worker of query {} panicked: {error}", self.identity.id))
+            })?;
+            self.stages[stage][shard] = Some(worker);
+            self.take_output(stage, shard, output?, mailboxes).await?;
+        }
+        Ok(())
+    }
+
     /// Books what a worker gave and sends it on.
     async fn take_output(
         &mut self,
         stage: usize,
         shard: usize,
         output: Output,
-        mailboxes: &mut [BTreeMap<usize, Vec<Run>>],
+        mailboxes: &mut [Mailbox],
     ) -> Result<()> {
         self.round_ledgers.extend(output.ledgers);
         self.counters.results_dropped.fetch_add(output.results_dropped, Ordering::Relaxed);
@@ -466,17 +549,8 @@ impl Query {
             self.take_sink_output(sink).await?;
         }
         self.pending.rows += output.records_in;
-        if let Some(to) = self.exchanges[stage].clone() {
-            let shards = self.stages[to.stage].len();
-            let mut runs: BTreeMap<usize, Vec<crate::batch::ChangeBatch>> = BTreeMap::new();
-            for batch in &output.batches {
-                for (shard, part) in exchange::split(batch, &to.key, shards)? {
-                    runs.entry(shard).or_default().push(part);
-                }
-            }
-            for (shard, batches) in runs {
-                mailboxes[to.stage].entry(shard).or_default().push(Run { input: to.input, batches });
-            }
+        if let Some(exchange) = &self.exchanges[stage] {
+            mailboxes[exchange.stage].take(exchange, output.batches, self.stages[exchange.stage].len())?;
         }
         Ok(())
     }

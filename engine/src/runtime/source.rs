@@ -1,7 +1,8 @@
 //! From a partition's bytes to change batches.
 //!
 //! A [`PartitionReader`] drains what its partition has, up to a bound of rows and bytes, and decodes
-//! just the columns its query needs. A record that does not decode is counted and reported with its
+//! just the columns its query needs. Where partitions have to keep in step it reads ahead and gives
+//! what may pass (see [`crate::runtime::read_ahead`]). A record that does not decode is counted and reported with its
 //! offset; the others go on.
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Decoded, Decoder, Format, RecordPart, Rejection};
 use crate::operators::{Dropped, Ledger, Report};
 use crate::runtime::header_columns;
+use crate::runtime::read_ahead::ReadAhead;
 use crate::time::timestamp_column::TimestampExtractor;
 
 /// Rows a partition gives in one round. Large enough that the cost of a round is shared by many rows,
@@ -138,8 +140,8 @@ pub fn part_schema(source: &Source, part: RecordPart) -> SchemaRef {
 pub struct Read {
     /// Number of records taken from the partition.
     pub records: u64,
-    /// The rows that decoded, if any.
-    pub batch: Option<ChangeBatch>,
+    /// The rows that decoded, if any, and the offsets of their records.
+    pub rows: Option<(ChangeBatch, Vec<Offset>)>,
     /// Whether there is more than this round's bound.
     pub more: bool,
 }
@@ -152,6 +154,7 @@ pub struct PartitionReader {
     records: RecordReader,
     gathered: Gathered,
     rows: RowDecoder,
+    ahead: ReadAhead,
 }
 
 impl PartitionReader {
@@ -171,6 +174,7 @@ impl PartitionReader {
             records: RecordReader::new(Bytes::new(), position, &[]),
             gathered: Gathered::default(),
             rows: RowDecoder::new(scan, target.clone())?,
+            ahead: ReadAhead::default(),
             target,
         })
     }
@@ -181,10 +185,39 @@ impl PartitionReader {
         &self.target
     }
 
-    /// Offset of the next record.
+    /// Offset of the first record whose row has not passed: where to go on after a restart.
     #[must_use]
     pub fn position(&self) -> Offset {
-        self.position
+        self.ahead.first_offset().unwrap_or(self.position)
+    }
+
+    /// Rows that are read and have not passed.
+    #[must_use]
+    pub fn ahead(&self) -> &ReadAhead {
+        &self.ahead
+    }
+
+    /// Whether a round is to read ahead: what is there may not be a round's worth.
+    #[must_use]
+    pub fn wants_ahead(&self) -> bool {
+        self.ahead.rows() < ROUND_ROWS_MAX
+    }
+
+    /// Reads ahead what there is, up to the round's bound.
+    ///
+    /// # Errors
+    /// As [`PartitionReader::read`].
+    pub fn read_ahead(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<Read> {
+        let mut read = self.read(ledger, reports)?;
+        if let Some((batch, offsets)) = read.rows.take() {
+            self.ahead.push(batch, offsets);
+        }
+        Ok(read)
+    }
+
+    /// Takes the rows read ahead that pass.
+    pub fn take_ahead(&mut self, through_ms: i64) -> Vec<ChangeBatch> {
+        self.ahead.take(through_ms)
     }
 
     /// Whether there is a record to read.
@@ -227,8 +260,11 @@ impl PartitionReader {
         }
         self.position = self.records.next_offset();
         let records = self.gathered.rows() as u64;
-        let batch = if records == 0 { None } else { self.rows.decode(&self.gathered, ledger, reports)? };
-        Ok(Read { records, batch, more: slice.offsets.last_stable > self.position })
+        let decoded =
+            if records == 0 { None } else { self.rows.decode_rows(&self.gathered, ledger, reports)? };
+        let offset = |row: &u32| Offset(self.gathered.offsets[*row as usize]);
+        let rows = decoded.map(|(batch, rows)| (batch, rows.iter().map(offset).collect()));
+        Ok(Read { records, rows, more: slice.offsets.last_stable > self.position })
     }
 }
 
@@ -415,6 +451,16 @@ impl RowDecoder {
         ledger: &mut Ledger,
         reports: &mut Vec<Report>,
     ) -> Result<Option<ChangeBatch>> {
+        Ok(self.decode_rows(gathered, ledger, reports)?.map(|(batch, _)| batch))
+    }
+
+    /// Decodes records; gives for each row which of them it is.
+    fn decode_rows(
+        &mut self,
+        gathered: &Gathered,
+        ledger: &mut Ledger,
+        reports: &mut Vec<Report>,
+    ) -> Result<Option<(ChangeBatch, Vec<u32>)>> {
         let mut keys = gathered.payloads(&gathered.keys);
         let mut values = gathered.payloads(&gathered.values);
         let mut rows: Vec<u32> = (0..gathered.rows() as u32).collect();
@@ -454,7 +500,7 @@ impl RowDecoder {
         let picked = |all: &[i64]| -> Vec<i64> { rows.iter().map(|row| all[*row as usize]).collect() };
         let times_ms = picked(&gathered.times_ms);
         let batch = self.assemble(gathered, &rows, times_ms, &key_part, &value_part, windows)?;
-        self.set_event_times(gathered, &rows, batch, &key_part, &value_part, ledger, reports)
+        self.set_event_times(gathered, rows, batch, &key_part, &value_part, ledger, reports)
     }
 
     /// Cuts the window off windowed keys.
@@ -563,7 +609,7 @@ impl RowDecoder {
                     .collect(),
             ),
         };
-        Ok(ChangeBatch { columns, kinds, times_ms: times_ms.into(), windows, headers })
+        Ok(ChangeBatch { columns, kinds, times_ms: times_ms.into(), windows, headers, stream_times_ms: None })
     }
 
     /// Takes event times from their column, where the source names one.
@@ -571,13 +617,13 @@ impl RowDecoder {
     fn set_event_times(
         &self,
         gathered: &Gathered,
-        rows: &[u32],
+        rows: Vec<u32>,
         mut batch: ChangeBatch,
         key: &Decoded,
         value: &Decoded,
         ledger: &mut Ledger,
         reports: &mut Vec<Report>,
-    ) -> Result<Option<ChangeBatch>> {
+    ) -> Result<Option<(ChangeBatch, Vec<u32>)>> {
         let extracted = match &self.time {
             None => None,
             Some(extractor) => {
@@ -590,11 +636,11 @@ impl RowDecoder {
         };
         let Some(extracted) = extracted else {
             if batch.times_ms.iter().all(|time| *time >= 0) {
-                return Ok(Some(batch));
+                return Ok(Some((batch, rows)));
             }
             let valid: Vec<Option<i64>> =
                 batch.times_ms.iter().map(|time| Some(*time).filter(|t| *t >= 0)).collect();
-            return self.keep_timed(gathered, rows, batch, &valid, ledger, reports);
+            return self.keep_timed(gathered, &rows, batch, &valid, ledger, reports);
         };
         // A record without a value has no such column; it keeps its own timestamp.
         let times: Vec<Option<i64>> = extracted
@@ -612,9 +658,9 @@ impl RowDecoder {
             batch.columns = RecordBatch::try_new(self.schema.clone(), columns)?;
         }
         if times.iter().all(Option::is_some) {
-            return Ok(Some(batch));
+            return Ok(Some((batch, rows)));
         }
-        self.keep_timed(gathered, rows, batch, &times, ledger, reports)
+        self.keep_timed(gathered, &rows, batch, &times, ledger, reports)
     }
 
     /// Drops the rows that have no legal event time.
@@ -626,7 +672,7 @@ impl RowDecoder {
         times: &[Option<i64>],
         ledger: &mut Ledger,
         reports: &mut Vec<Report>,
-    ) -> Result<Option<ChangeBatch>> {
+    ) -> Result<Option<(ChangeBatch, Vec<u32>)>> {
         let mut kept = Vec::with_capacity(times.len());
         for (row, time) in times.iter().enumerate() {
             if time.is_some() {
@@ -640,7 +686,8 @@ impl RowDecoder {
         if kept.is_empty() {
             return Ok(None);
         }
-        Ok(Some(batch.take(&kept.into())?))
+        let rows = kept.iter().map(|row| rows[*row as usize]).collect();
+        Ok(Some((batch.take(&kept.into())?, rows)))
     }
 }
 

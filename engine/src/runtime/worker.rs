@@ -7,7 +7,7 @@ use tidemill_storage::state::{StateStore, WriteBatch};
 use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::{Context, Input, Ledger, Operator, Report};
-use crate::runtime::exchange::{self, Run};
+use crate::runtime::exchange::{self, Run, StreamTimes};
 use crate::runtime::ledger::Counts;
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
@@ -87,24 +87,65 @@ impl Worker {
         Worker { reader, operators, sink, store }
     }
 
-    /// Runs one round: what the partition has, or what the exchange sent.
+    /// Reads ahead what the partition has; nothing passes yet.
     ///
     /// # Errors
     /// What ends the query.
-    pub fn round(&mut self, runs: Vec<Run>) -> Result<Output> {
+    pub fn read_ahead(&mut self) -> Result<Output> {
         let mut output = Output::default();
-        let followed = self.operators.followed;
-        let mut input: Vec<(Input, ChangeBatch)> = exchange::merge(runs)?;
         if let Some(reader) = &mut self.reader {
             let mut dropped = Ledger::default();
-            let read = reader.read(&mut dropped, &mut output.reports)?;
-            output.records_in = read.records;
+            let read = reader.read_ahead(&mut dropped, &mut output.reports)?;
             output.more = read.more;
-            let mut counts = Counts { records_in: read.records, ..Counts::default() };
-            counts.add_dropped(dropped);
-            output.book(followed.left, counts);
-            input.extend(read.batch.map(|batch| (Input::Left, batch)));
+            output.reports.truncate(REPORTS_MAX);
+            // What has not passed is read again after a crash: it counts when it passes.
+            output.book_read(self.operators.followed, dropped.total(), dropped);
         }
+        Ok(output)
+    }
+
+    /// Runs one round of a worker that reads: what was read ahead, up to the event time given, and
+    /// without one whatever there is.
+    ///
+    /// # Errors
+    /// What ends the query.
+    pub fn read_round(&mut self, through_ms: Option<i64>) -> Result<Output> {
+        let mut output = Output::default();
+        let mut batches = Vec::new();
+        if let Some(reader) = &mut self.reader {
+            let followed = self.operators.followed;
+            if through_ms.is_some() || reader.ahead().rows() > 0 {
+                batches = reader.take_ahead(through_ms.unwrap_or(i64::MAX));
+                let rows = batches.iter().map(|batch| batch.rows() as u64).sum();
+                output.book_read(followed, rows, Ledger::default());
+            } else {
+                let mut dropped = Ledger::default();
+                let read = reader.read(&mut dropped, &mut output.reports)?;
+                output.more = read.more;
+                output.book_read(followed, read.records, dropped);
+                batches.extend(read.rows.map(|(batch, _)| batch));
+            }
+        }
+        let input = batches.into_iter().map(|batch| (Input::Left, batch)).collect();
+        self.run(input, StreamTimes::default(), output)
+    }
+
+    /// Runs one round of a worker behind an exchange: what was sent to it, and how far stream time has
+    /// come on all shards with that.
+    ///
+    /// # Errors
+    /// What ends the query.
+    pub fn exchanged_round(&mut self, runs: Vec<Run>, stream_times: StreamTimes) -> Result<Output> {
+        self.run(exchange::merge(runs)?, stream_times, Output::default())
+    }
+
+    fn run(
+        &mut self,
+        input: Vec<(Input, ChangeBatch)>,
+        stream_times: StreamTimes,
+        mut output: Output,
+    ) -> Result<Output> {
+        let followed = self.operators.followed;
         let mut round = Round::new(&mut self.operators, &self.store, &mut output.reports);
         for (side, batch) in input {
             round.pass(0, side, batch)?;
@@ -114,6 +155,7 @@ impl Worker {
                 None => output.results_dropped += counts.filtered + counts.late + counts.rejected,
             }
         }
+        round.advance(stream_times)?;
         round.flush()?;
         output.results_dropped += round.results_dropped.total();
         let results = std::mem::take(&mut round.results);
@@ -163,6 +205,14 @@ impl Worker {
 }
 
 impl Output {
+    /// Books records that were read, and those of them that did not become rows.
+    fn book_read(&mut self, followed: Followed, records: u64, dropped: Ledger) {
+        self.records_in += records;
+        let mut counts = Counts { records_in: records, ..Counts::default() };
+        counts.add_dropped(dropped);
+        self.book(followed.left, counts);
+    }
+
     fn book(&mut self, source: Option<usize>, counts: Counts) {
         if let Some(source) = source {
             self.ledgers.push((source, counts));
@@ -225,6 +275,21 @@ impl<'a> Round<'a> {
             .into_iter()
             .filter(|batch| batch.rows() > 0)
             .try_for_each(|batch| self.pass(at, Input::Left, batch))
+    }
+
+    /// Tells the operator behind an exchange how far stream time has come.
+    fn advance(&mut self, stream_times: StreamTimes) -> Result<()> {
+        for side in [Input::Left, Input::Right] {
+            let Some(stream_time_ms) = stream_times.of(side) else { continue };
+            if self.operators.chain.is_empty() {
+                continue;
+            }
+            let mut closed = Vec::new();
+            let (operator, mut context) = self.operator(0);
+            operator.advance(side, stream_time_ms, &mut context, &mut closed)?;
+            self.pass_all(1, closed)?;
+        }
+        Ok(())
     }
 
     /// Lets every operator pass on what it held back.

@@ -173,6 +173,7 @@ impl JoinOutput {
                 .as_ref()
                 .map(|headers| rows.origins.iter().map(|row| headers[*row as usize].clone()).collect()),
             times_ms: rows.times_ms.into(),
+            stream_times_ms: None,
         });
         Ok(())
     }

@@ -11,12 +11,14 @@
 //! on arrival is passed on alone at once, even if somebody follows.
 //!
 //! ```text
-//! progress  = stream time of the left side, of the right side, of both; number of the next record
+//! progress  = stream time of the left side, of the right side, of both; number of the next record;
+//!             whether records are windowed (1 byte)
 //! 10        = records of the left side, 11 = of the right side, 12 = waiting records
 //! ```
 
 use std::ops::RangeInclusive;
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use datafusion::common::JoinType;
 use tidemill_sql::plan::join::JoinKind;
@@ -54,6 +56,10 @@ pub(super) struct StreamStreamJoin {
     stream_time_ms: Option<i64>,
     /// Number of the next record.
     sequence: u64,
+    /// Whether records are windowed, as far as any has come.
+    windowed: bool,
+    /// No rows of the left side.
+    no_rows: ChangeBatch,
     /// Whether what the store has must be read first.
     resumes: bool,
     /// Whether there was input since the last commit.
@@ -130,6 +136,8 @@ impl StreamStreamJoin {
             room_keys: RoomKeys::new(room),
             stream_time_ms: None,
             sequence: 0,
+            windowed: false,
+            no_rows: ChangeBatch::inserts(RecordBatch::new_empty(spec.left.schema.clone()), vec![].into()),
             resumes: !room.fresh,
             progressed: false,
             matching,
@@ -147,6 +155,8 @@ impl StreamStreamJoin {
             self.right.resume(read_time(&mut reader)?);
             self.stream_time_ms = read_time(&mut reader)?;
             self.sequence = reader.varint()?;
+            let [windowed] = reader.array()?;
+            self.windowed = windowed != 0;
             reader.finish()?;
             self.waiting.resume(store)?;
         }
@@ -154,18 +164,22 @@ impl StreamStreamJoin {
         Ok(())
     }
 
-    /// Passes on the waiting records whose windows the current stream time has closed; `row` of the
-    /// arrived batch is what closed them.
-    fn pass_on_closed(
+    /// Lets stream time go on, and passes on the waiting records whose windows that has closed; `row` of
+    /// the arrived batch, if any, is what closed them.
+    fn advance_to(
         &mut self,
+        stream_time_ms: i64,
         input: Input,
         (batch, row): (&ChangeBatch, usize),
         rows: &mut ResultRows,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
-        let Some(stream_time_ms) = self.stream_time_ms else { return Ok(()) };
+        if self.stream_time_ms.is_some_and(|known_ms| stream_time_ms <= known_ms) {
+            return Ok(());
+        }
+        self.stream_time_ms = Some(stream_time_ms);
         while let Some(closed) = self.waiting.take_closed(stream_time_ms) {
-            let window = batch.windows.as_ref().and_then(|_| window_of_key(&closed.key));
+            let window = if self.windowed { window_of_key(&closed.key) } else { None };
             let parts = left_and_right(closed.side, Part::Kept(closed.row), Part::Missing);
             rows.push_windowed(RowKind::Insert, closed.time_ms, row, window, parts);
             self.output.emit_full(input, batch, rows, out)?;
@@ -196,6 +210,7 @@ impl Operator for StreamStreamJoin {
         let store: &dyn StateStore = context.store.as_ref();
         self.resume(store)?;
         self.progressed = true;
+        self.windowed = batch.windows.is_some();
         let keys = match input {
             Input::Left => self.left_keys.of(&batch)?,
             Input::Right => self.right_keys.of(&batch)?,
@@ -215,11 +230,8 @@ impl Operator for StreamStreamJoin {
         let encoded = self.output.side(input).encode(&batch)?;
         let mut rows = ResultRows::default();
         for (row, key) in keys.iter().enumerate() {
-            let time_ms = batch.times_ms[row];
-            if self.stream_time_ms.is_none_or(|stream_time_ms| time_ms > stream_time_ms) {
-                self.stream_time_ms = Some(time_ms);
-                self.pass_on_closed(input, (&batch, row), &mut rows, out)?;
-            }
+            let (time_ms, reached_ms) = (batch.times_ms[row], batch.stream_times_ms()[row]);
+            self.advance_to(reached_ms, input, (&batch, row), &mut rows, out)?;
             let arrived = || Part::Arrived(row as u32);
             let outer = self.matching.is_outer(input);
             // A record without a value has nothing to join.
@@ -237,7 +249,7 @@ impl Operator for StreamStreamJoin {
                 Input::Left => (&mut self.left, &self.right),
                 Input::Right => (&mut self.right, &self.left),
             };
-            own.advance(time_ms);
+            own.advance(reached_ms);
             let mut matched = false;
             for partner in other.find(key, self.matching.partners(input, time_ms)) {
                 let closes_ms = self.matching.closes_ms(other_side(input), partner.time_ms);
@@ -280,6 +292,25 @@ impl Operator for StreamStreamJoin {
         self.output.emit(input, &batch, rows, out)
     }
 
+    fn advance(
+        &mut self,
+        input: Input,
+        stream_time_ms: i64,
+        context: &mut Context<'_>,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        self.resume(context.store.as_ref())?;
+        self.progressed = true;
+        match input {
+            Input::Left => self.left.advance(stream_time_ms),
+            Input::Right => self.right.advance(stream_time_ms),
+        }
+        let no_rows = self.no_rows.clone();
+        let mut rows = ResultRows::default();
+        self.advance_to(stream_time_ms, Input::Left, (&no_rows, 0), &mut rows, out)?;
+        self.output.emit(Input::Left, &no_rows, rows, out)
+    }
+
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
         if !self.progressed {
             return Ok(());
@@ -294,6 +325,7 @@ impl Operator for StreamStreamJoin {
         put_time(&mut value, self.right.stream_time_ms());
         put_time(&mut value, self.stream_time_ms);
         encoding::put_varint(&mut value, self.sequence);
+        value.push(u8::from(self.windowed));
         encoding::seal(&mut value, start);
         changes.put(self.room_keys.progress(), value);
         Ok(())

@@ -192,6 +192,34 @@ fn windowed_records_meet_those_of_their_own_window_only() {
     );
 }
 
+#[test]
+fn windows_close_by_the_event_time_of_other_shards_too() {
+    let spec = within(10, 10, Some(0), JoinType::Left);
+    let mut driver = driver(&spec);
+    let windows = Windows { start_ms: vec![0].into(), end_ms: vec![50].into() };
+    let left = ChangeBatch { windows: Some(windows), ..batch(&spec.left.schema, "+I 100 a x") };
+    driver.push(Input::Left, left).expect("joins");
+    driver.commit();
+    driver.restart();
+    driver.advance(Input::Right, 110).expect("advances");
+    assert!(driver.take_rows().is_empty(), "a partner may still come");
+    driver.advance(Input::Right, 111).expect("advances");
+    assert_eq!(driver.take_rows(), ["+I 100 [0,50) a x _ _"]);
+}
+
+#[test]
+fn records_expire_by_the_event_time_of_their_side_in_all_shards() {
+    let spec = within(10, 10, Some(0), JoinType::Inner);
+    let mut driver = driver(&spec);
+    driver.push(Input::Left, batch(&spec.left.schema, "+I 100 a x")).expect("joins");
+    driver.advance(Input::Right, 500).expect("advances");
+    driver.push(Input::Right, batch(&spec.right.schema, "+I 105 a 1")).expect("joins");
+    assert_eq!(driver.take_rows(), ["+I 105 a x a 1"], "the left side has not come far");
+    driver.advance(Input::Left, 121).expect("advances");
+    driver.push(Input::Right, batch(&spec.right.schema, "+I 106 a 2")).expect("joins");
+    assert!(driver.take_rows().is_empty());
+}
+
 proptest! {
     #[test]
     fn batches_and_restarts_do_not_show(
