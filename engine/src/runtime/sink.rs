@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection}
 use crate::runtime::source::{part_schema, push_window};
 use crate::runtime::stable_hash;
 use crate::state::table_rows::{self, Expiry, TableRows};
+use crate::time::timestamp_column::TimestampExtractor;
 
 /// Bytes at which a record batch is closed. Half of Kafka's default bound on a batch, so that one more
 /// record of ordinary size still fits.
@@ -63,6 +65,8 @@ pub struct RowEncoder {
     key_columns: Vec<usize>,
     value_columns: Vec<usize>,
     window: Option<WindowKind>,
+    /// Where the source names a column as its event time: how to read it, and which column it is.
+    time: Option<(TimestampExtractor, usize)>,
     keys: EncodedPayloads,
     values: EncodedPayloads,
     windowed_key: Vec<u8>,
@@ -99,16 +103,43 @@ impl RowEncoder {
         };
         let (key, key_columns) = encoder(RecordPart::Key)?;
         let (value, value_columns) = encoder(RecordPart::Value)?;
+        let time = TimestampExtractor::new(source)?.map(|time| {
+            let columns = match time.role() {
+                RecordPart::Key => &key_columns,
+                RecordPart::Value => &value_columns,
+            };
+            let column = columns[time.index()];
+            (time, column)
+        });
         Ok(RowEncoder {
             key,
             value,
             key_columns,
             value_columns,
             window: source.window,
+            time,
             keys: EncodedPayloads::new(),
             values: EncodedPayloads::new(),
             windowed_key: Vec::new(),
         })
+    }
+
+    /// The timestamps of a batch's records: where the source names a column as its event time, what
+    /// that holds. A row that has no legal time there keeps its own.
+    ///
+    /// # Errors
+    /// A column that does not fit.
+    pub fn times_ms(&self, batch: &ChangeBatch) -> Result<ScalarBuffer<i64>> {
+        let Some((time, column)) = &self.time else { return Ok(batch.times_ms.clone()) };
+        let extracted = time.extract(batch.columns.column(*column))?;
+        let keeps_own = |row: usize| matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue);
+        let times = extracted.into_iter().zip(batch.times_ms.iter()).enumerate();
+        Ok(times
+            .map(|(row, (time_ms, own_ms))| match time_ms {
+                Some(time_ms) if time_ms >= 0 && !keeps_own(row) => time_ms,
+                _ => *own_ms,
+            })
+            .collect())
     }
 
     /// Encodes a batch and hands every record to `take`: row, key, value. Rows that are replaced
@@ -223,6 +254,7 @@ impl TopicSink {
             let (partitions, keyless) = (self.partitions, self.keyless_partition);
             let (builders, table, is_table) = (&mut self.builders, self.table.as_mut(), self.is_table);
             let (rows, worker) = (table.as_ref().map(|table| &table.rows), self.worker);
+            let times_ms = self.encoder.times_ms(batch)?;
             self.encoder.encode(batch, |row, key, value| {
                 if is_table && key.is_none() {
                     keyless_rows += 1;
@@ -230,7 +262,7 @@ impl TopicSink {
                 }
                 let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
                 let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
-                let time = batch.times_ms[row];
+                let time = times_ms[row];
                 match &batch.headers {
                     None => builder.append(time, key, value, &[])?,
                     Some(headers) => {
