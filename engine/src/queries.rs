@@ -275,5 +275,5 @@ pub fn plan_record(
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
     };
-    physical::planner::plan(&plan)
+    physical::planner::plan(&plan, record.overtaken)
 }

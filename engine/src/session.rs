@@ -12,6 +12,7 @@ use tidemill_sql::planner;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
+use crate::operators::aggregate::Overtaken;
 use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::statements::text_rows::{self, done};
@@ -274,6 +275,14 @@ impl Session {
     /// Whether every update of a key is to be passed on.
     pub(crate) fn every_update(&self) -> bool {
         self.setting("cache.max.bytes.buffering").as_deref() == Some("0")
+    }
+
+    /// What becomes of final results that event time has overtaken.
+    pub(crate) fn overtaken(&self) -> Overtaken {
+        match self.setting("tidemill.emit.final.overtaken").as_deref().map(str::to_lowercase).as_deref() {
+            Some("forget") => Overtaken::Forget,
+            _ => Overtaken::Emit,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tidemill_sql::type_system::SqlType;
 
 use crate::catalog::CatalogSource;
 use crate::error::{Error, ErrorKind, Result};
+use crate::operators::aggregate::Overtaken;
 
 /// Classes of catalog records; part of their keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +54,9 @@ pub struct QueryRecord {
     pub shards: usize,
     /// Every update of a key is passed on.
     pub every_update: bool,
+    /// What becomes of final results that event time has overtaken.
+    #[serde(default)]
+    pub overtaken: Overtaken,
 }
 
 /// A custom type.

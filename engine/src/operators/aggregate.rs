@@ -22,6 +22,7 @@ use std::fmt;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
+use serde::{Deserialize, Serialize};
 use tidemill_sql::lookup::{AggregateFunction as _, SourceKind, WindowKind, WindowSpec};
 use tidemill_sql::plan::Emit;
 use tidemill_sql::plan::source::{ROWTIME, WINDOWEND, WINDOWSTART};
@@ -77,14 +78,19 @@ pub struct CallSpec {
     pub entries_max: Option<usize>,
 }
 
-/// What becomes of the final result of a window when event time jumps so far that a window which
-/// starts after the closed one's end and grace has rows already.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What becomes of the final result of a window when event time jumps so far at once that the window's
+/// RETENTION is over as well, by the start of the window that time is in now. Without RETENTION that
+/// is so whenever nothing comes for about a window and its grace.
+///
+/// Only windows of fixed size are overtaken: they are kept by their start, and so may be over at the
+/// moment that closes them. Sessions are kept by their end, and always passed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Overtaken {
-    /// It is passed on like any other.
+    /// It is passed on like any other: what is counted is not to vanish.
     #[default]
     Emit,
-    /// It is lost, as in ksqlDB, whose store has dropped the window by then.
+    /// It is lost, and reported, as in ksqlDB, whose store has dropped the window by then.
     Forget,
 }
 

@@ -25,13 +25,14 @@ use crate::operators::join::{JoinSide, JoinSpec};
 use crate::physical::{Exchange, OperatorKind, OperatorPlan, PhysicalPlan, StageInput, StagePlan};
 use crate::runtime::source::ScanSpec;
 
-/// Compiles a continuous query.
+/// Compiles a continuous query; `overtaken` is what becomes of its final results that event time has
+/// overtaken.
 ///
 /// # Errors
 /// `Unsupported` for a plan node that has no continuous operator, or an expression that does not
 /// compile.
-pub fn plan(query: &QueryPlan) -> Result<PhysicalPlan> {
-    let mut lowering = Lowering { stages: Vec::new(), next_number: 0 };
+pub fn plan(query: &QueryPlan, overtaken: Overtaken) -> Result<PhysicalPlan> {
+    let mut lowering = Lowering { stages: Vec::new(), next_number: 0, overtaken };
     let open = lowering.lower(&query.plan, false)?;
     let schema: SchemaRef = Arc::new(open.schema.as_arrow().clone());
     let key = query
@@ -67,6 +68,7 @@ struct Open {
 struct Lowering {
     stages: Vec<StagePlan>,
     next_number: u16,
+    overtaken: Overtaken,
 }
 
 impl Lowering {
@@ -184,7 +186,7 @@ impl Lowering {
                 window: node.window,
                 emit: node.emit,
                 input_kind: node.input_kind,
-                overtaken: Overtaken::Emit,
+                overtaken: self.overtaken,
                 with_before,
             }),
         );

@@ -75,7 +75,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let lookup = session.lookup();
     let planned = planner::plan_create_as_select(statement, &lookup)?;
     // A plan that cannot be run must not leave a topic behind.
-    let plan = physical::planner::plan(&planned.query)?;
+    let plan = physical::planner::plan(&planned.query, session.overtaken())?;
     let mut sink = planned.sink;
     check_formats(&sink)?;
     let catalog = engine.catalog().state();
@@ -134,6 +134,7 @@ async fn replace_query(
         let record = QueryRecord {
             statement: text.to_owned(),
             every_update: session.every_update(),
+            overtaken: session.overtaken(),
             ..query.as_ref().clone()
         };
         let declared =
@@ -198,7 +199,7 @@ pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) ->
     let engine = session.engine();
     let name = statement.target.value.as_str();
     let plan = planner::plan_insert_select(statement, &session.lookup())?.query;
-    physical::planner::plan(&plan)?;
+    physical::planner::plan(&plan, session.overtaken())?;
     let new = NewQuery { session, text, sources: plan.sources.clone(), prefix: "INSERTQUERY" };
     let record = engine.catalog().change(|state, _| {
         state.source(name)?;
@@ -275,6 +276,7 @@ impl NewQuery<'_> {
             start_at: start_at.to_owned(),
             shards: engine.queries().defaults().shards,
             every_update: self.session.every_update(),
+            overtaken: self.session.overtaken(),
         });
         state.queries.insert(record.id.clone(), record.clone());
         Ok(record)

@@ -49,7 +49,7 @@ fn continuous(session: &Session, query: &SelectStatement, purpose: &Purpose) -> 
     let logical = planner::plan_query(query, &session.lookup(), purpose)?;
     let mut lines = vec!["Logical plan".to_owned()];
     lines.extend(logical.plan.display_indent().to_string().lines().map(|line| format!("  {line}")));
-    lines.extend(physical_lines(&physical::planner::plan(&logical)?));
+    lines.extend(physical_lines(&physical::planner::plan(&logical, session.overtaken())?));
     Ok(lines)
 }
 

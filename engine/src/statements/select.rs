@@ -84,7 +84,7 @@ pub fn plan_push(session: &Session, select: &SelectStatement) -> Result<Physical
     if select.emit == Some(Emit::Final) {
         plan.emit = tidemill_sql::plan::Emit::Final;
     }
-    physical::planner::plan(&plan)
+    physical::planner::plan(&plan, session.overtaken())
 }
 
 /// The columns of a result under the names the session shows.

@@ -43,6 +43,10 @@ fn offset_reset(value: &str) -> bool {
     ["earliest", "latest"].contains(&value.to_lowercase().as_str())
 }
 
+fn overtaken(value: &str) -> bool {
+    ["emit", "forget"].contains(&value.to_lowercase().as_str())
+}
+
 macro_rules! settings {
     ($($name:literal, $default:literal, $check:ident, $description:literal;)*) => {
         /// Every setting there is.
@@ -60,6 +64,7 @@ settings! {
     "ksql.persistence.wrap.single.values", "", any, "Whether a single value column is wrapped in a record.";
     "ksql.output.topic.name.prefix", "", any, "What the names of result topics begin with.";
     "ksql.query.push.v2.enabled", "false", boolean, "Accepted; every push query shares the server's readers.";
+    "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";
     "client_encoding", "UTF8", any, "Always UTF8.";
