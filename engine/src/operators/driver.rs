@@ -89,9 +89,21 @@ impl Driver {
 
     /// Ends a round and commits.
     pub(crate) fn commit(&mut self) {
+        let changes = self.begin_commit();
+        self.finish_commit(changes);
+    }
+
+    /// Ends a round and begins a commit, whose changes are on their way to the store while the next
+    /// rounds run.
+    pub(crate) fn begin_commit(&mut self) -> WriteBatch {
         self.flush().expect("flushes");
         let mut changes = WriteBatch::default();
         self.operator.commit(&mut changes).expect("commits");
+        changes
+    }
+
+    /// Lets the changes of a commit reach the store: before the next one begins.
+    pub(crate) fn finish_commit(&mut self, changes: WriteBatch) {
         self.store.write(changes, Durability::Synced).expect("memory takes writes");
     }
 

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! No key is the beginning of another, so that the references to a right row are one range. They are
-//! read from the store when a right row changes; only those changed since the last commit are in
-//! memory.
+//! read from the store when a right row changes; in memory are only those changed since the last
+//! commit but one, because the last one may still be on its way to the store.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -303,16 +303,24 @@ impl LeftRow {
 /// Which left rows refer to a right key.
 struct References {
     room: StateRoom,
-    /// Stored keys set or removed since the last commit.
-    changed: BTreeMap<Bytes, bool>,
+    /// Stored keys set or removed since the last commit but one.
+    changed: BTreeMap<Bytes, Change>,
     bytes: usize,
+}
+
+/// What became of a reference.
+#[derive(Clone, Copy)]
+struct Change {
+    refers: bool,
+    /// Since the last commit.
+    dirty: bool,
 }
 
 impl References {
     fn set(&mut self, foreign_key: &[u8], key: &[u8], refers: bool) {
         let stored: Bytes = [self.room.prefix.as_ref(), foreign_key, key].concat().into();
         let stored_bytes = stored.len();
-        if self.changed.insert(stored, refers).is_none() {
+        if self.changed.insert(stored, Change { refers, dirty: true }).is_none() {
             self.bytes += stored_bytes + REFERENCE_OVERHEAD_BYTES;
         }
     }
@@ -322,19 +330,20 @@ impl References {
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) {
-        if self.changed.is_empty() {
-            return;
-        }
-        for (stored, refers) in std::mem::take(&mut self.changed) {
-            if refers {
-                changes.put(stored, Bytes::new());
+        // The commit before is in the store by now, this one is not yet.
+        self.changed.retain(|_, change| change.dirty);
+        self.bytes = 0;
+        for (stored, change) in &mut self.changed {
+            change.dirty = false;
+            self.bytes += stored.len() + REFERENCE_OVERHEAD_BYTES;
+            if change.refers {
+                changes.put(stored.clone(), Bytes::new());
             } else {
-                changes.delete(stored);
+                changes.delete(stored.clone());
             }
         }
-        self.bytes = 0;
         // From now on there are references in the store only.
-        self.room.fresh = false;
+        self.room.fresh &= self.changed.is_empty();
     }
 }
 
@@ -347,7 +356,7 @@ struct Merged<S: Iterator, C: Iterator> {
 impl<'c, S, C> Merged<S, C>
 where
     S: Iterator<Item = tidemill_storage::Result<(Bytes, Bytes)>>,
-    C: Iterator<Item = (&'c Bytes, &'c bool)>,
+    C: Iterator<Item = (&'c Bytes, &'c Change)>,
 {
     fn next_reference(&mut self) -> Result<Option<Bytes>> {
         loop {
@@ -375,7 +384,7 @@ where
             if !changed_first {
                 return Ok(self.stored.next().transpose()?.map(|(stored, _)| stored));
             }
-            if let Some((changed, true)) = self.changed.next() {
+            if let Some((changed, Change { refers: true, .. })) = self.changed.next() {
                 return Ok(Some(changed.clone()));
             }
         }

@@ -12,6 +12,7 @@ use datafusion::common::JoinType;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tidemill_sql::plan::join::JoinKind;
+use tidemill_storage::state::WriteBatch;
 
 use super::{JoinSide, JoinSpec, build};
 use crate::operators::Input;
@@ -55,6 +56,8 @@ pub(super) enum Between {
     Cut,
     /// A commit.
     Commit,
+    /// A commit that is done only when the next one begins.
+    SlowCommit,
     /// A commit, after which everything that can be forgotten is.
     Evict,
     /// A commit and a restart.
@@ -64,6 +67,7 @@ pub(super) enum Between {
 /// Runs steps with `between` in front of each. Gives everything that came out.
 pub(super) fn run(spec: &JoinSpec, steps: &[Step], between: impl Fn(usize) -> Between) -> Vec<String> {
     let mut driver = driver(spec);
+    let mut on_its_way: Option<WriteBatch> = None;
     let mut from = 0;
     for (index, (side, _)) in steps.iter().enumerate() {
         let between = between(index);
@@ -71,9 +75,15 @@ pub(super) fn run(spec: &JoinSpec, steps: &[Step], between: impl Fn(usize) -> Be
             push(spec, &mut driver, &steps[from..index]);
             from = index;
         }
+        if !matches!(between, Between::Nothing | Between::Cut)
+            && let Some(changes) = on_its_way.take()
+        {
+            driver.finish_commit(changes);
+        }
         match between {
             Between::Nothing | Between::Cut => {}
             Between::Commit => driver.commit(),
+            Between::SlowCommit => on_its_way = Some(driver.begin_commit()),
             Between::Evict => {
                 driver.commit();
                 driver.evict_all();
@@ -122,7 +132,8 @@ pub(super) fn check(spec: &JoinSpec, script: &str) {
         assert_eq!(&driver.take_rows(), expected, "after {step:?}");
     }
     let expected = expected.concat();
-    for between in [Between::Nothing, Between::Commit, Between::Evict, Between::Restart] {
+    for between in [Between::Nothing, Between::Commit, Between::SlowCommit, Between::Evict, Between::Restart]
+    {
         assert_eq!(run(spec, &steps, |_| between), expected, "with {between:?} in front of each step");
     }
 }
@@ -153,6 +164,7 @@ pub(super) fn any_steps(
         6 => Just(Between::Nothing),
         2 => Just(Between::Cut),
         1 => Just(Between::Commit),
+        1 => Just(Between::SlowCommit),
         1 => Just(Between::Evict),
         1 => Just(Between::Restart),
     ];
