@@ -19,10 +19,10 @@ pub mod filter;
 pub mod join;
 pub mod partition_by;
 pub mod project;
+mod remembered_rows;
 mod row_keys;
 mod session_aggregate;
 mod suppress;
-mod table_rows;
 pub mod table_state;
 mod window_aggregate;
 

@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
 use tidemill_storage::state::WriteBatch;
 
+use super::remembered_rows::{RememberedRow, RememberedRows};
 use super::row_keys::RowKeys;
-use super::table_rows::{TableRow, TableRows};
 use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::operators::{Context, Input, Operator, StateRoom};
@@ -22,7 +22,7 @@ pub struct TableState {
     keys: RowKeys,
     codec: RowCodec,
     schema: SchemaRef,
-    rows: TableRows,
+    rows: RememberedRows,
 }
 
 impl TableState {
@@ -37,7 +37,7 @@ impl TableState {
             keys: RowKeys::new(key, &schema)?,
             codec: RowCodec::new(&data_types)?,
             schema,
-            rows: TableRows::new(room),
+            rows: RememberedRows::new(room),
         })
     }
 }
@@ -72,7 +72,7 @@ impl Operator for TableState {
             };
             let removes = matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue);
             let now = (!removes).then(|| Bytes::copy_from_slice(encoded.row(row).as_ref()));
-            let kept = now.clone().map(|now| TableRow { time_ms: batch.times_ms[row], row: now });
+            let kept = now.clone().map(|now| RememberedRow { time_ms: batch.times_ms[row], row: now });
             let before = self.rows.replace(key, kept).map(|before| before.row);
             match (before, now) {
                 (None, None) => context.ledger.filtered += 1,

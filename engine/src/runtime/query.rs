@@ -1,6 +1,6 @@
 //! The loop of one query, and its handle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -462,35 +462,39 @@ impl Query {
 
     /// Where rows of several partitions meet, reads ahead of each and gives the bound up to which rows
     /// pass in this round; otherwise none. Tells whether any record was read.
+    ///
+    /// The sources are read one after the other, the tables of a join behind its stream: a table's row
+    /// that was acknowledged before a stream's record was sent is then read no later than that.
     async fn read_ahead(&mut self, mailboxes: &mut [Mailbox]) -> Result<(bool, Option<Bound>)> {
         if self.exchanges.iter().all(Option::is_none) {
             return Ok((false, None));
         }
+        let sources: BTreeSet<usize> = self.readers().map(|((stage, _), _)| stage).collect();
         let mut busy = 0;
-        let mut wanting: Vec<Place> = Vec::new();
-        for (place, reader) in self.readers() {
-            let has_input = reader.has_input()?;
-            busy += usize::from(has_input || reader.ahead().rows() > 0);
-            if has_input && reader.wants_ahead() {
-                wanting.push(place);
-            }
+        for (_, reader) in self.readers() {
+            busy += usize::from(reader.ahead().rows() > 0 || reader.has_input()?);
         }
-        if busy <= 1 {
+        if sources.len() == 1 && busy <= 1 {
             // Nobody to run ahead of.
             return Ok((false, None));
         }
-        let worked = !wanting.is_empty();
-        for stage in 0..self.stages.len() {
+        let mut worked = false;
+        for stage in sources.into_iter().rev() {
             let mut running = Vec::new();
-            for (_, shard) in wanting.iter().filter(|(of_stage, _)| *of_stage == stage) {
-                if let Some(mut worker) = self.stages[stage][*shard].take() {
+            for (shard, slot) in self.stages[stage].iter_mut().enumerate() {
+                let reads = match slot.as_ref().and_then(|worker| worker.reader.as_ref()) {
+                    Some(reader) => reader.wants_ahead() && reader.has_input()?,
+                    None => false,
+                };
+                if reads && let Some(mut worker) = slot.take() {
                     let task = worker_task(&self.environment.compute, move || {
                         let output = worker.read_ahead();
                         (worker, output)
                     });
-                    running.push((*shard, task));
+                    running.push((shard, task));
                 }
             }
+            worked |= !running.is_empty();
             self.finish_stage(stage, running, mailboxes).await?;
         }
         let mut unread: Vec<(Place, i64)> = Vec::new();
@@ -499,7 +503,7 @@ impl Query {
                 unread.push((place, reader.ahead().latest_ms()));
             }
         }
-        Ok((worked, Bound::of(unread.into_iter())))
+        Ok((worked, Some(Bound::of(unread.into_iter()))))
     }
 
     /// The readers of partitions, with their places.

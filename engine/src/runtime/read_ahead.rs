@@ -34,11 +34,14 @@ pub struct Bound {
 pub type Place = (usize, usize);
 
 impl Bound {
+    /// Everything passes.
+    pub const NONE: Bound = Bound { time_ms: i64::MAX, partition: (usize::MAX, usize::MAX) };
+
     /// The bound, given of each partition that has more to read its place and the latest event time
-    /// that it has been read to. None: everything passes.
+    /// that it has been read to.
     #[must_use]
-    pub fn of(partitions: impl Iterator<Item = (Place, i64)>) -> Option<Bound> {
-        partitions.map(|(partition, time_ms)| Bound { time_ms, partition }).min()
+    pub fn of(partitions: impl Iterator<Item = (Place, i64)>) -> Bound {
+        partitions.map(|(partition, time_ms)| Bound { time_ms, partition }).min().unwrap_or(Bound::NONE)
     }
 
     /// The last event time of which rows of a partition pass.
@@ -161,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_partition_of_which_nothing_is_read_yet_holds_everybody_back() {
-        let bound = Bound::of([((0, 0), 7), ((1, 0), i64::MIN)].into_iter()).expect("one has more");
+        let bound = Bound::of([((0, 0), 7), ((1, 0), i64::MIN)].into_iter());
         assert_eq!(bound.through_ms((0, 0)), i64::MIN);
-        assert_eq!(Bound::of(std::iter::empty()), None);
+        assert_eq!(Bound::of(std::iter::empty()).through_ms((7, 7)), i64::MAX);
     }
 
     /// The order in which rows pass when `read_max` of them are read at a time.
@@ -184,7 +187,7 @@ mod tests {
             let bound = Bound::of((0..partitions.len()).filter(has_more).map(latest));
             let mut round: Vec<(i64, usize, i64)> = Vec::new();
             for (number, ahead) in ahead.iter_mut().enumerate() {
-                let through_ms = bound.map_or(i64::MAX, |bound| bound.through_ms((0, number)));
+                let through_ms = bound.through_ms((0, number));
                 let mut stream_time_ms = i64::MIN;
                 for time_ms in times(&ahead.take(through_ms)) {
                     stream_time_ms = stream_time_ms.max(time_ms);

@@ -25,8 +25,8 @@ use super::output::{JoinOutput, Part, ResultRows};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
+use crate::operators::remembered_rows::{RememberedRow, RememberedRows};
 use crate::operators::row_keys::RowKeys;
-use crate::operators::table_rows::{TableRow, TableRows};
 use crate::operators::{Context, Input, Operator, StateRoom};
 use crate::state::encoding::{self, Reader};
 use crate::state_keys::prefix_range;
@@ -47,8 +47,8 @@ pub(super) struct ForeignKeyJoin {
     foreign_keys: RowKeys,
     right_keys: RowKeys,
     output: JoinOutput,
-    left: TableRows,
-    right: TableRows,
+    left: RememberedRows,
+    right: RememberedRows,
     references: References,
     /// Whether left rows that meet no right row have a result.
     keeps_unmatched: bool,
@@ -71,8 +71,8 @@ impl ForeignKeyJoin {
             foreign_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
             right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
-            left: TableRows::new(sub_room(room, LEFT_ROWS)),
-            right: TableRows::new(sub_room(room, RIGHT_ROWS)),
+            left: RememberedRows::new(sub_room(room, LEFT_ROWS)),
+            right: RememberedRows::new(sub_room(room, RIGHT_ROWS)),
             references: References { room: sub_room(room, REFERENCES), changed: BTreeMap::new(), bytes: 0 },
             keeps_unmatched,
             with_before: spec.with_before,
@@ -128,8 +128,9 @@ impl ForeignKeyJoin {
             let right_now = foreign_key.and_then(|key| self.right.get(key));
             let had = before.is_some() && (right_before.is_some() || self.keeps_unmatched);
             let has = remains && (right_now.is_some() || self.keeps_unmatched);
-            let latest = |right: Option<&TableRow>| right.map_or(time_ms, |right| time_ms.max(right.time_ms));
-            let mut push = |kind: RowKind, time_ms: i64, left: Part, right: Option<&TableRow>| {
+            let latest =
+                |right: Option<&RememberedRow>| right.map_or(time_ms, |right| time_ms.max(right.time_ms));
+            let mut push = |kind: RowKind, time_ms: i64, left: Part, right: Option<&RememberedRow>| {
                 let right = Part::kept(right.map(|right| &right.row));
                 rows.push(kind, time_ms, (batch, row), left, right);
             };
@@ -176,7 +177,7 @@ impl ForeignKeyJoin {
                 continue;
             };
             let now = matches!(kind, RowKind::Insert | RowKind::UpdateAfter)
-                .then(|| TableRow { time_ms: batch.times_ms[row], row: encoded.copy(row) });
+                .then(|| RememberedRow { time_ms: batch.times_ms[row], row: encoded.copy(row) });
             let before = self.right.replace(key, now.clone());
             if before.is_none() && now.is_none() {
                 context.ledger.filtered += 1;
@@ -213,8 +214,8 @@ impl ForeignKeyJoin {
         &self,
         rows: &mut ResultRows,
         (batch, row): (&ChangeBatch, usize),
-        left: &TableRow,
-        before: Option<&TableRow>,
+        left: &RememberedRow,
+        before: Option<&RememberedRow>,
         remains: bool,
     ) -> Result<()> {
         let time_ms = batch.times_ms[row].max(left.time_ms);
@@ -281,16 +282,16 @@ struct LeftRow {
 }
 
 impl LeftRow {
-    fn seal(foreign_key: Option<&Bytes>, row: &[u8], time_ms: i64) -> TableRow {
+    fn seal(foreign_key: Option<&Bytes>, row: &[u8], time_ms: i64) -> RememberedRow {
         let foreign_key_bytes = foreign_key.map_or(&[] as &[u8], |key| &key[..]);
         let mut bytes = Vec::with_capacity(foreign_key_bytes.len() + row.len() + 12);
         bytes.push(u8::from(foreign_key.is_some()));
         encoding::put_bytes(&mut bytes, foreign_key_bytes);
         encoding::put_bytes(&mut bytes, row);
-        TableRow { time_ms, row: bytes.into() }
+        RememberedRow { time_ms, row: bytes.into() }
     }
 
-    fn open(kept: &TableRow) -> Result<LeftRow> {
+    fn open(kept: &RememberedRow) -> Result<LeftRow> {
         let mut reader = Reader::of(&kept.row);
         let [present] = reader.array()?;
         let foreign_key = kept.row.slice_ref(reader.bytes()?);

@@ -11,8 +11,8 @@ use super::output::{JoinOutput, Part, ResultRows};
 use super::{JoinSpec, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
+use crate::operators::remembered_rows::{RememberedRow, RememberedRows};
 use crate::operators::row_keys::RowKeys;
-use crate::operators::table_rows::{TableRow, TableRows};
 use crate::operators::{Context, Input, Operator, StateRoom};
 
 /// Joins a stream, on the left, with a table.
@@ -20,7 +20,7 @@ pub(super) struct StreamTableJoin {
     left_keys: RowKeys,
     right_keys: RowKeys,
     output: JoinOutput,
-    table: TableRows,
+    table: RememberedRows,
     /// Whether records that meet no row are passed on.
     keeps_unmatched: bool,
 }
@@ -40,7 +40,7 @@ impl StreamTableJoin {
             left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
             right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
-            table: TableRows::new(room),
+            table: RememberedRows::new(room),
             keeps_unmatched,
         })
     }
@@ -57,7 +57,7 @@ impl StreamTableJoin {
                 RowKind::UpdateBefore => continue,
                 RowKind::Delete | RowKind::NullValue => None,
                 RowKind::Insert | RowKind::UpdateAfter => {
-                    Some(TableRow { time_ms: batch.times_ms[row], row: encoded.copy(row) })
+                    Some(RememberedRow { time_ms: batch.times_ms[row], row: encoded.copy(row) })
                 }
             };
             self.table.replace(key, now);

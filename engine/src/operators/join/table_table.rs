@@ -11,8 +11,8 @@ use super::output::{JoinOutput, Part, ResultRows, left_and_right};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
+use crate::operators::remembered_rows::{RememberedRow, RememberedRows};
 use crate::operators::row_keys::RowKeys;
-use crate::operators::table_rows::{TableRow, TableRows};
 use crate::operators::{Context, Input, Operator, StateRoom};
 
 const LEFT_ROWS: u8 = 0x10;
@@ -24,8 +24,8 @@ pub(super) struct TableTableJoin {
     left_keys: RowKeys,
     right_keys: RowKeys,
     output: JoinOutput,
-    left: TableRows,
-    right: TableRows,
+    left: RememberedRows,
+    right: RememberedRows,
     with_before: bool,
 }
 
@@ -43,8 +43,8 @@ impl TableTableJoin {
             left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
             right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
-            left: TableRows::new(sub_room(room, LEFT_ROWS)),
-            right: TableRows::new(sub_room(room, RIGHT_ROWS)),
+            left: RememberedRows::new(sub_room(room, LEFT_ROWS)),
+            right: RememberedRows::new(sub_room(room, RIGHT_ROWS)),
             with_before: spec.with_before,
         })
     }
@@ -96,7 +96,7 @@ impl Operator for TableTableJoin {
             };
             let time_ms = batch.times_ms[row];
             let now = matches!(kind, RowKind::Insert | RowKind::UpdateAfter)
-                .then(|| TableRow { time_ms, row: encoded.copy(row) });
+                .then(|| RememberedRow { time_ms, row: encoded.copy(row) });
             let remains = now.is_some();
             let before = own_rows.replace(key, now);
             if before.is_none() && !remains {

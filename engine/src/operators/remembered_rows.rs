@@ -22,9 +22,9 @@ const ENTRY_OVERHEAD_BYTES: usize = 128;
 /// The most keys looked up in the store at a time.
 const LOOKUP_KEYS_MAX: usize = 4_096;
 
-/// A table's row.
+/// A row of a table, remembered under its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct TableRow {
+pub(super) struct RememberedRow {
     /// Event time of the record that set it.
     pub(super) time_ms: i64,
     /// Encoded; what it holds is the owner's affair.
@@ -33,14 +33,14 @@ pub(super) struct TableRow {
 
 struct Entry {
     /// None where the key is known to have no row.
-    row: Option<TableRow>,
+    row: Option<RememberedRow>,
     dirty: bool,
     /// Number of the commits before the last use.
     used_at: u64,
 }
 
 /// Rows by key.
-pub(super) struct TableRows {
+pub(super) struct RememberedRows {
     room: StateRoom,
     entries: HashMap<Bytes, Entry>,
     dirty: Vec<Bytes>,
@@ -48,10 +48,10 @@ pub(super) struct TableRows {
     bytes: usize,
 }
 
-impl TableRows {
+impl RememberedRows {
     /// In a room of their own.
-    pub(super) fn new(room: StateRoom) -> TableRows {
-        TableRows { room, entries: HashMap::new(), dirty: Vec::new(), commits: 0, bytes: 0 }
+    pub(super) fn new(room: StateRoom) -> RememberedRows {
+        RememberedRows { room, entries: HashMap::new(), dirty: Vec::new(), commits: 0, bytes: 0 }
     }
 
     /// Brings the rows of keys that are not in memory.
@@ -84,13 +84,13 @@ impl TableRows {
     }
 
     /// The row of a key that has been loaded.
-    pub(super) fn get(&self, key: &[u8]) -> Option<&TableRow> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<&RememberedRow> {
         self.entries.get(key).and_then(|entry| entry.row.as_ref())
     }
 
     /// Sets or removes the row of a key. Gives the one before, if the key has been loaded.
-    pub(super) fn replace(&mut self, key: &Bytes, row: Option<TableRow>) -> Option<TableRow> {
-        let row_bytes = |row: Option<&TableRow>| row.map_or(0, |row| row.row.len());
+    pub(super) fn replace(&mut self, key: &Bytes, row: Option<RememberedRow>) -> Option<RememberedRow> {
+        let row_bytes = |row: Option<&RememberedRow>| row.map_or(0, |row| row.row.len());
         let Some(entry) = self.entries.get_mut(key) else {
             let key = Bytes::copy_from_slice(key);
             self.bytes += entry_bytes(&key, row.as_ref());
@@ -114,7 +114,7 @@ impl TableRows {
     ///
     /// # Errors
     /// The store's; `Corrupt`.
-    pub(super) fn read(&self, keys: &[Bytes], store: &dyn StateStore) -> Result<Vec<Option<TableRow>>> {
+    pub(super) fn read(&self, keys: &[Bytes], store: &dyn StateStore) -> Result<Vec<Option<RememberedRow>>> {
         let known = |key: &Bytes| self.room.fresh || self.entries.contains_key(key);
         let missing: Vec<&Bytes> = keys.iter().filter(|key| !known(key)).collect();
         let mut found = Vec::with_capacity(missing.len());
@@ -179,7 +179,7 @@ impl TableRows {
         &self,
         keys: impl Iterator<Item = &'k Bytes>,
         store: &dyn StateStore,
-    ) -> Result<Vec<Option<TableRow>>> {
+    ) -> Result<Vec<Option<RememberedRow>>> {
         let stored: Vec<Bytes> = keys.map(|key| stored_key(&self.room, key)).collect();
         let values = store.multi_get(&stored)?;
         values.into_iter().map(|value| value.map(|value| decode(&value)).transpose()).collect()
@@ -190,11 +190,11 @@ fn stored_key(room: &StateRoom, key: &[u8]) -> Bytes {
     [room.prefix.as_ref(), key].concat().into()
 }
 
-fn entry_bytes(key: &[u8], row: Option<&TableRow>) -> usize {
+fn entry_bytes(key: &[u8], row: Option<&RememberedRow>) -> usize {
     key.len() + row.map_or(0, |row| row.row.len()) + ENTRY_OVERHEAD_BYTES
 }
 
-fn encode(row: &TableRow) -> Vec<u8> {
+fn encode(row: &RememberedRow) -> Vec<u8> {
     let mut value = Vec::with_capacity(row.row.len() + 24);
     let start = encoding::begin(&mut value);
     encoding::put_i64(&mut value, row.time_ms);
@@ -203,9 +203,9 @@ fn encode(row: &TableRow) -> Vec<u8> {
     value
 }
 
-fn decode(value: &[u8]) -> Result<TableRow> {
+fn decode(value: &[u8]) -> Result<RememberedRow> {
     let mut reader = encoding::open(value)?;
-    let row = TableRow { time_ms: reader.i64()?, row: Bytes::copy_from_slice(reader.bytes()?) };
+    let row = RememberedRow { time_ms: reader.i64()?, row: Bytes::copy_from_slice(reader.bytes()?) };
     reader.finish()?;
     Ok(row)
 }
