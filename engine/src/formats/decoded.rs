@@ -23,6 +23,30 @@ pub struct Decoded {
     pub present: Option<NullBuffer>,
 }
 
+impl Decoded {
+    /// The rows for which `keep` is true, of one value a row.
+    ///
+    /// # Errors
+    /// Arrow's.
+    pub fn filter(self, keep: &BooleanArray) -> Result<Decoded> {
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| compute::filter(column, keep).map_err(Error::from))
+            .collect::<Result<_>>()?;
+        let present = match self.present {
+            None => None,
+            Some(present) => {
+                let flags = BooleanArray::new(present.into_inner(), None);
+                let flags = compute::filter(&flags, keep)?;
+                let flags = arrow::array::AsArray::as_boolean(&flags).values().clone();
+                Some(NullBuffer::new(flags)).filter(|present| present.null_count() > 0)
+            }
+        };
+        Ok(Decoded { rows: keep.true_count(), columns, present })
+    }
+}
+
 /// A payload that left no row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rejection {
@@ -75,20 +99,7 @@ impl RowTracker {
             keep.set_bit(*row, false);
         }
         let keep = BooleanArray::new(keep.finish(), None);
-        let columns = columns
-            .iter()
-            .map(|column| compute::filter(column, &keep).map_err(Error::from))
-            .collect::<Result<_>>()?;
-        let present = match present {
-            None => None,
-            Some(present) => {
-                let flags = BooleanArray::new(present.into_inner(), None);
-                let flags = compute::filter(&flags, &keep)?;
-                let flags = arrow::array::AsArray::as_boolean(&flags).values().clone();
-                Some(NullBuffer::new(flags)).filter(|present| present.null_count() > 0)
-            }
-        };
-        Ok(Decoded { rows: self.rows - self.spoiled.len(), columns, present })
+        Decoded { rows: self.rows, columns, present }.filter(&keep)
     }
 }
 

@@ -9,6 +9,7 @@
 //! From time to time the rounds since the last commit become durable as one *epoch*: see [`commit`].
 //! The commit runs beside the next rounds; a second one waits for it.
 //!
+//! - [`record_feed`]: the records of a partition in bounded portions;
 //! - [`source`]: from a partition's bytes to change batches;
 //! - [`read_ahead`]: which rows wait so that partitions keep in step;
 //! - [`exchange`]: rows to shards, and many runs to one order;
@@ -27,6 +28,7 @@ pub mod header_columns;
 pub mod ledger;
 pub mod query;
 pub mod read_ahead;
+pub mod record_feed;
 pub mod sink;
 pub mod source;
 pub mod stable_hash;

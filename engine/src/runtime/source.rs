@@ -7,14 +7,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, RecordBatch, RecordBatchOptions,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMillisecondType};
 use bytes::Bytes;
 use tidemill_sql::lookup::{ColumnRole, Source, SourceKind, WindowKind};
 use tidemill_sql::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
-use tidemill_storage::log::{Isolation, Log};
-use tidemill_storage::record::{Record, RecordReader};
+use tidemill_storage::log::Log;
+use tidemill_storage::record::Record;
 use tidemill_storage::{Offset, TopicName, TopicPartition};
 
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
@@ -23,14 +25,19 @@ use crate::formats::{Decoded, Decoder, Format, RecordPart, Rejection};
 use crate::operators::{Dropped, Ledger, Report};
 use crate::runtime::header_columns;
 use crate::runtime::read_ahead::ReadAhead;
+use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::time::timestamp_column::TimestampExtractor;
 
 /// Rows a partition gives in one round. Large enough that the cost of a round is shared by many rows,
 /// small enough that a round stays in the processor's cache and takes milliseconds.
 const ROUND_ROWS_MAX: usize = 16_384;
 
-/// Bytes read from a partition in one round.
+/// Bytes of records a partition gives in one round, as they are decompressed.
 const ROUND_BYTES_MAX: usize = 8 << 20;
+
+/// Room for records that is kept between rounds. A partition that has caught up needs no more, and a
+/// server may have thousands of them.
+const GATHERED_BYTES_KEPT: usize = 64 << 10;
 
 /// Bytes of a window bound in a windowed key.
 const BOUND_BYTES: usize = 8;
@@ -148,10 +155,7 @@ pub struct Read {
 
 /// Reads one partition for one query.
 pub struct PartitionReader {
-    log: Arc<dyn Log>,
-    target: TopicPartition,
-    position: Offset,
-    records: RecordReader,
+    feed: RecordFeed,
     gathered: Gathered,
     rows: RowDecoder,
     ahead: ReadAhead,
@@ -169,26 +173,23 @@ impl PartitionReader {
         position: Offset,
     ) -> Result<PartitionReader> {
         Ok(PartitionReader {
-            log,
-            position,
-            records: RecordReader::new(Bytes::new(), position, &[]),
-            gathered: Gathered::default(),
             rows: RowDecoder::new(scan, target.clone())?,
+            feed: RecordFeed::new(log, target, position),
+            gathered: Gathered::default(),
             ahead: ReadAhead::default(),
-            target,
         })
     }
 
     /// The partition.
     #[must_use]
     pub fn target(&self) -> &TopicPartition {
-        &self.target
+        self.feed.target()
     }
 
     /// Offset of the first record whose row has not passed: where to go on after a restart.
     #[must_use]
     pub fn position(&self) -> Offset {
-        self.ahead.first_offset().unwrap_or(self.position)
+        self.ahead.first_offset().unwrap_or(self.feed.position())
     }
 
     /// Rows that are read and have not passed.
@@ -225,8 +226,7 @@ impl PartitionReader {
     /// # Errors
     /// `NotFound` where the topic was deleted.
     pub fn has_input(&self) -> Result<bool> {
-        let offsets = self.log.offsets(&self.target)?;
-        Ok(offsets.last_stable > self.position)
+        self.feed.has_more()
     }
 
     /// Reads what there is, up to the round's bound.
@@ -234,37 +234,31 @@ impl PartitionReader {
     /// # Errors
     /// What the log cannot give: `Corrupt`, `Io`, `NotFound`.
     pub fn read(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<Read> {
-        let offsets = self.log.offsets(&self.target)?;
-        if self.position < offsets.log_start {
+        self.gathered.clear();
+        let portion = Portion { records_max: ROUND_ROWS_MAX, bytes_max: ROUND_BYTES_MAX };
+        let gathered = &mut self.gathered;
+        let taken = self.feed.take(portion, |record| gathered.push(record))?;
+        if let Some(gap) = taken.gap {
             // Retention was faster than the query: the gap is told, not hidden.
             reports.push(Report {
                 dropped: Dropped::Rejected,
                 time_ms: 0,
                 reason: format!(
                     "records from offset {} to {} were dropped by retention before they were read",
-                    self.position, offsets.log_start
+                    gap.start, gap.end
                 ),
-                origin: Some((self.target.clone(), self.position)),
+                origin: Some((self.feed.target().clone(), gap.start)),
             });
-            self.position = offsets.log_start;
         }
-        let slice = self.log.read(&self.target, self.position, ROUND_BYTES_MAX, Isolation::ReadCommitted)?;
-        self.records.reset(slice.batches, self.position, &slice.aborted);
-        self.gathered.clear();
-        while self.gathered.rows() < ROUND_ROWS_MAX
-            && let Some(batch) = self.records.next_batch()?
-        {
-            for record in batch.records() {
-                self.gathered.push(&record?)?;
-            }
-        }
-        self.position = self.records.next_offset();
         let records = self.gathered.rows() as u64;
         let decoded =
             if records == 0 { None } else { self.rows.decode_rows(&self.gathered, ledger, reports)? };
         let offset = |row: &u32| Offset(self.gathered.offsets[*row as usize]);
         let rows = decoded.map(|(batch, rows)| (batch, rows.iter().map(offset).collect()));
-        Ok(Read { records, rows, more: slice.offsets.last_stable > self.position })
+        if !taken.more {
+            self.gathered.give_back();
+        }
+        Ok(Read { records, rows, more: taken.more })
     }
 }
 
@@ -294,6 +288,14 @@ impl Gathered {
         self.offsets.clear();
         self.times_ms.clear();
         self.headers.clear();
+    }
+
+    /// Forgets the records, and gives a large buffer back.
+    pub fn give_back(&mut self) {
+        self.clear();
+        if self.bytes.capacity() > GATHERED_BYTES_KEPT {
+            *self = Gathered::default();
+        }
     }
 
     /// Takes a record.
@@ -473,9 +475,10 @@ impl RowDecoder {
         }
         let mut rejections = Vec::new();
         let mut key_part = self.key.decode(&keys, &mut rejections)?;
+        let key_rejections = rejections.len();
         let mut value_part = self.value.decode(&values, &mut rejections)?;
         if !rejections.is_empty() {
-            // Rare: what does not decode is taken out and the rest decoded again.
+            // What did not decode in one part of a record is taken out of the other part as well.
             let mut bad: Vec<usize> = rejections.iter().map(|rejection| rejection.payload).collect();
             bad.sort_unstable();
             bad.dedup();
@@ -490,9 +493,9 @@ impl RowDecoder {
                 index += 1;
                 keep
             });
-            rejections.clear();
-            key_part = self.key.decode(&keys, &mut rejections)?;
-            value_part = self.value.decode(&values, &mut rejections)?;
+            let (of_key, of_value) = rejections.split_at(key_rejections);
+            key_part = without(key_part, of_key, &bad)?;
+            value_part = without(value_part, of_value, &bad)?;
         }
         if rows.is_empty() {
             return Ok(None);
@@ -648,8 +651,9 @@ impl RowDecoder {
             .enumerate()
             .map(|(row, time)| match batch.kinds.get(row) {
                 RowKind::NullValue | RowKind::Delete => Some(batch.times_ms[row]),
-                _ => time.filter(|time| *time >= 0),
+                _ => time,
             })
+            .map(|time| time.filter(|time| *time >= 0))
             .collect();
         batch.times_ms = times.iter().map(|time| time.unwrap_or(0)).collect();
         if let Some(index) = self.columns.iter().position(|column| *column == ScanColumn::Time) {
@@ -689,6 +693,23 @@ impl RowDecoder {
         let rows = kept.iter().map(|row| rows[*row as usize]).collect();
         Ok(Some((batch.take(&kept.into())?, rows)))
     }
+}
+
+/// Takes records out of a decoded part: those that are `bad`, of which the part itself `rejected` some.
+fn without(part: Decoded, rejected: &[Rejection], bad: &[usize]) -> Result<Decoded> {
+    let mut keep = Vec::with_capacity(part.rows);
+    let mut rejected = rejected.iter().map(|rejection| rejection.payload).peekable();
+    let mut bad = bad.iter().copied().peekable();
+    for payload in 0.. {
+        if keep.len() == part.rows {
+            break;
+        }
+        let is_bad = bad.next_if_eq(&payload).is_some();
+        if rejected.next_if_eq(&payload).is_none() {
+            keep.push(!is_bad);
+        }
+    }
+    part.filter(&BooleanArray::from(keep))
 }
 
 /// Keeps the payloads whose key a test passes, with everything beside them.
@@ -753,3 +774,7 @@ pub fn milliseconds(column: &ArrayRef) -> Option<Vec<Option<i64>>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

@@ -25,14 +25,14 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
 use tidemill_sql::plan::source::SourceScan;
-use tidemill_storage::log::{Isolation, Log};
-use tidemill_storage::record::RecordReader;
+use tidemill_storage::log::Log;
 use tidemill_storage::state::StateSnapshot;
 use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
 use crate::operators::Ledger;
+use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::runtime::sink::RowEncoder;
 use crate::runtime::source::{Gathered, RowDecoder, ScanSpec};
 use crate::serving::stored_rows::StoredRows;
@@ -41,8 +41,8 @@ use crate::state::table_rows::TableRows;
 /// Rows decoded at a time.
 pub(super) const BATCH_ROWS: usize = 8_192;
 
-/// Bytes read from a partition at a time.
-const READ_BYTES: usize = 4 << 20;
+/// Records of a partition decoded at a time.
+const STEP: Portion = Portion { records_max: BATCH_ROWS, bytes_max: 4 << 20 };
 
 /// A source under the names a session shows.
 pub struct SourceTable {
@@ -259,54 +259,35 @@ impl PartitionStream for TopicRows {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (scan, schema, log) = (self.scan.clone(), self.schema.clone(), self.log.clone());
         let (target, to, latest_by_key) = (self.target.clone(), self.to, self.latest_by_key);
-        let stream = futures::stream::try_unfold(Some(self.from), move |from| {
+        let feed = RecordFeed::new(log, target, self.from);
+        let stream = futures::stream::try_unfold(feed, move |mut feed| {
             let batch = if latest_by_key {
-                latest_rows(&scan, &schema, log.as_ref(), &target, from, to)
+                latest_rows(&scan, &schema, &mut feed, to)
             } else {
-                next_records(&scan, &schema, log.as_ref(), &target, from, to)
+                next_records(&scan, &schema, &mut feed, to)
             };
-            async move { batch.map_err(external) }
+            async move { Ok(batch.map_err(external)?.map(|batch| (batch, feed))) }
         });
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
     }
 }
 
-/// Gathers records from an offset on; tells where to go on.
-fn gather(
-    log: &dyn Log,
-    target: &TopicPartition,
-    from: Offset,
-    to: Offset,
-    gathered: &mut Gathered,
-) -> Result<Offset> {
-    let slice = log.read(target, from, READ_BYTES, Isolation::ReadCommitted)?;
-    let mut records = RecordReader::new(slice.batches, from, &slice.aborted);
-    while let Some(batch) = records.next_batch()? {
-        for record in batch.records() {
-            let record = record?;
-            if record.offset < to {
-                gathered.push(&record)?;
-            }
-        }
-    }
-    // A read that moves nowhere is the end.
-    Ok(if records.next_offset() > from { records.next_offset() } else { to })
-}
-
+/// The next records of a partition below `to`.
 fn next_records(
     scan: &ScanSpec,
     schema: &SchemaRef,
-    log: &dyn Log,
-    target: &TopicPartition,
-    mut from: Option<Offset>,
+    feed: &mut RecordFeed,
     to: Offset,
-) -> Result<Option<(RecordBatch, Option<Offset>)>> {
-    while let Some(offset) = from.filter(|offset| *offset < to) {
+) -> Result<Option<RecordBatch>> {
+    while feed.position() < to {
+        let from = feed.position();
         let mut gathered = Gathered::default();
-        let next = gather(log, target, offset, to, &mut gathered)?;
-        from = Some(next);
-        if let Some(batch) = decode_rows(scan, schema, &gathered, target)? {
-            return Ok(Some((batch, from)));
+        feed.take(STEP, |record| if record.offset < to { gathered.push(record) } else { Ok(()) })?;
+        if feed.position() == from {
+            break;
+        }
+        if let Some(batch) = decode_rows(scan, schema, &gathered, feed.target())? {
+            return Ok(Some(batch));
         }
     }
     Ok(None)
@@ -316,30 +297,26 @@ fn next_records(
 fn latest_rows(
     scan: &ScanSpec,
     schema: &SchemaRef,
-    log: &dyn Log,
-    target: &TopicPartition,
-    from: Option<Offset>,
+    feed: &mut RecordFeed,
     to: Offset,
-) -> Result<Option<(RecordBatch, Option<Offset>)>> {
-    let Some(mut from) = from else { return Ok(None) };
+) -> Result<Option<RecordBatch>> {
     let mut latest: HashMap<Bytes, (u64, i64, Option<Bytes>)> = HashMap::new();
     let mut order = 0;
-    while from < to {
-        let slice = log.read(target, from, READ_BYTES, Isolation::ReadCommitted)?;
-        let mut records = RecordReader::new(slice.batches, from, &slice.aborted);
-        while let Some(batch) = records.next_batch()? {
-            for record in batch.records() {
-                let record = record?;
-                if record.offset < to
-                    && let Some(key) = record.key
-                {
-                    order += 1;
-                    let value = record.value.map(Bytes::copy_from_slice);
-                    latest.insert(Bytes::copy_from_slice(key), (order, record.timestamp_ms, value));
-                }
+    while feed.position() < to {
+        let from = feed.position();
+        feed.take(STEP, |record| {
+            if record.offset < to
+                && let Some(key) = record.key
+            {
+                order += 1;
+                let value = record.value.map(Bytes::copy_from_slice);
+                latest.insert(Bytes::copy_from_slice(key), (order, record.timestamp_ms, value));
             }
+            Ok(())
+        })?;
+        if feed.position() == from {
+            break;
         }
-        from = if records.next_offset() > from { records.next_offset() } else { to };
     }
     let mut rows: Vec<_> = latest.into_iter().filter(|(_, (_, _, value))| value.is_some()).collect();
     rows.sort_unstable_by_key(|(_, (order, _, _))| *order);
@@ -347,7 +324,7 @@ fn latest_rows(
     for (key, (_, time, value)) in &rows {
         gathered.push_row(Some(key), value.as_deref(), *time)?;
     }
-    Ok(decode_rows(scan, schema, &gathered, target)?.map(|batch| (batch, None)))
+    decode_rows(scan, schema, &gathered, feed.target())
 }
 
 /// Decodes rows under the names shown. Rows that do not decode are no rows: the queries that read

@@ -31,4 +31,4 @@ pub use builder::{BatchBuilder, BatchProducer};
 pub use compression::Codec;
 pub use header::{Attributes, BatchHeader, HEADER_BYTES, HeaderBytes};
 pub use reader::{AbortedTransaction, ReadBatch, RecordReader};
-pub use records::{Header, Headers, Record, Records};
+pub use records::{Header, Headers, Record, Records, RecordsPlace};

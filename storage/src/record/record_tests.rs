@@ -155,6 +155,28 @@ fn reading_from_the_middle_of_a_batch_drops_the_records_before() {
 }
 
 #[test]
+fn a_reader_that_stops_inside_a_batch_goes_on_there() {
+    let records: Vec<_> = (0..5)
+        .map(|i| OwnedRecord { timestamp_ms: i, key: None, value: Some(vec![i as u8]), headers: Vec::new() })
+        .collect();
+    for codec in [Codec::None, Codec::Zstd] {
+        let mut bytes = at_offset(&build(codec, &records), 10).to_vec();
+        bytes.extend_from_slice(&at_offset(&build(codec, &records), 15));
+        let mut reader = RecordReader::new(bytes.into(), Offset(11), &[]);
+        let mut stretches = Vec::new();
+        while let Some(batch) = reader.next_batch().unwrap() {
+            let mut walk = batch.records();
+            let taken: Vec<i64> = walk.by_ref().take(2).map(|record| record.unwrap().offset.0).collect();
+            let (place, next) = (walk.place(), Offset(taken[taken.len() - 1] + 1));
+            reader.stop_at(place, next);
+            assert_eq!(reader.next_offset(), next);
+            stretches.push(taken);
+        }
+        assert_eq!(stretches, [vec![11, 12], vec![13, 14], vec![15, 16], vec![17, 18], vec![19]]);
+    }
+}
+
+#[test]
 fn control_batches_and_aborted_transactions_are_skipped() {
     let producer = |id, base_sequence| BatchProducer {
         id: ProducerId(id),

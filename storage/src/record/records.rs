@@ -72,6 +72,23 @@ impl<'a> Iterator for Headers<'a> {
     }
 }
 
+/// How far a walk over a batch's records has come: see [`Records::place`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordsPlace {
+    /// Records not walked over.
+    pub(super) left: i32,
+    /// Bytes of those.
+    pub(super) bytes_left: usize,
+}
+
+impl RecordsPlace {
+    /// Bytes of the (decompressed) records behind the place.
+    #[must_use]
+    pub fn bytes_left(self) -> usize {
+        self.bytes_left
+    }
+}
+
 /// Iterates over the records of a batch. The first malformed record ends it with an error.
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
@@ -103,6 +120,21 @@ impl<'a> Records<'a> {
     pub fn from_offset(mut self, offset: Offset) -> Records<'a> {
         self.skip_below = offset;
         self
+    }
+
+    /// The records from a place on that an earlier walk over the same batch has come to.
+    #[must_use]
+    pub(super) fn starting_at(mut self, place: RecordsPlace) -> Records<'a> {
+        let walked = self.bytes.len().saturating_sub(place.bytes_left);
+        self.bytes = self.bytes.get(walked..).unwrap_or_default();
+        self.left = place.left;
+        self
+    }
+
+    /// How far the walk has come.
+    #[must_use]
+    pub fn place(&self) -> RecordsPlace {
+        RecordsPlace { left: self.left, bytes_left: self.bytes.len() }
     }
 
     #[inline]

@@ -1,0 +1,103 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::StringArray;
+use tidemill_sql::lookup::{FormatSpec, SourceColumn, TimestampColumn};
+use tidemill_storage::PartitionId;
+
+use super::*;
+
+/// A stream with an INT key `K` and a JSON value of a BIGINT `T` and a STRING `V`.
+fn stream(timestamp: Option<&str>) -> Arc<Source> {
+    let column = |name: &str, data_type, role| SourceColumn { name: name.to_owned(), data_type, role };
+    let format =
+        |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
+    Arc::new(Source {
+        name: "CLICKS".to_owned(),
+        kind: SourceKind::Stream,
+        columns: vec![
+            column("K", DataType::Int32, ColumnRole::Key),
+            column("T", DataType::Int64, ColumnRole::Value),
+            column("V", DataType::Utf8, ColumnRole::Value),
+        ],
+        topic: "clicks".to_owned(),
+        partitions: 1,
+        key_format: format("KAFKA"),
+        value_format: format("JSON"),
+        window: None,
+        timestamp: timestamp.map(|column| TimestampColumn { column: column.to_owned(), format: None }),
+        read_only: false,
+    })
+}
+
+fn decoder(source: &Arc<Source>) -> RowDecoder {
+    let scan = ScanSpec::new(source, &["K".to_owned(), "V".to_owned()]).expect("the columns are there");
+    let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
+    RowDecoder::new(&scan, target).expect("the formats have the types")
+}
+
+/// Keys as INT, and values.
+fn gathered(rows: &[(&[u8], Option<&str>, i64)]) -> Gathered {
+    let mut gathered = Gathered::default();
+    for (key, value, time_ms) in rows {
+        gathered.push_row(Some(key), value.map(str::as_bytes), *time_ms).expect("the row fits");
+    }
+    gathered
+}
+
+/// Counts how often it is asked.
+struct Counting {
+    decoder: Box<dyn Decoder>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Decoder for Counting {
+    fn decode(&mut self, payloads: &[Option<&[u8]>], rejections: &mut Vec<Rejection>) -> Result<Decoded> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.decoder.decode(payloads, rejections)
+    }
+}
+
+#[test]
+fn a_record_that_does_not_decode_is_taken_out_of_both_parts_without_decoding_again() {
+    let mut decoder = decoder(&stream(None));
+    let calls = Arc::new(AtomicUsize::new(0));
+    for part in [&mut decoder.key, &mut decoder.value] {
+        let inner = part.decoder.take().expect("both parts have columns");
+        part.decoder = Some(Box::new(Counting { decoder: inner, calls: calls.clone() }));
+    }
+    let rows = gathered(&[
+        (&[0, 0, 0, 1], Some(r#"{"V":"a"}"#), 0),
+        (&[0, 0], Some(r#"{"V":"bad key"}"#), 0),
+        (&[0, 0, 0, 3], Some("no JSON"), 0),
+        (&[0], Some("neither"), 0),
+        (&[0, 0, 0, 5], None, 0),
+        (&[0, 0, 0, 6], Some(r#"{"V":"f"}"#), 0),
+    ]);
+    let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
+    let batch = decoder.decode(&rows, &mut ledger, &mut reports).expect("decodes").expect("has rows");
+    let keys: &Int32Array = batch.columns.column(0).as_primitive();
+    let values: &StringArray = batch.columns.column(1).as_string();
+    assert_eq!(keys.values(), &[1, 5, 6]);
+    assert_eq!(values.iter().collect::<Vec<_>>(), [Some("a"), None, Some("f")]);
+    assert_eq!(batch.kinds.get(1), RowKind::NullValue);
+    assert_eq!((ledger.rejected, reports.len()), (3, 4));
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "each part is decoded once");
+}
+
+#[test]
+fn no_row_has_a_time_before_1970_wherever_its_time_is_from() {
+    let rows = gathered(&[
+        (&[0, 0, 0, 1], Some(r#"{"T":5,"V":"a"}"#), -1),
+        (&[0, 0, 0, 2], None, -1),
+        (&[0, 0, 0, 3], Some(r#"{"T":-5,"V":"c"}"#), 7),
+        (&[0, 0, 0, 4], None, 9),
+    ]);
+    for (timestamp, expected) in [(Some("T"), [5, 9]), (None, [7, 9])] {
+        let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
+        let batch = decoder(&stream(timestamp)).decode(&rows, &mut ledger, &mut reports);
+        let batch = batch.expect("decodes").expect("has rows");
+        assert_eq!(batch.times_ms.as_ref(), expected);
+        assert_eq!((ledger.rejected, reports.len()), (2, 2));
+    }
+}
