@@ -104,10 +104,10 @@ fn completed(text: &str) -> String {
     let (body, zone) = text.split_at(zone.unwrap_or(text.len()));
     const FULL: &str = "0000-01-01T00:00:00";
     let rest = FULL.get(body.len()..).unwrap_or_default();
-    let zone = match zone.len() {
+    let zone = match (zone.len(), zone.split_at_checked(3)) {
         // `+0100` becomes `+01:00`.
-        5 => format!("{}:{}", &zone[..3], &zone[3..]),
-        3 => format!("{zone}:00"),
+        (5, Some((hours, minutes))) => format!("{hours}:{minutes}"),
+        (3, _) => format!("{zone}:00"),
         _ => zone.to_owned(),
     };
     format!("{body}{rest}{zone}")
@@ -131,5 +131,12 @@ mod tests {
             assert_eq!(parse_timestamp(text), Some(ms), "{text}");
         }
         assert_eq!(parse_timestamp("yesterday"), None);
+    }
+
+    #[test]
+    fn a_zone_of_other_than_digits_is_no_zone() {
+        for text in ["T+1é2", "2020-01-01T00:00:00+é1é", "1970-01-01T00:00:00-€1", "T+", "T"] {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
     }
 }

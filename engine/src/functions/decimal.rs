@@ -117,9 +117,43 @@ fn apply(columns: &[ArrayRef], data_type: &DataType, operation: Operation) -> Re
 /// The unscaled value of a number in DECIMAL(precision, scale), rounded half up (away from zero);
 /// none where it has too many digits before the point.
 pub(super) fn fit(value: &BigDecimal, precision: u8, scale: i8) -> Option<i128> {
+    // A text may have an exponent of ten digits: what cannot fit is not written out first.
+    let whole_digits = i64::try_from(value.digits()).ok()?.saturating_sub(value.fractional_digit_count());
+    if value.is_zero() || whole_digits < -i64::from(scale) {
+        return Some(0);
+    }
+    if whole_digits > i64::from(precision) {
+        return None;
+    }
     let rounded = value.with_scale_round(i64::from(scale), RoundingMode::HalfUp);
     let (unscaled, _) = rounded.as_bigint_and_exponent();
     let unscaled = unscaled.to_i128()?;
     let bound = 10_i128.checked_pow(u32::from(precision))?;
     (unscaled.unsigned_abs() < bound.unsigned_abs()).then_some(unscaled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_fits_by_its_digits_and_not_by_its_exponent() {
+        for (text, fitted) in [
+            ("1.5", Some(150)),
+            ("-0.005", Some(-1)),
+            ("0.0049", Some(0)),
+            ("99.99", Some(9_999)),
+            ("99.995", None),
+            ("1e1", Some(1_000)),
+            ("100", None),
+            // Written out, these have two thousand million digits.
+            ("1e2000000000", None),
+            ("-1e2000000000", None),
+            ("1e-2000000000", Some(0)),
+            ("0e2000000000", Some(0)),
+        ] {
+            let number: BigDecimal = text.parse().expect("a number");
+            assert_eq!(fit(&number, 4, 2), fitted, "{text}");
+        }
+    }
 }
