@@ -100,7 +100,9 @@ impl KafkaDoor {
 /// Ends transactions that are open for too long, until the server stops.
 async fn expire_transactions(server: &Server) {
     while timeout(TRANSACTION_CHECK, server.closing.cancelled()).await.is_err() {
-        server.topics.transactions().expire(Instant::now()).await;
+        // Not waited for: one that cannot be ended now must not keep the others open.
+        let transactions = server.topics.transactions().clone();
+        tokio::spawn(async move { transactions.expire(Instant::now()).await });
     }
 }
 

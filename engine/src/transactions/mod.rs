@@ -40,7 +40,7 @@ use crate::group_offsets::{GroupOffset, GroupOffsets};
 use crate::state_keys;
 use crate::topics::ProducerIdentity;
 use record::Record;
-use transaction::Transaction;
+use transaction::{Shared, Transaction};
 
 /// Transactional ids that are remembered. Beyond it the one that was idle longest is forgotten; should
 /// its producer come back, it is told that it is unknown and asks for an identity anew.
@@ -86,7 +86,7 @@ struct Inner {
     log: Arc<dyn Log>,
     store: Arc<dyn StateStore>,
     groups: GroupOffsets,
-    live: Mutex<HashMap<String, Arc<Mutex<Transaction>>>>,
+    live: Mutex<HashMap<String, Arc<Shared>>>,
 }
 
 impl Transactions {
@@ -203,28 +203,31 @@ impl Transactions {
     #[must_use]
     pub fn has_undecided_offset(&self, group: &str, target: &TopicPartition) -> bool {
         let live: Vec<_> = self.inner.live.lock().values().cloned().collect();
-        live.iter().any(|transaction| transaction.lock().would_move(group, target))
+        live.iter().any(|transaction| transaction.stored().would_move(group, target))
     }
 
     /// Aborts transactions that have been open for longer than their producers allowed, and fences
-    /// those producers.
+    /// those producers. Ends when all of them have ended, which a full disk may put off: a timer does
+    /// not wait for that.
     pub async fn expire(&self, now: Instant) {
-        let live: Vec<(String, Arc<Mutex<Transaction>>)> = self
-            .inner
-            .live
-            .lock()
+        // One that is being changed is in use.
+        let is_overdue = |transaction: &Shared| {
+            transaction.try_lock().is_some_and(|transaction| transaction.is_overdue(now))
+        };
+        let live = self.inner.live.lock();
+        let overdue: Vec<String> = live
             .iter()
-            .map(|(id, transaction)| (id.clone(), transaction.clone()))
+            .filter(|(_, transaction)| is_overdue(transaction))
+            .map(|(id, _)| id.clone())
             .collect();
-        for (id, transaction) in live {
-            if !transaction.lock().is_overdue(now) {
-                continue;
-            }
+        drop(live);
+        let aborted = overdue.into_iter().map(|id| async move {
             tracing::warn!(transactional_id = %id, "a transaction was open for too long and is aborted");
             if let Err(error) = self.abort_and_fence(&id).await {
                 tracing::warn!(transactional_id = %id, ?error, "a transaction could not be aborted");
             }
-        }
+        });
+        futures::future::join_all(aborted).await;
     }
 
     /// After a start: takes up what is remembered, and finishes what was decided and not finished.
@@ -260,7 +263,7 @@ impl Transactions {
                 ProducerIdentity { id: self.inner.log.allocate_producer_id()?, epoch: ProducerEpoch(0) };
         }
         self.save(id, &next, WriteBatch::default())?;
-        transaction.record = next;
+        transaction.replace(next);
         Ok(Some(transaction.record.producer))
     }
 
@@ -282,7 +285,7 @@ impl Transactions {
     }
 
     /// A transactional id that is remembered.
-    fn find(&self, id: &str) -> Result<Arc<Mutex<Transaction>>> {
+    fn find(&self, id: &str) -> Result<Arc<Shared>> {
         if let Some(transaction) = self.inner.live.lock().get(id) {
             return Ok(transaction.clone());
         }
@@ -290,12 +293,11 @@ impl Transactions {
         let stored = stored.ok_or(TransactionError::UnknownProducer)?;
         let record = Record::decode(id, &stored)?;
         let mut live = self.inner.live.lock();
-        let loaded =
-            live.entry(id.to_owned()).or_insert_with(|| Arc::new(Mutex::new(Transaction::new(record))));
+        let loaded = live.entry(id.to_owned()).or_insert_with(|| Arc::new(Shared::new(record)));
         Ok(loaded.clone())
     }
 
-    fn create(&self, id: &str) -> Result<Arc<Mutex<Transaction>>> {
+    fn create(&self, id: &str) -> Result<Arc<Shared>> {
         let mut live = self.inner.live.lock();
         if live.len() >= TRANSACTIONAL_IDS_MAX {
             let idle = live
@@ -309,9 +311,7 @@ impl Transactions {
             self.inner.store.write(changes, Durability::Buffered)?;
             live.remove(&oldest);
         }
-        let created = live
-            .entry(id.to_owned())
-            .or_insert_with(|| Arc::new(Mutex::new(Transaction::new(Record::default()))));
+        let created = live.entry(id.to_owned()).or_insert_with(|| Arc::new(Shared::new(Record::default())));
         Ok(created.clone())
     }
 

@@ -81,6 +81,12 @@ struct StoredOffset {
 }
 
 impl Record {
+    /// Whether a commit would move the group's offset.
+    pub(super) fn would_move(&self, group: &str, target: &TopicPartition) -> bool {
+        matches!(self.phase, Phase::Ongoing | Phase::Decided(TransactionEnd::Commit))
+            && self.offsets.get(group).is_some_and(|offsets| offsets.contains_key(target))
+    }
+
     /// To bytes.
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let offsets = self.offsets.iter().flat_map(|(group, offsets)| {

@@ -221,6 +221,30 @@ async fn a_transaction_that_is_open_too_long_is_aborted() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_waits_for_the_disk_holds_up_neither_readers_nor_the_end_of_others() {
+    let world = World::new();
+    let producer = world.init().await;
+    world.transactions.add_partitions("tx", producer, &[target(0)]).unwrap();
+    let stuck = world.transactions.init("stuck", TIMEOUT, None).await.unwrap();
+    world.transactions.add_offsets("stuck", stuck).unwrap();
+    world.transactions.commit_offsets("stuck", stuck, "g", &[(target(0), offset(7))]).unwrap();
+    let shared = world.transactions.find("stuck").unwrap();
+    let (locked, release) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+    let holder = std::thread::spawn(move || {
+        let _changing = shared.lock();
+        locked.0.send(()).unwrap();
+        // A write that takes its time; gives up, so that a failure is one of the assertions below.
+        release.1.recv_timeout(TIMEOUT).is_ok()
+    });
+    locked.1.recv().unwrap();
+    assert!(world.transactions.has_undecided_offset("g", &target(0)));
+    world.transactions.expire(Instant::now() + TIMEOUT * 2).await;
+    assert_eq!(world.append(producer, 0, 0), Err(StorageErrorKind::ProducerFenced));
+    release.0.send(()).unwrap();
+    assert!(holder.join().unwrap(), "nobody waited for the one that was stuck");
+}
+
+#[tokio::test]
 async fn an_open_transaction_goes_on_after_a_restart() {
     let world = World::new();
     let producer = world.init().await;

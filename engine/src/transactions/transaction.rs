@@ -1,7 +1,10 @@
 //! The states of one transaction, without disk and log: which call is allowed when, and what it makes
 //! of the record. A changed record takes effect by [`Transaction::replace`], after it was stored.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use tidemill_storage::TopicPartition;
 use tidemill_storage::log::TransactionEnd;
@@ -11,9 +14,40 @@ use super::{Result, TransactionError};
 use crate::group_offsets::GroupOffset;
 use crate::topics::ProducerIdentity;
 
+/// A transaction that is remembered. Its lock is held while a change of it is stored; whoever only
+/// wants to know looks at what was stored last, and waits for no disk.
+pub(super) struct Shared {
+    transaction: Mutex<Transaction>,
+    stored: Arc<Mutex<Arc<Record>>>,
+}
+
+impl Shared {
+    /// As it was found or just made.
+    pub(super) fn new(record: Record) -> Shared {
+        let transaction = Transaction::new(record);
+        Shared { stored: transaction.stored.clone(), transaction: Mutex::new(transaction) }
+    }
+
+    /// To change it.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Transaction> {
+        self.transaction.lock()
+    }
+
+    /// To change it, unless a change is under way.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Transaction>> {
+        self.transaction.try_lock()
+    }
+
+    /// What was stored last.
+    pub(super) fn stored(&self) -> Arc<Record> {
+        self.stored.lock().clone()
+    }
+}
+
 /// A transactional id and its last transaction.
 pub(super) struct Transaction {
     pub(super) record: Record,
+    stored: Arc<Mutex<Arc<Record>>>,
     /// When it last changed in this process: the age of an open transaction, or of an idle id.
     since: Instant,
 }
@@ -21,8 +55,9 @@ pub(super) struct Transaction {
 impl Transaction {
     /// As it was found or just made. A transaction that was open before a restart has its whole time
     /// again.
-    pub(super) fn new(record: Record) -> Transaction {
-        Transaction { record, since: Instant::now() }
+    fn new(record: Record) -> Transaction {
+        let stored = Arc::new(Mutex::new(Arc::new(record.clone())));
+        Transaction { record, stored, since: Instant::now() }
     }
 
     /// Takes over a record that was stored.
@@ -30,6 +65,7 @@ impl Transaction {
         if self.record.phase != record.phase {
             self.since = Instant::now();
         }
+        *self.stored.lock() = Arc::new(record.clone());
         self.record = record;
     }
 
@@ -138,11 +174,5 @@ impl Transaction {
     /// Since when nothing is open, if so.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         matches!(self.record.phase, Phase::Empty | Phase::Ended(_)).then_some(self.since)
-    }
-
-    /// Whether a commit would move the group's offset.
-    pub(super) fn would_move(&self, group: &str, target: &TopicPartition) -> bool {
-        matches!(self.record.phase, Phase::Ongoing | Phase::Decided(TransactionEnd::Commit))
-            && self.record.offsets.get(group).is_some_and(|offsets| offsets.contains_key(target))
     }
 }
