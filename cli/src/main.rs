@@ -1,6 +1,7 @@
 //! The executable: parse arguments, listen, translate.
 
 mod args;
+mod budget;
 mod commands;
 mod demo;
 mod http;

@@ -17,6 +17,9 @@ use crate::postgres::{PostgresDoor, PostgresOptions};
 /// How often the log's health is looked at.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long the doors may take to close, each of which has a shorter deadline of its own.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
 /// Where the doors listen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
@@ -139,12 +142,24 @@ impl Server {
             return Err(CommandError(format!("the log failed and the server stops: {error}")));
         }
         self.shutdown.cancel();
-        while let Some(ended) = self.doors.join_next().await {
+        drain(&mut self.doors, DRAIN_DEADLINE).await;
+        self.engine.shutdown().await.map_err(|error| CommandError(format!("while stopping: {error}")))
+    }
+}
+
+/// Waits for the doors to end. One that does not is left behind: queries have to be committed whatever
+/// clients do.
+async fn drain(doors: &mut JoinSet<()>, deadline: Duration) {
+    let drained = tokio::time::timeout(deadline, async {
+        while let Some(ended) = doors.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a door ended badly");
             }
         }
-        self.engine.shutdown().await.map_err(|error| CommandError(format!("while stopping: {error}")))
+    });
+    if drained.await.is_err() {
+        tracing::error!("{} doors did not close in time", doors.len());
+        doors.abort_all();
     }
 }
 
@@ -159,4 +174,20 @@ async fn log_failure(engine: Engine) -> tidemill_engine::Error {
 
 fn bind_error(flag: &str, address: SocketAddr, error: &std::io::Error) -> CommandError {
     CommandError(format!("could not listen on {address}: {error}; choose another address with {flag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_door_that_does_not_close_is_left_behind() {
+        let mut doors = JoinSet::new();
+        doors.spawn(async {});
+        doors.spawn(std::future::pending());
+        drain(&mut doors, Duration::ZERO).await;
+        while let Some(ended) = doors.join_next().await {
+            assert!(ended.is_ok() || ended.is_err_and(|error| error.is_cancelled()));
+        }
+    }
 }

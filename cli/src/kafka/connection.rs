@@ -16,11 +16,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::budget::Reservation;
 use super::dispatch::{Answer, start};
 use super::frame::{FrameError, FrameReader};
 use super::request::{Refused, Request};
 use super::server::Server;
+use crate::budget::Reservation;
 
 /// Who is at the other end, and how this server is reached from there.
 #[derive(Clone)]

@@ -8,12 +8,12 @@ use futures::future::BoxFuture;
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest};
 use kafka_protocol::protocol::{Decodable, Encodable, Request as Call};
 
-use super::budget::{Budget, Reservation};
 use super::connection::{Client, Encoded};
 use super::handlers;
 use super::request::{Refused, Request};
 use super::shape::ELEMENT_BYTES;
 use super::shape_table::shape_of;
+use crate::budget::{Budget, Reservation};
 
 /// What a request leads to.
 pub(crate) enum Answer {
@@ -97,8 +97,11 @@ pub(crate) async fn start(client: &Client, request: Request, held: Reservation) 
     }
     let shape = shape_of(api).ok_or(Refused::Api(api as i16))?;
     let walked = shape.walk(version, &body).map_err(|error| Refused::Shape(api, version, error))?;
-    // What the decoded form takes is held until the request has started.
-    let _decoded = client.server.request_budget.reserve(walked.elements * ELEMENT_BYTES).await;
+    // What the decoded form takes is held until the request has started. It is counted apart from the
+    // frames: a request holds its frame while it waits here, and whoever is ahead of it holds no less.
+    let decoded = client.server.decoded_budget.reserve(walked.elements * ELEMENT_BYTES);
+    let patience = client.server.options.connections.frame_timeout;
+    let _decoded = tokio::time::timeout(patience, decoded).await.map_err(|_| Refused::Busy(api))?;
     let decoding = Decoding { api, version, body };
     match api {
         ApiKey::Produce if version < handlers::produce::VERSION_MIN => {

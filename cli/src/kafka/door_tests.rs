@@ -327,6 +327,21 @@ impl Wire {
 }
 
 #[tokio::test]
+async fn a_request_that_is_larger_decoded_than_the_budget_for_frames_is_answered() {
+    let door = Door::with(|options| options.connections.request_bytes_total_max = 1 << 20).await;
+    let mut client = door.client().await;
+    let topics = (0..4_000)
+        .map(|number| {
+            let name = StrBytes::from_string(format!("{number:080}"));
+            metadata_request::MetadataRequestTopic::default().with_name(Some(name.into()))
+        })
+        .collect();
+    let request = MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(false);
+    let answer = tokio::time::timeout(Duration::from_secs(20), client.call(request, 9)).await;
+    assert_eq!(answer.expect("nobody waits in a circle").topics.len(), 4_000);
+}
+
+#[tokio::test]
 async fn answers_come_in_the_order_of_requests() {
     let door = Door::open().await;
     let mut client = door.client().await;

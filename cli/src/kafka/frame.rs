@@ -12,8 +12,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::budget::{Budget, FREE_BYTES, Reservation};
 use super::options::ConnectionLimits;
+use crate::budget::{Budget, FREE_BYTES, Reservation};
 
 /// Bytes of the length that stands before a request.
 const LENGTH_BYTES: usize = 4;

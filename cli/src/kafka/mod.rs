@@ -17,7 +17,6 @@
 mod authorized_operations;
 mod blocking;
 mod broker_config;
-mod budget;
 mod connection;
 mod dispatch;
 #[cfg(test)]

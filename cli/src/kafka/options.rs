@@ -36,6 +36,9 @@ pub(crate) struct ConnectionLimits {
     pub(crate) frame_bytes_max: usize,
     /// Bytes of all requests in work together.
     pub(crate) request_bytes_total_max: usize,
+    /// Bytes of all requests together that are decoded and have not started yet. A few of the largest
+    /// there are; those held up behind them wait for a moment.
+    pub(crate) decoded_bytes_total_max: usize,
     /// Requests of one connection that were read and not yet answered. Beyond it the connection is
     /// not read, and the client's own flow control holds it back.
     pub(crate) in_flight_max: usize,
@@ -60,6 +63,7 @@ impl Default for ConnectionLimits {
             connections_max: 4096,
             frame_bytes_max: 100 * 1024 * 1024,
             request_bytes_total_max: 256 * 1024 * 1024,
+            decoded_bytes_total_max: 64 * 1024 * 1024,
             in_flight_max: 64,
             handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),

@@ -40,6 +40,8 @@ pub(crate) enum Refused {
     Shape(ApiKey, i16, Misshapen),
     /// The codec refused the body.
     Body(ApiKey, i16, String),
+    /// The server's memory for decoded requests was used up for too long.
+    Busy(ApiKey),
     /// A request without answer (`acks=0`) failed: closing is the one way to tell.
     Unanswered(String),
     /// The answer could not be put into bytes: a bug of this server.
@@ -57,6 +59,9 @@ impl fmt::Display for Refused {
             }
             Refused::Body(api, version, error) => {
                 write!(f, "{api:?} version {version} is malformed: {error}")
+            }
+            Refused::Busy(api) => {
+                write!(f, "{api:?} waited too long for memory: other requests have used it up")
             }
             Refused::Unanswered(error) => write!(f, "a request that takes no answer failed: {error}"),
             Refused::Answer(api, version, error) => {

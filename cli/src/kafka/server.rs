@@ -3,10 +3,10 @@
 use tidemill_engine::topics::Topics;
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Budget;
 use super::groups::Groups;
 use super::options::KafkaOptions;
 use super::topic_ids::TopicIds;
+use crate::budget::Budget;
 
 /// The number this server has as a broker. There is one, and it leads and coordinates everything.
 pub(crate) const NODE_ID: i32 = 1;
@@ -21,8 +21,11 @@ pub(crate) struct Server {
     pub(crate) topic_ids: TopicIds,
     /// Members of consumer groups.
     pub(crate) groups: Groups,
-    /// Bytes of requests in work.
+    /// Bytes of requests in work, as they came.
     pub(crate) request_budget: Budget,
+    /// Bytes of requests in work, as they are decoded. Reserved while a share of the request budget is
+    /// held, and before one of the response budget is: in this order nobody waits in a circle.
+    pub(crate) decoded_budget: Budget,
     /// Bytes of answers on their way.
     pub(crate) response_budget: Budget,
     /// Set when the server stops.
@@ -36,6 +39,7 @@ impl Server {
             topic_ids: TopicIds::new(topics.clone()),
             groups: Groups::new(options.groups.clone()),
             request_budget: Budget::new(options.connections.request_bytes_total_max),
+            decoded_budget: Budget::new(options.connections.decoded_bytes_total_max),
             response_budget: Budget::new(options.fetch.bytes_total_max),
             topics,
             options,

@@ -16,6 +16,7 @@ use super::reported_settings::ReportedSettings;
 use super::sqlstate::SqlState;
 use super::transaction::Transaction;
 use super::wire::{Frame, Wire};
+use crate::budget::Budget;
 
 /// A connection that has started.
 pub(super) struct Connection {
@@ -33,19 +34,20 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection with its session.
+    /// A connection with its session; `kept` is what all connections may keep together.
     pub(super) fn new(
         wire: Wire,
         session: Session,
         registration: Registration,
         shutdown: CancellationToken,
+        kept: &Budget,
     ) -> Connection {
         Connection {
             wire,
             session,
             transaction: Transaction::new(),
-            statements: PreparedStatements::default(),
-            portals: Portals::default(),
+            statements: PreparedStatements::new(kept.clone()),
+            portals: Portals::new(kept.clone()),
             cursors: Cursors::default(),
             registration,
             reported: ReportedSettings::new(),
@@ -98,7 +100,8 @@ impl Connection {
         if self.skips_until_sync && !matches!(frame.message_type, b'S' | b'X') {
             return Ok(true);
         }
-        match FrontendMessage::read(frame.message_type, frame.body).map_err(refusal)? {
+        let Frame { message_type, body, reservation: _held } = frame;
+        match FrontendMessage::read(message_type, body).map_err(refusal)? {
             FrontendMessage::Query(text) => {
                 self.simple_query(&text).await?;
                 self.ready().await?;

@@ -19,7 +19,8 @@ use super::failure::{Ending, Failure, Severity, notice};
 use super::options::PostgresOptions;
 use super::sqlstate::SqlState;
 use super::startup::{Opening, SessionRequest, open};
-use super::wire::Wire;
+use super::wire::{MessageLimits, Wire};
+use crate::budget::Budget;
 
 /// How long a peer may leave sent bytes unacknowledged, and how often a silent one is probed: a machine
 /// that lost its power does not say goodbye.
@@ -40,6 +41,9 @@ struct Shared {
     cancel: Arc<CancelRegistry>,
     startups: Arc<Semaphore>,
     sessions: Arc<Semaphore>,
+    messages: MessageLimits,
+    /// What prepared statements and portals take together.
+    kept: Budget,
 }
 
 impl PostgresDoor {
@@ -58,6 +62,8 @@ impl PostgresDoor {
             cancel: Arc::new(CancelRegistry::default()),
             startups: Arc::new(Semaphore::new(options.startups_max)),
             sessions: Arc::new(Semaphore::new(options.connections_max)),
+            messages: MessageLimits::new(&options),
+            kept: Budget::new(options.kept_bytes_total_max),
             options,
         };
         Ok(PostgresDoor { listener, shared: Arc::new(shared) })
@@ -120,7 +126,7 @@ async fn serve(
     shutdown: CancellationToken,
 ) {
     configure(&stream);
-    let mut wire = Wire::new(stream, shared.options.message_bytes_max);
+    let mut wire = Wire::new(stream, shared.messages.clone());
     let deadline = shared.options.startup_deadline;
     let opening = tokio::select! {
         () = shutdown.cancelled() => return,
@@ -159,7 +165,7 @@ async fn start_session(
             wire.put(&notice(Severity::Warning, SqlState::WARNING, &message));
         }
     }
-    Connection::new(wire, session, registration, shutdown).serve().await;
+    Connection::new(wire, session, registration, shutdown, &shared.kept).serve().await;
 }
 
 async fn refuse(mut wire: Wire, failure: Failure) {

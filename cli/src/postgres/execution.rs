@@ -20,6 +20,7 @@ use super::portal::PreparedStatement;
 use super::pump::RowSource;
 use super::sqlstate::SqlState;
 use super::statement::Statement;
+use crate::budget::Reservation;
 
 /// What a statement answers.
 pub(super) enum Answer {
@@ -129,8 +130,14 @@ impl Connection {
         offset: usize,
         interrupts: &Interrupts,
     ) -> Result<PreparedStatement, Ending> {
-        let mut prepared =
-            PreparedStatement { statement, parameter_types: Vec::new(), columns: None, offset, bytes: 0 };
+        let mut prepared = PreparedStatement {
+            statement,
+            parameter_types: Vec::new(),
+            columns: None,
+            offset,
+            bytes: 0,
+            kept: Reservation::default(),
+        };
         if let Some(query) = prepared.statement.query() {
             prepared.bytes = query.len();
             let Connection { session, wire, .. } = self;

@@ -25,6 +25,7 @@ use super::pump::{DataRows, IdleRule, Limit, RowSource, Stop, pump};
 use super::simple_query::{row_description, rows_tag};
 use super::sqlstate::SqlState;
 use super::statement::Statement;
+use crate::budget::Reservation;
 
 impl Connection {
     /// Reads a statement and keeps it.
@@ -74,7 +75,9 @@ impl Connection {
             read_parameters(&statement.parameter_types, &bind.parameter_formats, &bind.parameters)?;
         let columns = statement.columns.as_ref().map_or(0, Vec::len);
         let formats = if columns == 0 { Vec::new() } else { result_formats(&bind.result_formats, columns)? };
-        let portal = Portal { statement, parameters, formats, state: PortalState::Ready };
+        let bytes = bind.parameters.iter().flatten().map(|value| value.len()).sum();
+        let (state, kept) = (PortalState::Ready, Reservation::default());
+        let portal = Portal { statement, parameters, formats, state, bytes, kept };
         self.portals.insert(bind.portal, portal)
     }
 

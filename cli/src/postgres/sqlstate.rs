@@ -26,6 +26,7 @@ impl SqlState {
     pub(super) const SYNTAX_ERROR: SqlState = SqlState("42601");
     pub(super) const DUPLICATE_CURSOR: SqlState = SqlState("42P03");
     pub(super) const DUPLICATE_PREPARED_STATEMENT: SqlState = SqlState("42P05");
+    pub(super) const OUT_OF_MEMORY: SqlState = SqlState("53200");
     pub(super) const TOO_MANY_CONNECTIONS: SqlState = SqlState("53300");
     pub(super) const CONFIGURATION_LIMIT_EXCEEDED: SqlState = SqlState("53400");
     pub(super) const OBJECT_NOT_IN_PREREQUISITE_STATE: SqlState = SqlState("55000");

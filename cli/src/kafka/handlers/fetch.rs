@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
+use crate::budget::Reservation;
 use crate::kafka::blocking::blocking;
-use crate::kafka::budget::Reservation;
 use crate::kafka::connection::{Client, Encoded};
 use crate::kafka::dispatch::{Answer, Reply};
 use crate::kafka::error_code::{NONE, of_storage};

@@ -19,8 +19,8 @@ use tidemill_engine::{Error, StorageError, TopicName};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
+use crate::budget::Reservation;
 use crate::kafka::blocking::blocking;
-use crate::kafka::budget::Reservation;
 use crate::kafka::connection::{Client, Encoded};
 use crate::kafka::dispatch::{Answer, Reply};
 use crate::kafka::error_code::of_storage;

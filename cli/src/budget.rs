@@ -1,8 +1,8 @@
-//! A bound on the bytes that all connections together hold in memory.
+//! A bound on the bytes that all connections of a door together hold in memory.
 //!
 //! Each connection may hold a small allotment unasked (see [`FREE_BYTES`]); whatever is larger is
-//! reserved here first, as a whole, and waits while others hold too much. Because a holder has
-//! everything it needs before it goes on, holders never wait for each other.
+//! reserved here first, as a whole, and waits while others hold too much. Whoever holds a share and
+//! wants more of the same budget waits with a deadline, so that holders do not wait for each other.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) struct Budget {
 }
 
 /// Bytes held; given back when dropped.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(crate) struct Reservation {
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -45,6 +45,14 @@ impl Budget {
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         // The semaphore is never closed; were it, there would be nothing left to count.
         Reservation { permit: self.units.clone().acquire_many_owned(units).await.ok() }
+    }
+
+    /// Reserves `bytes`, of which none are free, for something that stays; `None` where they are not
+    /// there. Nobody waits: what others keep may stay for ever.
+    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
+        let permit = self.units.clone().try_acquire_many_owned(units).ok()?;
+        Some(Reservation { permit: Some(permit) })
     }
 
     /// Bytes not reserved at the moment.
@@ -94,6 +102,16 @@ mod tests {
         let budget = Budget::new(1 << 20);
         let _held = budget.reserve(1 << 20).now_or_never().expect("the budget is free");
         assert!(budget.reserve(FREE_BYTES).now_or_never().is_some());
+    }
+
+    #[test]
+    fn what_stays_is_refused_when_there_is_no_room() {
+        let budget = Budget::new(1 << 20);
+        let kept = budget.try_reserve((1 << 20) - 1024).expect("there is room");
+        assert!(budget.try_reserve(1025).is_none(), "two units are not left");
+        let last = budget.try_reserve(1).expect("one unit is left");
+        drop((kept, last));
+        assert_eq!(budget.available_bytes(), 1 << 20);
     }
 
     #[test]
