@@ -164,7 +164,14 @@ impl Queries {
             identity,
             plan,
             &|worker| {
-                let sink = TopicSink::new(&sink.source, &plan.schema, partitions, worker, table.clone())?;
+                let sink = TopicSink::new(
+                    log.clone(),
+                    &sink.source,
+                    &plan.schema,
+                    partitions,
+                    worker,
+                    table.clone(),
+                )?;
                 Ok(SinkWriter::Topic(Box::new(sink)))
             },
             &|target| start_at.offset(log.as_ref(), target),

@@ -1,6 +1,7 @@
 //! Result rows to record batches and table rows, or to a session.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::buffer::ScalarBuffer;
@@ -8,6 +9,7 @@ use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
+use tidemill_storage::log::Log;
 use tidemill_storage::record::{BatchBuilder, Codec};
 use tidemill_storage::state::WriteBatch;
 use tidemill_storage::{PartitionId, TopicName, TopicPartition};
@@ -15,14 +17,18 @@ use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
+use crate::operators::{Dropped, Report};
 use crate::runtime::source::{part_schema, push_window};
 use crate::runtime::stable_hash;
 use crate::state::table_rows::{self, Expiry, TableRows};
 use crate::time::timestamp_column::TimestampExtractor;
 
-/// Bytes at which a record batch is closed. Half of Kafka's default bound on a batch, so that one more
-/// record of ordinary size still fits.
+/// Bytes of a record batch of more than one record, where its topic allows as much: the cost of a batch
+/// is shared by many records, and a reader decodes it at once.
 const BATCH_BYTES: usize = 512 << 10;
+
+/// Most rows reported of those that are too large for their topic, in one round; all are counted.
+const REPORTS_MAX: usize = 100;
 
 /// What a sink made of a round's rows.
 #[derive(Default)]
@@ -35,6 +41,10 @@ pub struct SinkOutput {
     pub rows: Vec<RecordBatch>,
     /// Rows without a key, of which a table takes none.
     pub keyless_rows: u64,
+    /// Rows whose records are larger than their topic takes.
+    pub too_large_rows: u64,
+    /// Reports of those.
+    pub reports: Vec<Report>,
 }
 
 /// Where a worker of the last stage leaves its rows.
@@ -202,6 +212,7 @@ impl RowEncoder {
 
 /// Writes rows to a topic, and for a table to its stored rows.
 pub struct TopicSink {
+    log: Arc<dyn Log>,
     topic: TopicName,
     partitions: u32,
     /// Where records without a key go: the worker's own number, so that it depends on the input alone.
@@ -228,6 +239,7 @@ impl TopicSink {
     /// # Errors
     /// As [`RowEncoder::new`].
     pub fn new(
+        log: Arc<dyn Log>,
         source: &Source,
         schema: &SchemaRef,
         partitions: u32,
@@ -235,6 +247,7 @@ impl TopicSink {
         table: Option<StoredTable>,
     ) -> Result<TopicSink> {
         Ok(TopicSink {
+            log,
             topic: TopicName::new(&source.topic)?,
             partitions,
             keyless_partition: worker as u32 % partitions.max(1),
@@ -249,12 +262,16 @@ impl TopicSink {
     fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
         let mut closed: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
         let mut changes = WriteBatch::default();
-        let mut keyless_rows = 0;
+        let (mut keyless_rows, mut too_large_rows, mut reports) = (0, 0, Vec::new());
+        // The limit may have been changed since the last round.
+        let topic = self.log.topic(&self.topic);
+        let bytes_max = topic.map_or(BATCH_BYTES, |topic| topic.settings.max_message_bytes as usize);
         for batch in batches {
             let (partitions, keyless) = (self.partitions, self.keyless_partition);
             let (builders, table, is_table) = (&mut self.builders, self.table.as_mut(), self.is_table);
             let (rows, worker) = (table.as_ref().map(|table| &table.rows), self.worker);
             let times_ms = self.encoder.times_ms(batch)?;
+            let name = &self.topic;
             self.encoder.encode(batch, |row, key, value| {
                 if is_table && key.is_none() {
                     keyless_rows += 1;
@@ -263,19 +280,25 @@ impl TopicSink {
                 let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
                 let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
                 let time = times_ms[row];
-                match &batch.headers {
-                    None => builder.append(time, key, value, &[])?,
-                    Some(headers) => {
-                        let headers: Vec<(&[u8], Option<&[u8]>)> = headers[row]
-                            .iter()
-                            .map(|(name, value)| (name.as_bytes(), value.as_deref()))
-                            .collect();
-                        builder.append(time, key, value, &headers)?;
-                    }
-                }
-                if builder.size_bytes() >= BATCH_BYTES {
+                let headers: Vec<(&[u8], Option<&[u8]>)> = batch.headers.as_ref().map_or_else(Vec::new, |all| {
+                    all[row].iter().map(|(name, value)| (name.as_bytes(), value.as_deref())).collect()
+                });
+                let mut bytes = builder.size_bytes_with(time, key, value, &headers);
+                if bytes > BATCH_BYTES.min(bytes_max) && !builder.is_empty() {
                     closed.entry(partition).or_default().push(builder.build()?);
+                    bytes = builder.size_bytes_with(time, key, value, &headers);
                 }
+                if bytes > bytes_max {
+                    too_large_rows += 1;
+                    if reports.len() < REPORTS_MAX {
+                        let reason = format!(
+                            "a record of {bytes} bytes is larger than max.message.bytes of topic '{name}', {bytes_max}"
+                        );
+                        reports.push(Report::of_row(Dropped::Rejected, time, reason));
+                    }
+                    return Ok(());
+                }
+                builder.append(time, key, value, &headers)?;
                 if let (Some(rows), Some(key)) = (rows, key) {
                     let stored = match &batch.windows {
                         Some(windows) => {
@@ -307,7 +330,8 @@ impl TopicSink {
                 (TopicPartition::new(self.topic.clone(), PartitionId(partition)), batches)
             })
             .collect();
-        Ok(SinkOutput { records, table_rows: changes, rows: Vec::new(), keyless_rows })
+        let rows = Vec::new();
+        Ok(SinkOutput { records, table_rows: changes, rows, keyless_rows, too_large_rows, reports })
     }
 }
 
@@ -369,3 +393,7 @@ impl SessionSink {
             .collect()
     }
 }
+
+#[cfg(test)]
+#[path = "sink_tests.rs"]
+mod tests;

@@ -163,15 +163,15 @@ impl Worker {
         match &mut self.sink {
             Some(sink) => {
                 let written: u64 = results.iter().map(ChangeBatch::changes).sum();
-                let sunk = sink.write(results)?;
+                let mut sunk = sink.write(results)?;
+                output.reports.append(&mut sunk.reports);
+                output.reports.truncate(REPORTS_MAX);
+                let (filtered, rejected) = (sunk.keyless_rows, sunk.too_large_rows);
                 if followed.keeper.is_none() {
-                    let filtered = sunk.keyless_rows;
-                    output.book(
-                        followed.left,
-                        Counts { out: written - filtered, filtered, ..Counts::default() },
-                    );
+                    let out = written - filtered - rejected;
+                    output.book(followed.left, Counts { out, filtered, rejected, ..Counts::default() });
                 } else {
-                    output.results_dropped += sunk.keyless_rows;
+                    output.results_dropped += filtered + rejected;
                 }
                 output.sink = Some(sunk);
             }

@@ -84,6 +84,41 @@ impl BatchBuilder {
         self.buffer.len()
     }
 
+    /// Bytes the batch would have with one more record, without compression.
+    #[must_use]
+    pub fn size_bytes_with(
+        &self,
+        timestamp_ms: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&[u8], Option<&[u8]>)],
+    ) -> usize {
+        let base_timestamp = if self.count == 0 { timestamp_ms } else { self.base_timestamp };
+        let timestamp_delta = timestamp_ms.wrapping_sub(base_timestamp);
+        let length = self.record_length(timestamp_delta, key, value, headers);
+        self.buffer.len() + varlong_bytes(length as i64) + length
+    }
+
+    /// Bytes of a record behind its length.
+    #[inline]
+    fn record_length(
+        &self,
+        timestamp_delta: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&[u8], Option<&[u8]>)],
+    ) -> usize {
+        let fields = 1
+            + varlong_bytes(timestamp_delta)
+            + varint_bytes(self.count)
+            + nullable_bytes(key)
+            + nullable_bytes(value)
+            + varlong_bytes(headers.len() as i64);
+        let headers =
+            headers.iter().map(|(name, content)| nullable_bytes(Some(name)) + nullable_bytes(*content));
+        fields + headers.sum::<usize>()
+    }
+
     /// Appends a record.
     ///
     /// # Errors
@@ -102,15 +137,8 @@ impl BatchBuilder {
         }
         // Wrapping is undone by the reader's addition, whatever the distance of two timestamps is.
         let timestamp_delta = timestamp_ms.wrapping_sub(self.base_timestamp);
-        let mut length = 1
-            + varlong_bytes(timestamp_delta)
-            + varint_bytes(self.count)
-            + nullable_bytes(key)
-            + nullable_bytes(value);
-        length += varint_bytes(i32::try_from(headers.len()).map_err(|_| too_large())?);
-        for (name, content) in headers {
-            length += nullable_bytes(Some(name)) + nullable_bytes(*content);
-        }
+        let header_count = i32::try_from(headers.len()).map_err(|_| too_large())?;
+        let length = self.record_length(timestamp_delta, key, value, headers);
         let batch_bytes = self.buffer.len() + length + LENGTH_VARINT_BYTES_MAX;
         if batch_bytes > i32::MAX as usize || self.count == i32::MAX {
             return Err(too_large());
@@ -122,7 +150,7 @@ impl BatchBuilder {
         put_varint(&mut self.buffer, self.count);
         put_nullable(&mut self.buffer, key);
         put_nullable(&mut self.buffer, value);
-        put_varint(&mut self.buffer, headers.len() as i32);
+        put_varint(&mut self.buffer, header_count);
         for (name, content) in headers {
             put_nullable(&mut self.buffer, Some(name));
             put_nullable(&mut self.buffer, *content);

@@ -155,6 +155,22 @@ fn reading_from_the_middle_of_a_batch_drops_the_records_before() {
 }
 
 #[test]
+fn the_size_with_one_more_record_is_told_exactly() {
+    let mut builder = BatchBuilder::new(Codec::None);
+    let long = vec![7; 9_000];
+    let headers: [(&[u8], Option<&[u8]>); 2] = [(b"a", None), (b"name", Some(&long))];
+    for (timestamp_ms, key, value, headers) in [
+        (5, None, None, &headers[..0]),
+        (1_700_000_000_000, Some(&b"key"[..]), Some(&long[..]), &headers[..1]),
+        (-1, Some(&[][..]), Some(&long[..63]), &headers[..]),
+    ] {
+        let told = builder.size_bytes_with(timestamp_ms, key, value, headers);
+        builder.append(timestamp_ms, key, value, headers).unwrap();
+        assert_eq!(builder.size_bytes(), told);
+    }
+}
+
+#[test]
 fn a_reader_that_stops_inside_a_batch_goes_on_there() {
     let records: Vec<_> = (0..5)
         .map(|i| OwnedRecord { timestamp_ms: i, key: None, value: Some(vec![i as u8]), headers: Vec::new() })
