@@ -24,6 +24,8 @@ use crate::error::{Error, Result};
 pub struct Failure {
     /// Index of the row in the batch; where only the batch is known, of its first row.
     pub row: usize,
+    /// How many rows it stands for: the last one listed of a batch stands for all that are not.
+    pub rows: u64,
     /// The expression and what went wrong.
     pub reason: String,
 }
@@ -84,10 +86,12 @@ impl CompiledExpression {
             failures::collect(|| self.physical.evaluate(batch).and_then(|value| value.into_array(rows)));
         if evaluated.is_ok() {
             // Functions know that a row failed and why, but not which: a CASE shows them some rows only.
-            let reasons = noted.reasons.into_iter();
-            failed.extend(
-                reasons.map(|reason| Failure { row: first_row, reason: format!("{}: {reason}", self.text) }),
-            );
+            let listed = noted.reasons.len();
+            failed.extend(noted.reasons.into_iter().enumerate().map(|(index, reason)| {
+                let unlisted = if index + 1 == listed { noted.count - listed as u64 } else { 0 };
+                let reason = format!("{}: {reason}", self.text);
+                Failure { row: first_row, rows: 1 + unlisted, reason }
+            }));
         }
         match evaluated {
             Ok(array) if array.len() == rows => parts.push(array),
@@ -100,7 +104,7 @@ impl CompiledExpression {
             }
             Err(error) if rows == 1 => {
                 let reason = format!("{}: {}", self.text, error.strip_backtrace());
-                failed.push(Failure { row: first_row, reason });
+                failed.push(Failure { row: first_row, rows: 1, reason });
                 parts.push(new_null_array(&self.data_type, 1));
             }
             Err(_) => {

@@ -71,7 +71,8 @@ impl Ledger {
 pub enum Dropped {
     /// Its window was closed.
     Late,
-    /// An expression failed; the text says which and why.
+    /// An expression failed; the text says which and why. Where the row goes on without the value, as
+    /// one of a SELECT list does, it is reported and in no count.
     Rejected,
 }
 

@@ -210,24 +210,22 @@ impl Transactions {
     /// those producers. Ends when all of them have ended, which a full disk may put off: a timer does
     /// not wait for that.
     pub async fn expire(&self, now: Instant) {
-        // One that is being changed is in use.
-        let is_overdue = |transaction: &Shared| {
-            transaction.try_lock().is_some_and(|transaction| transaction.is_overdue(now))
-        };
-        let live = self.inner.live.lock();
-        let overdue: Vec<String> = live
-            .iter()
-            .filter(|(_, transaction)| is_overdue(transaction))
-            .map(|(id, _)| id.clone())
-            .collect();
-        drop(live);
-        let aborted = overdue.into_iter().map(|id| async move {
+        let aborted = self.overdue(now).into_iter().map(|id| async move {
             tracing::warn!(transactional_id = %id, "a transaction was open for too long and is aborted");
             if let Err(error) = self.abort_and_fence(&id).await {
                 tracing::warn!(transactional_id = %id, ?error, "a transaction could not be aborted");
             }
         });
         futures::future::join_all(aborted).await;
+    }
+
+    fn overdue(&self, now: Instant) -> Vec<String> {
+        // One that is being changed is in use.
+        let is_overdue = |transaction: &Shared| {
+            transaction.try_lock().is_some_and(|transaction| transaction.is_overdue(now))
+        };
+        let live = self.inner.live.lock();
+        live.iter().filter(|(_, transaction)| is_overdue(transaction)).map(|(id, _)| id.clone()).collect()
     }
 
     /// After a start: takes up what is remembered, and finishes what was decided and not finished.
