@@ -1,12 +1,18 @@
 //! The records of one side of a stream-stream join, by key and time.
 //!
-//! Time is cut into buckets. All records of a key in a bucket are one stored value: the few buckets a
-//! record may find partners in are looked up together, a batch at a time, and buckets whose time is
-//! over are removed as one range. Records expire by the time of their own side: one that is older than
-//! the greatest event time of its side by more than the retention is not found any more.
+//! Time is cut into buckets. The few buckets a record may find partners in are looked up together, a
+//! batch at a time, and buckets whose time is over are removed as one range. Records expire by the time
+//! of their own side: one that is older than the greatest event time of its side by more than the
+//! retention is not found any more.
+//!
+//! The records of a key in a bucket are stored in chunks, in the order of their arrival. Only the last
+//! chunk is written again when a record arrives, until it is full: what a commit writes does not grow
+//! with the records that a key has. Nearly all keys have a single chunk, found by one look-up; the
+//! others are behind it.
 //!
 //! ```text
 //! key   = the room's prefix, start of the bucket (i64), join key     laid out by RoomKeys
+//!         number of the chunk (u32)
 //! value = framed: varint count, then each record: event time (i64), sequence (varint), row (bytes)
 //! ```
 
@@ -30,6 +36,12 @@ const KEY_OVERHEAD_BYTES: usize = 112;
 /// The most keys looked up in the store at a time.
 const LOOKUP_KEYS_MAX: usize = 4_096;
 
+/// Records of a full chunk. A commit writes half of them again on average.
+const CHUNK_RECORDS: usize = 32;
+
+/// Bytes of the rows of a full chunk, if they are large.
+const CHUNK_BYTES: usize = 16 << 10;
+
 /// The shortest bucket: below, there would be many buckets with hardly a record each.
 const BUCKET_MS_MIN: i64 = 1_000;
 
@@ -44,11 +56,54 @@ pub(super) struct Record {
     pub(super) row: Bytes,
 }
 
-/// The records of a key in a bucket, by time and then arrival.
-#[derive(Default)]
+/// The records of a key in a bucket.
 struct KeyRecords {
+    /// By time and then arrival.
     records: Vec<Record>,
+    /// Full chunks in the store.
+    full_chunks: u32,
+    /// Sequence from which on records are not in full chunks.
+    last_chunk_from: u64,
+    /// No record that is not in a full chunk has an earlier event time.
+    last_chunk_from_ms: i64,
     dirty: bool,
+}
+
+impl Default for KeyRecords {
+    fn default() -> KeyRecords {
+        let records = Vec::new();
+        KeyRecords { records, full_chunks: 0, last_chunk_from: 0, last_chunk_from_ms: i64::MAX, dirty: false }
+    }
+}
+
+impl KeyRecords {
+    /// Takes the next chunk of the store.
+    fn add_chunk(&mut self, chunk: Vec<Record>) {
+        if is_full(&chunk) {
+            self.close_chunk(&chunk);
+        } else {
+            self.last_chunk_from_ms = chunk.iter().map(|record| record.time_ms).min().unwrap_or(i64::MAX);
+        }
+        self.records.extend(chunk);
+    }
+
+    fn close_chunk(&mut self, chunk: &[Record]) {
+        self.full_chunks += 1;
+        self.last_chunk_from = chunk.iter().map(|record| record.sequence + 1).max().unwrap_or_default();
+        self.last_chunk_from_ms = i64::MAX;
+    }
+
+    /// The records that are not in full chunks, in the order of their arrival.
+    fn last_chunk(&self) -> Vec<Record> {
+        let from = self.records.partition_point(|record| record.time_ms < self.last_chunk_from_ms);
+        let mut chunk: Vec<Record> = self.records[from..]
+            .iter()
+            .filter(|record| record.sequence >= self.last_chunk_from)
+            .cloned()
+            .collect();
+        chunk.sort_unstable_by_key(|record| record.sequence);
+        chunk
+    }
 }
 
 /// Records of one side.
@@ -122,13 +177,38 @@ impl RecordBuffer {
         missing.dedup();
         for wanted in missing.chunks(LOOKUP_KEYS_MAX) {
             let stored: Vec<Bytes> =
-                wanted.iter().map(|(start_ms, key)| self.stored_key(*start_ms, key)).collect();
+                wanted.iter().map(|(start_ms, key)| self.chunk_key(*start_ms, key, 0)).collect();
             for ((start_ms, key), value) in wanted.iter().zip(store.multi_get(&stored)?) {
-                let records = value.map(|value| decode(&value)).transpose()?.unwrap_or_default();
+                let mut records = KeyRecords::default();
+                if let Some(value) = value {
+                    records.add_chunk(decode(&value)?);
+                    if records.full_chunks > 0 {
+                        self.load_further_chunks(*start_ms, key, store, &mut records)?;
+                    }
+                    records.records.sort_unstable_by_key(|record| (record.time_ms, record.sequence));
+                }
                 self.bytes += key.len() + KEY_OVERHEAD_BYTES;
-                self.bytes += records.iter().map(record_bytes).sum::<usize>();
-                let records = KeyRecords { records, dirty: false };
+                self.bytes += records.records.iter().map(record_bytes).sum::<usize>();
                 self.buckets.entry(*start_ms).or_default().insert(Bytes::copy_from_slice(key), records);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the chunks behind the first one.
+    fn load_further_chunks(
+        &self,
+        start_ms: i64,
+        key: &[u8],
+        store: &dyn StateStore,
+        records: &mut KeyRecords,
+    ) -> Result<()> {
+        let range = self.chunk_key(start_ms, key, 1)..self.chunk_key(start_ms, key, u32::MAX);
+        for entry in store.snapshot().scan(range.clone()) {
+            let (stored, value) = entry?;
+            // Between the chunks of a key there may be keys that begin with it.
+            if stored.len() == range.start.len() {
+                records.add_chunk(decode(&value)?);
             }
         }
         Ok(())
@@ -172,6 +252,7 @@ impl RecordBuffer {
         }
         // Arrivals are mostly in order of time.
         let place = records.records.partition_point(|kept| kept.time_ms <= record.time_ms);
+        records.last_chunk_from_ms = records.last_chunk_from_ms.min(record.time_ms);
         records.records.insert(place, record);
         true
     }
@@ -187,20 +268,28 @@ impl RecordBuffer {
         self.buckets
             .range(buckets)
             .filter_map(move |(_, bucket)| bucket.get(key))
-            .flat_map(|records| &records.records)
-            .filter(move |record| times_ms.contains(&record.time_ms) && !self.is_expired(record.time_ms))
+            .flat_map(move |records| {
+                let from = records.records.partition_point(|record| record.time_ms < *times_ms.start());
+                let behind = records.records.partition_point(|record| record.time_ms <= *times_ms.end());
+                records.records.get(from..behind).unwrap_or_default()
+            })
+            .filter(move |record| !self.is_expired(record.time_ms))
     }
 
     /// Appends what has changed since the last commit.
     pub(super) fn commit(&mut self, changes: &mut WriteBatch) {
         for (start_ms, key) in std::mem::take(&mut self.dirty) {
-            let stored = self.stored_key(start_ms, &key);
-            let records = self.buckets.get_mut(&start_ms).and_then(|bucket| bucket.get_mut(&key));
-            // What expired in between is part of the range below.
-            if let Some(records) = records {
-                records.dirty = false;
-                changes.put(stored, encode(&records.records));
+            let Some(records) = self.buckets.get_mut(&start_ms).and_then(|bucket| bucket.get_mut(&key))
+            else {
+                // It expired in between, and is part of the range below.
+                continue;
+            };
+            let (chunk, number) = (records.last_chunk(), records.full_chunks);
+            records.dirty = false;
+            if is_full(&chunk) {
+                records.close_chunk(&chunk);
             }
+            changes.put(self.chunk_key(start_ms, &key, number), encode(&chunk));
         }
         let live_from_ms = self.live_from_ms();
         if live_from_ms > self.removed_before_ms {
@@ -252,11 +341,17 @@ impl RecordBuffer {
         time_ms.div_euclid(self.bucket_ms).saturating_mul(self.bucket_ms)
     }
 
-    fn stored_key(&self, start_ms: i64, key: &[u8]) -> Bytes {
+    fn chunk_key(&self, start_ms: i64, key: &[u8], chunk: u32) -> Bytes {
         let mut stored = Vec::new();
         self.keys.push_windowed(&mut stored, start_ms, key);
+        stored.extend_from_slice(&chunk.to_be_bytes());
         stored.into()
     }
+}
+
+/// Whether a chunk takes no more records.
+fn is_full(chunk: &[Record]) -> bool {
+    chunk.len() >= CHUNK_RECORDS || chunk.iter().map(|record| record.row.len()).sum::<usize>() >= CHUNK_BYTES
 }
 
 fn record_bytes(record: &Record) -> usize {
@@ -290,3 +385,7 @@ fn decode(value: &[u8]) -> Result<Vec<Record>> {
     reader.finish()?;
     Ok(records)
 }
+
+#[cfg(test)]
+#[path = "record_buffer_tests.rs"]
+mod tests;
