@@ -217,8 +217,11 @@ impl Engine {
     /// # Errors
     /// Those of the disk; what was not done is done the next time.
     pub fn keep_house(&self) -> Result<()> {
-        self.inner.log.enforce_retention()?;
-        self.checkpoint()
+        // A partition that cannot forget must not keep checkpoints from being written.
+        let retained = self.inner.log.enforce_retention();
+        self.checkpoint()?;
+        retained?;
+        Ok(())
     }
 
     fn checkpoint(&self) -> Result<()> {

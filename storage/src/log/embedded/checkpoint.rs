@@ -30,12 +30,14 @@ pub(super) fn write_all(shared: &Shared, partitions: &[Arc<Partition>]) -> Resul
     let moved: Vec<_> = partitions.iter().filter(|partition| partition.is_checkpoint_due()).collect();
     // One after the other where a run must be repeatable, and where threads would cost more.
     let lanes = if shared.sync_queue.is_manual() { 1 } else { LANES.min(moved.len()) };
+    // What fails for one partition is done for the others all the same; the first failure is told.
+    let checkpoint = |done: Result<()>, partition: &&Arc<Partition>| done.and(partition.checkpoint(shared));
     if lanes <= 1 {
-        return moved.iter().try_for_each(|partition| partition.checkpoint(shared));
+        return moved.iter().fold(Ok(()), checkpoint);
     }
     thread::scope(|scope| {
         let moved = &moved;
-        let lane = |number| moved.iter().skip(number).step_by(lanes).try_for_each(|p| p.checkpoint(shared));
+        let lane = |number| moved.iter().skip(number).step_by(lanes).fold(Ok(()), checkpoint);
         let others: Vec<_> = (1..lanes).map(|number| scope.spawn(move || lane(number))).collect();
         let first = lane(0);
         others.into_iter().fold(first, |done, other| {

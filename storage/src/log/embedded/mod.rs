@@ -190,13 +190,17 @@ impl Log for EmbeddedLog {
     fn enforce_retention(&self) -> Result<usize> {
         self.shared.check()?;
         let topics: Vec<_> = self.shared.topics.read().values().cloned().collect();
-        let mut dropped = 0;
+        let (mut dropped, mut failed) = (0, None);
         for topic in topics {
             for partition in topic.partitions() {
-                dropped += partition.enforce_retention(&self.shared, topic.settings())?;
+                // One partition that cannot forget must not let all others grow.
+                match partition.enforce_retention(&self.shared, topic.settings()) {
+                    Ok(segments) => dropped += segments,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
         }
-        Ok(dropped)
+        failed.map_or(Ok(dropped), Err)
     }
 
     fn checkpoint(&self) -> Result<()> {
