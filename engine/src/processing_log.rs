@@ -57,10 +57,16 @@ impl ProcessingLog {
         let target = TopicPartition::new(topic, PartitionId(0));
         runtime.spawn(async move {
             while let Some((query, reports)) = receiver.recv().await {
-                for some in reports.chunks(BATCH_REPORTS_MAX) {
-                    if let Err(error) = write(log.as_ref(), &target, &query, some) {
-                        tracing::warn!(%query, %error, "reports for the processing log were lost");
+                let (log, target) = (log.clone(), target.clone());
+                let written = tokio::task::spawn_blocking(move || {
+                    for some in reports.chunks(BATCH_REPORTS_MAX) {
+                        if let Err(error) = write(log.as_ref(), &target, &query, some) {
+                            tracing::warn!(%query, %error, "reports for the processing log were lost");
+                        }
                     }
+                });
+                if let Err(error) = written.await {
+                    tracing::error!(%error, "writing to the processing log panicked");
                 }
             }
         });

@@ -69,12 +69,17 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
             Ok(builder.append(time_ms, key, value, &[])?)
         })?;
     }
-    let mut waiting: Vec<Appended> = Vec::with_capacity(builders.len());
-    for (partition, mut builder) in builders {
-        let target = TopicPartition::new(topic.clone(), PartitionId(partition));
-        waiting.push(engine.log().append(&target, builder.build()?, Origin::Server)?);
-    }
-    for appended in waiting {
+    let log = engine.log().clone();
+    // An append may have to wait for a query's epoch in the same partition, and so for the disk.
+    let appending = tokio::task::spawn_blocking(move || {
+        let append = |(partition, mut builder): (u32, BatchBuilder)| -> Result<Appended> {
+            let target = TopicPartition::new(topic.clone(), PartitionId(partition));
+            Ok(log.append(&target, builder.build()?, Origin::Server)?)
+        };
+        builders.into_iter().map(append).collect::<Result<Vec<Appended>>>()
+    });
+    let appended = appending.await.map_err(|error| Error::internal(format!("an INSERT panicked: {error}")))?;
+    for appended in appended? {
         appended.durable().await?;
     }
     Ok(Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None })
