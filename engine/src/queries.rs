@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
 use crate::physical::{self, PhysicalPlan};
 use crate::runtime::ledger::{Counts, Ledgers};
+use crate::runtime::memory_budget::MemoryBudget;
 use crate::runtime::query::{
     self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt, partition_count,
 };
@@ -32,7 +33,7 @@ pub struct QueryDefaults {
     pub commit_interval: Duration,
     /// Shards behind an exchange, for new queries.
     pub shards: usize,
-    /// Bytes of state all queries together hold in memory.
+    /// Bytes of state all queries together hold in memory, those of sessions included.
     pub state_bytes_max: usize,
 }
 
@@ -41,6 +42,7 @@ pub struct QueryDefaults {
 pub struct Queries {
     environment: Environment,
     defaults: QueryDefaults,
+    memory: MemoryBudget,
     slots: Arc<Mutex<BTreeMap<String, Slot>>>,
     /// Queries of sessions; those that have ended leave when the next one comes.
     of_sessions: Arc<Mutex<Vec<QueryHandle>>>,
@@ -57,7 +59,8 @@ impl Queries {
     /// None yet.
     #[must_use]
     pub fn new(environment: Environment, defaults: QueryDefaults) -> Queries {
-        Queries { environment, defaults, slots: Arc::default(), of_sessions: Arc::default() }
+        let memory = MemoryBudget::new(defaults.state_bytes_max);
+        Queries { environment, defaults, memory, slots: Arc::default(), of_sessions: Arc::default() }
     }
 
     /// What all queries have in common.
@@ -79,7 +82,7 @@ impl Queries {
             commit_interval: Duration::from_secs(1),
             shards: self.defaults.shards,
             every_update,
-            state_bytes_max: self.defaults.state_bytes_max / 4,
+            memory: self.memory.clone(),
         }
     }
 
@@ -153,12 +156,11 @@ impl Queries {
             expiry: plan.row_retention_ms().map(Expiry::new),
         });
         let start_at = if record.start_at == "latest" { StartAt::Latest } else { StartAt::Earliest };
-        let running = self.slots.lock().len().max(1);
         let options = QueryOptions {
             commit_interval: self.defaults.commit_interval,
             shards: record.shards,
             every_update: record.every_update,
-            state_bytes_max: self.defaults.state_bytes_max / running,
+            memory: self.memory.clone(),
         };
         query::start(
             identity,

@@ -1,19 +1,18 @@
 //! The loop of one query, and its handle.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use tidemill_storage::log::{Log, StagedOutput, Watermark};
-use tidemill_storage::state::{StateStore, WriteBatch};
+use tidemill_storage::state::{Change, StateStore, WriteBatch};
 use tidemill_storage::{Offset, PartitionId, ProducerId, TopicName, TopicPartition};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +24,11 @@ use crate::runtime::commit::{self, Epoch};
 use crate::runtime::exchange::{Mailbox, StreamTimes};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::read_ahead::{Bound, Place};
+use crate::runtime::memory_budget::{MemoryBudget, MemoryShare};
+use crate::runtime::session_channel::SessionSender;
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
-use crate::runtime::worker::{Followed, Operators, Output, Worker};
+use crate::runtime::worker::{self, Followed, Operators, Output, Worker};
 use crate::state_keys;
 
 /// Bytes of output that wait for a commit; beyond it the rounds wait for the commit before.
@@ -35,6 +36,9 @@ const OUTPUT_BYTES_MAX: usize = 32 << 20;
 
 /// Rows that wait for a commit, for queries whose output is small and whose state is not.
 const ROWS_MAX: u64 = 2_000_000;
+
+/// State of a shard up to which it is frozen in the query's own task: less than a millisecond's work.
+const FROZEN_INLINE_BYTES_MAX: usize = 256 << 10;
 
 /// What a query is doing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,8 +62,8 @@ pub struct QueryOptions {
     pub shards: usize,
     /// Pass on every update of a key one by one.
     pub every_update: bool,
-    /// Bytes of state one query holds in memory before it forgets what is clean.
-    pub state_bytes_max: usize,
+    /// What all queries together may hold in memory.
+    pub memory: MemoryBudget,
 }
 
 /// Where a query gets its input and leaves its results.
@@ -110,6 +114,7 @@ pub struct QueryHandle {
     counters: Arc<Counters>,
     ledgers: Arc<Ledgers>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    failure: Arc<OnceLock<Error>>,
 }
 
 impl QueryHandle {
@@ -147,7 +152,9 @@ impl QueryHandle {
         let mut status = self.status.clone();
         let ended = status.wait_for(|status| !matches!(status, QueryStatus::Running)).await;
         match ended.as_deref() {
-            Ok(QueryStatus::Failed(reason)) => Some(Error::internal(reason.clone())),
+            Ok(QueryStatus::Failed(reason)) => {
+                Some(self.failure.get().cloned().unwrap_or_else(|| Error::internal(reason.clone())))
+            }
             Ok(_) => None,
             Err(_) => Some(Error::internal("the query ended without saying why")),
         }
@@ -178,8 +185,10 @@ pub fn start(
     start: &dyn Fn(&TopicPartition) -> Result<Offset>,
     environment: Environment,
     options: QueryOptions,
-    session: Option<mpsc::Sender<RecordBatch>>,
+    session: Option<SessionSender>,
 ) -> Result<QueryHandle> {
+    let memory =
+        if session.is_some() { options.memory.session_query()? } else { options.memory.persistent_query() };
     let stages = build_stages(&identity, plan, sink, start, &environment, &options)?;
     let (status_sender, status) = watch::channel(QueryStatus::Running);
     let stop = CancellationToken::new();
@@ -202,8 +211,10 @@ pub fn start(
         in_flight: None,
         last_commit: None,
         positions: BTreeMap::new(),
-        memory_short: false,
+        memory,
     };
+    let failure = Arc::new(OnceLock::new());
+    let failed = failure.clone();
     let token = stop.clone();
     let id = identity.id.clone();
     let task = environment.compute.spawn(async move {
@@ -216,13 +227,15 @@ pub fn start(
             Ok(()) => QueryStatus::Stopped,
             Err(error) => {
                 tracing::error!(query = %id, error = %error, "query failed");
-                QueryStatus::Failed(error.to_string())
+                let reason = error.to_string();
+                let _ = failed.set(error);
+                QueryStatus::Failed(reason)
             }
         };
         let _ = status_sender.send(status);
     });
     let task = Arc::new(Mutex::new(Some(task)));
-    Ok(QueryHandle { identity, status, stop, counters, ledgers, task })
+    Ok(QueryHandle { identity, status, stop, counters, ledgers, task, failure })
 }
 
 /// Makes the workers of every stage.
@@ -317,6 +330,7 @@ type Running = JoinHandle<(Worker, Result<Output>)>;
 #[derive(Default)]
 struct Pending {
     outputs: BTreeMap<TopicPartition, Vec<Bytes>>,
+    /// Bytes of the output, and of the table rows among the changes.
     output_bytes: usize,
     changes: WriteBatch,
     rows: u64,
@@ -332,7 +346,7 @@ struct Query {
     stream_times: Vec<StreamTimes>,
     limit: Option<u64>,
     /// Where rows go, of a query of a session.
-    session: Option<mpsc::Sender<RecordBatch>>,
+    session: Option<SessionSender>,
     environment: Environment,
     options: QueryOptions,
     counters: Arc<Counters>,
@@ -343,7 +357,8 @@ struct Query {
     in_flight: Option<JoinHandle<Result<()>>>,
     last_commit: Option<Instant>,
     positions: BTreeMap<TopicPartition, Offset>,
-    memory_short: bool,
+    /// Its part of the memory of all queries.
+    memory: MemoryShare,
 }
 
 impl Query {
@@ -356,10 +371,11 @@ impl Query {
                 break;
             }
             self.reap_commit().await?;
+            self.balance_memory()?;
             if self.commit_due() {
                 self.begin_commit().await?;
             }
-            if stop.is_cancelled() || self.session.as_ref().is_some_and(mpsc::Sender::is_closed) {
+            if stop.is_cancelled() || self.session.as_ref().is_some_and(SessionSender::is_closed) {
                 break;
             }
             if worked {
@@ -372,6 +388,7 @@ impl Query {
                 () = stop.cancelled() => break,
                 () = session_gone(self.session.as_ref()) => break,
                 () = arrivals.notified() => {}
+                () = self.memory.shortage() => {}
                 result = finished(&mut self.in_flight), if self.in_flight.is_some() => {
                     self.in_flight = None;
                     result?;
@@ -580,6 +597,7 @@ impl Query {
             self.pending.output_bytes += batches.iter().map(Bytes::len).sum::<usize>();
             self.pending.outputs.entry(target).or_default().extend(batches);
         }
+        self.pending.output_bytes += output.table_rows.changes.iter().map(Change::bytes).sum::<usize>();
         self.pending.changes.changes.extend(output.table_rows.changes);
         Ok(())
     }
@@ -623,23 +641,72 @@ impl Query {
         Ok(())
     }
 
+    /// Tells how much the query holds in memory.
+    fn hold(&mut self) -> Result<()> {
+        let workers = self.stages.iter().flatten().flatten();
+        let (state, buffers) = workers.fold((0, 0), |(state, buffers), worker| {
+            (state + worker.memory_bytes(), buffers + worker.buffered_bytes())
+        });
+        self.counters.state_bytes.store(state as u64, Ordering::Relaxed);
+        let mut held = state + buffers + self.pending.output_bytes;
+        if let Some(session) = &self.session {
+            // Its store is its own, and in memory.
+            let stored = usize::try_from(self.environment.store.memory_bytes()).unwrap_or(usize::MAX);
+            held = held.saturating_add(stored) + session.queued_bytes();
+        }
+        self.memory.hold(held)
+    }
+
+    /// Tells how much the query holds, and forgets clean state where the memory of all queries is short.
+    fn balance_memory(&mut self) -> Result<()> {
+        self.hold()?;
+        // While a commit runs, the store does not have what it brings.
+        if self.in_flight.is_none()
+            && let Some(bytes_to_keep) = self.memory.bytes_to_keep()
+        {
+            worker::evict_all(self.stages.iter_mut().flatten().flatten().collect(), bytes_to_keep);
+            self.hold()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the state changes since the last commit. Shards with much state do so side by side: to
+    /// encode it takes as long as a round.
+    async fn freeze_state(&mut self, changes: &mut WriteBatch) -> Result<()> {
+        let mut freezing = Vec::new();
+        for (stage, slots) in self.stages.iter_mut().enumerate() {
+            for (shard, slot) in slots.iter_mut().enumerate() {
+                let Some(mut worker) = slot.take() else { continue };
+                if worker.memory_bytes() < FROZEN_INLINE_BYTES_MAX {
+                    worker.commit(changes)?;
+                    *slot = Some(worker);
+                } else {
+                    let task = worker_task(&self.environment.compute, move || {
+                        let mut changes = WriteBatch::default();
+                        let frozen = worker.commit(&mut changes);
+                        (worker, frozen.map(|()| changes))
+                    });
+                    freezing.push((stage, shard, task));
+                }
+            }
+        }
+        for (stage, shard, task) in freezing {
+            let (worker, frozen) = task.await.map_err(|error| {
+                Error::internal(format!("a worker of query {} panicked: {error}", self.identity.id))
+            })?;
+            self.stages[stage][shard] = Some(worker);
+            changes.changes.append(&mut frozen?.changes);
+        }
+        Ok(())
+    }
+
     /// Freezes what is pending and commits it beside the next rounds.
     async fn begin_commit(&mut self) -> Result<()> {
         if self.in_flight.is_some() {
             return Ok(());
         }
         let mut pending = std::mem::take(&mut self.pending);
-        let mut state_bytes = 0;
-        for worker in self.stages.iter_mut().flatten().flatten() {
-            // Everything before the commit that has just finished is clean: now is the time to forget.
-            if self.memory_short {
-                worker.evict(self.options.state_bytes_max / 2);
-            }
-            worker.commit(&mut pending.changes)?;
-            state_bytes += worker.memory_bytes();
-        }
-        self.counters.state_bytes.store(state_bytes as u64, Ordering::Relaxed);
-        self.memory_short = state_bytes > self.options.state_bytes_max;
+        self.freeze_state(&mut pending.changes).await?;
         for (target, position) in std::mem::take(&mut self.positions) {
             let key = state_keys::input_offset(self.identity.number, &target);
             pending.changes.put(key, Bytes::copy_from_slice(&position.0.to_be_bytes()));
@@ -666,7 +733,7 @@ impl Query {
 }
 
 /// Ends when the session no longer takes rows; never for a query without one.
-async fn session_gone(session: Option<&mpsc::Sender<RecordBatch>>) {
+async fn session_gone(session: Option<&SessionSender>) {
     match session {
         Some(session) => session.closed().await,
         None => std::future::pending().await,

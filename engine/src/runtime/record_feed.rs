@@ -65,6 +65,12 @@ impl RecordFeed {
         self.position
     }
 
+    /// Bytes that were read, or decompressed of that, and not taken yet.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> usize {
+        self.records.buffered_bytes()
+    }
+
     /// Whether there is a record to take.
     ///
     /// # Errors

@@ -221,6 +221,12 @@ impl PartitionReader {
         self.ahead.take(through_ms)
     }
 
+    /// Bytes of records that were read and have not passed yet, and of the room for them.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.feed.buffered_bytes() + self.gathered.bytes.capacity()
+    }
+
     /// Whether there is a record to read.
     ///
     /// # Errors

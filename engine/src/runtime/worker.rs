@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::operators::{Context, Input, Ledger, Operator, Report};
 use crate::runtime::exchange::{self, Run, StreamTimes};
 use crate::runtime::ledger::Counts;
+use crate::runtime::memory_budget::proportion;
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
 
@@ -194,13 +195,27 @@ impl Worker {
         self.operators.chain.iter().map(|operator| operator.memory_bytes()).sum()
     }
 
+    /// Bytes of records that were read and have not passed yet, and of the room for them.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> usize {
+        self.reader.as_ref().map_or(0, PartitionReader::memory_bytes)
+    }
+
     /// Forgets clean state until at most `bytes_max` are held, where that is possible.
     pub fn evict(&mut self, bytes_max: usize) {
-        let total = self.memory_bytes().max(1);
+        let total = self.memory_bytes();
         for operator in &mut self.operators.chain {
-            let share = operator.memory_bytes() as u128 * bytes_max as u128 / total as u128;
-            operator.evict(usize::try_from(share).unwrap_or(usize::MAX));
+            operator.evict(proportion(operator.memory_bytes(), bytes_max, total));
         }
+    }
+}
+
+/// Forgets clean state of workers until all of them together hold at most `bytes_max`, where that is
+/// possible: each keeps its part.
+pub fn evict_all(mut workers: Vec<&mut Worker>, bytes_max: usize) {
+    let total: usize = workers.iter().map(|worker| worker.memory_bytes()).sum();
+    for worker in &mut workers {
+        worker.evict(proportion(worker.memory_bytes(), bytes_max, total));
     }
 }
 
@@ -321,5 +336,54 @@ impl<'a> Round<'a> {
         let mut counts = Counts { out: std::mem::take(&mut self.kept), ..Counts::default() };
         counts.add_dropped(std::mem::take(&mut self.dropped));
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_storage::state::memory::MemoryStateStore;
+
+    use super::*;
+
+    /// Holds bytes and gives them up when it is told to.
+    struct Holder(usize);
+
+    impl Operator for Holder {
+        fn name(&self) -> &'static str {
+            "Holder"
+        }
+
+        fn process(
+            &mut self,
+            _input: Input,
+            _batch: ChangeBatch,
+            _context: &mut Context<'_>,
+            _out: &mut Vec<ChangeBatch>,
+        ) -> Result<()> {
+            Ok(())
+        }
+
+        fn memory_bytes(&self) -> usize {
+            self.0
+        }
+
+        fn evict(&mut self, bytes_max: usize) {
+            self.0 = self.0.min(bytes_max);
+        }
+    }
+
+    fn worker(held: &[usize]) -> Worker {
+        let chain: Vec<Box<dyn Operator>> =
+            held.iter().map(|bytes| Box::new(Holder(*bytes)) as Box<dyn Operator>).collect();
+        let operators = Operators { chain, followed: Followed::default(), every_update: false };
+        Worker::new(None, operators, None, Arc::new(MemoryStateStore::new()))
+    }
+
+    #[test]
+    fn workers_forget_together_though_each_holds_less_than_all_may() {
+        let mut workers = [worker(&[30]), worker(&[10, 20]), worker(&[30]), worker(&[]), worker(&[60])];
+        evict_all(workers.iter_mut().collect(), 50);
+        let held: Vec<usize> = workers.iter().map(Worker::memory_bytes).collect();
+        assert_eq!(held, [10, 9, 10, 0, 20]);
     }
 }

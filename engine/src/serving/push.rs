@@ -1,27 +1,24 @@
 //! Changes as they come: a continuous query whose result goes to a session.
 //!
-//! It is run as any other query, with state of its own in memory and nothing committed. Between it
-//! and the session stands a bounded channel: a session that does not read stops the query's rounds,
-//! and nothing piles up. The query ends when the rows are dropped, or at its LIMIT.
+//! It is run as any other query, with state of its own in memory and nothing committed. All it holds
+//! counts against the memory of the queries of sessions: see [`crate::runtime::memory_budget`]. Between
+//! it and the session stands a bounded channel. The query ends when the rows are dropped, or at its
+//! LIMIT.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::stream;
 use tidemill_storage::log::Log;
 use tidemill_storage::state::memory::MemoryStateStore;
-use tokio::sync::mpsc;
 
 use crate::error::Result;
 use crate::physical::PhysicalPlan;
 use crate::response::{RowStream, Rows};
 use crate::runtime::query::{self, Environment, QueryHandle, QueryIdentity, QueryOptions, StartAt};
+use crate::runtime::session_channel::{self, SessionReceiver};
 use crate::runtime::sink::{SessionSink, SinkWriter};
-
-/// Batches between a query and its session.
-const CHANNEL_BATCHES: usize = 16;
 
 /// Numbers of session queries, for their ids.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -40,7 +37,7 @@ pub fn start(
     environment.store = Arc::new(MemoryStateStore::new());
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let identity = QueryIdentity { id: format!("transient_{number}"), number, producer: None };
-    let (sender, receiver) = mpsc::channel(CHANNEL_BATCHES);
+    let (sender, receiver) = session_channel::channel();
     let log: Arc<dyn Log> = environment.log.clone();
     let handle = query::start(
         identity,
@@ -56,11 +53,11 @@ pub fn start(
 }
 
 /// The rows as a stream. Dropping it closes the channel, which ends the query.
-fn rows(receiver: mpsc::Receiver<RecordBatch>, handle: QueryHandle) -> RowStream {
+fn rows(receiver: SessionReceiver, handle: QueryHandle) -> RowStream {
     let guard = StopOnDrop(handle);
     Box::pin(stream::unfold(Some((receiver, guard)), |state| async move {
         let (mut receiver, guard) = state?;
-        match receiver.recv().await {
+        match receiver.receive().await {
             Some(batch) => Some((Ok(batch), Some((receiver, guard)))),
             // The loop is over: by its LIMIT, or by an error that the session has to hear of.
             None => guard.0.failure().await.map(|error| (Err(error), None)),

@@ -34,6 +34,12 @@ impl Batches {
     pub fn new(bytes: Bytes) -> Batches {
         Batches { rest: bytes }
     }
+
+    /// Bytes that have not been walked over.
+    #[must_use]
+    pub fn rest_bytes(&self) -> usize {
+        self.rest.len()
+    }
 }
 
 impl Iterator for Batches {

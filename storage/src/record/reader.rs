@@ -112,6 +112,12 @@ impl RecordReader {
         self.next_offset
     }
 
+    /// Bytes of memory that the reader holds: what it has not walked over, and its buffers.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> usize {
+        self.batches.rest_bytes() + self.current.len() + self.decompressed.capacity()
+    }
+
     /// Stops inside the batch that was given last: the next call gives the rest of it, from `place` of
     /// its records on, of which `next` is the first. A place at the end of the batch changes nothing.
     pub fn stop_at(&mut self, place: RecordsPlace, next: Offset) {

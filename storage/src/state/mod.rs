@@ -74,6 +74,18 @@ impl WriteBatch {
     }
 }
 
+impl Change {
+    /// Bytes of its keys and value.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Change::Put(key, value) => key.len() + value.len(),
+            Change::Delete(key) => key.len(),
+            Change::DeleteRange(range) => range.start.len() + range.end.len(),
+        }
+    }
+}
+
 /// When a write counts as done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Durability {
