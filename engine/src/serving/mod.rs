@@ -2,5 +2,6 @@
 
 pub mod pull;
 pub mod push;
+mod rewrite;
 pub mod source_table;
 pub mod stored_rows;
