@@ -28,6 +28,8 @@ pub struct Failure {
     pub rows: u64,
     /// The expression and what went wrong.
     pub reason: String,
+    /// What went wrong alone.
+    pub cause: String,
 }
 
 /// An expression, ready to be evaluated over batches of one schema.
@@ -89,8 +91,7 @@ impl CompiledExpression {
             let listed = noted.reasons.len();
             failed.extend(noted.reasons.into_iter().enumerate().map(|(index, reason)| {
                 let unlisted = if index + 1 == listed { noted.count - listed as u64 } else { 0 };
-                let reason = format!("{}: {reason}", self.text);
-                Failure { row: first_row, rows: 1 + unlisted, reason }
+                self.failure(first_row, 1 + unlisted, reason)
             }));
         }
         match evaluated {
@@ -103,8 +104,7 @@ impl CompiledExpression {
                 )));
             }
             Err(error) if rows == 1 => {
-                let reason = format!("{}: {}", self.text, error.strip_backtrace());
-                failed.push(Failure { row: first_row, rows: 1, reason });
+                failed.push(self.failure(first_row, 1, error.strip_backtrace()));
                 parts.push(new_null_array(&self.data_type, 1));
             }
             Err(_) => {
@@ -114,6 +114,10 @@ impl CompiledExpression {
             }
         }
         Ok(())
+    }
+
+    fn failure(&self, row: usize, rows: u64, cause: String) -> Failure {
+        Failure { row, rows, reason: format!("{}: {cause}", self.text), cause }
     }
 
     /// The expression as a predicate; NULL and failures are false.

@@ -1,6 +1,7 @@
 //! DESCRIBE.
 
 use arrow::datatypes::DataType;
+use tidemill_sql::Position;
 use tidemill_sql::lookup::{ColumnRole, SourceKind};
 use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat};
 
@@ -35,8 +36,11 @@ pub fn columns(target: &DescribeTarget, extended: bool) -> Columns {
 /// `NotFound`, `UnknownFunction`.
 pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> Result<Response> {
     match target {
-        DescribeTarget::Source(name) if extended => describe_extended(session, name.value.as_str()),
-        DescribeTarget::Source(name) => describe_source(session, name.value.as_str()),
+        DescribeTarget::Source(name) => {
+            let describe = if extended { describe_extended } else { describe_source };
+            describe(session, name.value.as_str())
+                .map_err(|error| error.at(Position::from_location(name.span.start)))
+        }
         DescribeTarget::Streams => show::show(session, &Show { what: ShowWhat::Streams, extended }),
         DescribeTarget::Tables => show::show(session, &Show { what: ShowWhat::Tables, extended }),
         DescribeTarget::Function(name) => describe_function(name.value.as_str()),
@@ -112,14 +116,15 @@ fn describe_extended(session: &Session, name: &str) -> Result<Response> {
 fn describe_function(name: &str) -> Result<Response> {
     let wanted = name.to_uppercase();
     if let Some(function) = aggregates::lookup(&wanted) {
-        return rows(
-            FUNCTION,
-            vec![
-                vec!["name".into(), wanted.into()],
-                vec!["kind".into(), "AGGREGATE".into()],
-                vec!["description".into(), function.description.into()],
-            ],
-        );
+        let mut cells = vec![
+            vec!["name".into(), wanted.as_str().into()],
+            vec!["kind".into(), "AGGREGATE".into()],
+            vec!["description".into(), function.description.into()],
+        ];
+        let signatures = function.signatures.iter();
+        cells.extend(signatures.map(|signature| vec!["call".into(), format!("{wanted}{signature}").into()]));
+        cells.push(vec!["example".into(), function.example.into()]);
+        return rows(FUNCTION, cells);
     }
     let described = functions::described().into_iter().find(|(name, _)| *name == wanted);
     let (name, description) = described.ok_or_else(|| {
