@@ -4,11 +4,10 @@ use std::ops::ControlFlow;
 
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Statement,
-    TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, TableFactor, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use tidemill_sql::parser::parse_postgres;
 
 use super::functions;
 use super::tables::{self, SystemSchema};
@@ -59,7 +58,8 @@ enum SettingText {
 }
 
 impl CatalogQuery {
-    /// Reads a statement; `None` if it is no query, or one that is not about the catalogs alone.
+    /// Reads a statement; `None` if it is no query, one that is not about the catalogs alone, or one
+    /// beyond the limits of complexity.
     #[must_use]
     pub fn read(text: &str) -> Option<CatalogQuery> {
         if text.len() > TEXT_BYTES_MAX {
@@ -69,10 +69,7 @@ impl CatalogQuery {
         if !TELLING_PARTS.iter().any(|part| lower.contains(part)) {
             return None;
         }
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, text).ok()?;
-        let (Some(Statement::Query(mut query)), true) = (statements.pop(), statements.is_empty()) else {
-            return None;
-        };
+        let mut query = Box::new(parse_postgres(text).ok()?);
         let mut signs = Signs::default();
         let _ = query.visit(&mut signs);
         let concerned = signs.system_relation || (!signs.other_relation && signs.system_word);
@@ -215,6 +212,31 @@ mod tests {
         assert!(!concerns("CREATE TABLE pg_class (a INT)"));
         assert!(!concerns("SELECT * FROM pg_class; SELECT 1"));
         assert!(!concerns("SELECT 'pg_' FROM users EMIT CHANGES"));
+    }
+
+    /// A statement is read on a thread with as little stack as a server's worker has: an overflow would
+    /// end the process.
+    #[test]
+    fn a_statement_beyond_the_limits_is_left_to_those_who_refuse_it() {
+        for text in [
+            format!("SELECT version(){}", ", 1".to_owned() + &"+1".repeat(30_000)),
+            format!("SELECT user_id FROM s WHERE true{}", " AND user_id".repeat(4_000)),
+            format!("SELECT version(), {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
+        ] {
+            let read = std::thread::Builder::new()
+                .stack_size(2 * 1024 * 1024)
+                .spawn(move || concerns(&text))
+                .expect("a thread");
+            assert!(!read.join().expect("no panic"));
+        }
+    }
+
+    #[test]
+    fn wrong_text_about_the_catalogs_takes_no_exponential_time() {
+        let started = std::time::Instant::now();
+        assert!(!concerns(&format!("SELECT pg_x{}", "(CASE WHEN (SELECT(".repeat(12))));
+        assert!(!concerns(&format!("SELECT version() FROM {}", "((SELECT * FROM ".repeat(20))));
+        assert!(started.elapsed() < std::time::Duration::from_secs(10));
     }
 
     #[test]

@@ -37,9 +37,19 @@ const ATTEMPTS_PER_TOKEN: usize = 32;
 /// Behind every token.
 pub(crate) const END_OF_TEXT: Location = Location { line: u64::MAX, column: 0 };
 
+/// What a statement may be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grammar {
+    /// Postgres's with our additions.
+    Tidemill,
+    /// Postgres's alone.
+    Postgres,
+}
+
 /// The dialect for parsing one statement.
 #[derive(Debug)]
 pub(crate) struct TidemillDialect {
+    grammar: Grammar,
     postgres: PostgreSqlDialect,
     attempts_left: Cell<usize>,
     furthest: Cell<Location>,
@@ -48,7 +58,17 @@ pub(crate) struct TidemillDialect {
 impl TidemillDialect {
     /// A dialect for a statement of that many tokens.
     pub(crate) fn for_tokens(count: usize) -> Self {
+        TidemillDialect::new(Grammar::Tidemill, count)
+    }
+
+    /// Postgres's own dialect, within the same limits, for a statement of that many tokens.
+    pub(crate) fn postgres_for_tokens(count: usize) -> Self {
+        TidemillDialect::new(Grammar::Postgres, count)
+    }
+
+    fn new(grammar: Grammar, count: usize) -> Self {
         TidemillDialect {
+            grammar,
             postgres: PostgreSqlDialect {},
             attempts_left: Cell::new(ATTEMPTS_PER_TOKEN.saturating_mul(count + 16)),
             furthest: Cell::new(Location::empty()),
@@ -60,6 +80,12 @@ impl TidemillDialect {
     /// wrong is here.
     pub(crate) fn furthest(&self) -> Location {
         self.furthest.get()
+    }
+
+    /// Whether the word just taken as an alias is none: our clauses begin with words that sqlparser does
+    /// not know.
+    fn ends_item(&self, parser: &Parser<'_>) -> bool {
+        self.grammar == Grammar::Tidemill && begins_our_clause(parser)
     }
 
     fn note_progress(&self, parser: &Parser<'_>) {
@@ -113,7 +139,10 @@ impl Dialect for TidemillDialect {
         if let Err(error) = self.count_attempt() {
             return Some(Err(error));
         }
-        expression::parse_prefix(parser)
+        match self.grammar {
+            Grammar::Tidemill => expression::parse_prefix(parser),
+            Grammar::Postgres => self.postgres.parse_prefix(parser),
+        }
     }
 
     fn parse_infix(
@@ -122,11 +151,17 @@ impl Dialect for TidemillDialect {
         left: &Expr,
         precedence: u8,
     ) -> Option<Result<Expr, ParserError>> {
-        expression::parse_infix(parser, left, precedence)
+        match self.grammar {
+            Grammar::Tidemill => expression::parse_infix(parser, left, precedence),
+            Grammar::Postgres => self.postgres.parse_infix(parser, left, precedence),
+        }
     }
 
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
         self.note_progress(parser);
+        if self.grammar == Grammar::Postgres {
+            return self.postgres.get_next_precedence(parser);
+        }
         match &parser.peek_token_ref().token {
             Token::Arrow => Some(Ok(match parser.peek_nth_token_ref(1).token {
                 Token::Word(_) | Token::Mul => FIELD_ACCESS_PRECEDENCE,
@@ -147,11 +182,16 @@ impl Dialect for TidemillDialect {
     }
 
     fn is_select_item_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
-        explicit || (self.is_column_alias(keyword, parser) && !begins_our_clause(parser))
+        explicit || (self.is_column_alias(keyword, parser) && !self.ends_item(parser))
     }
 
     fn is_table_factor_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser<'_>) -> bool {
-        explicit || (self.is_table_alias(keyword, parser) && !begins_our_clause(parser))
+        explicit || (self.is_table_alias(keyword, parser) && !self.ends_item(parser))
+    }
+
+    // `SELECT FROM t` is Postgres's way to ask only whether there are rows; in ksqlDB it is a slip.
+    fn supports_empty_projections(&self) -> bool {
+        self.grammar == Grammar::Postgres
     }
 
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {

@@ -110,6 +110,21 @@ pub fn parse_general(text: &str) -> Result<ast::GeneralQuery, SqlError> {
     Ok(query)
 }
 
+/// Reads the one query of `text` as Postgres does, without our additions: what clients ask the catalogs
+/// of the server is written for Postgres alone.
+pub fn parse_postgres(text: &str) -> Result<ast::GeneralQuery, SqlError> {
+    complexity::check_text(text)?;
+    let Split { statements, remainder } = split(text);
+    let mut pieces = statements.into_iter().chain(remainder);
+    let (Some(piece), None) = (pieces.next(), pieces.next()) else {
+        return Err(SqlError::syntax("this is not one statement"));
+    };
+    let dialect = TidemillDialect::postgres_for_tokens;
+    let (query, _) = parse_piece_in(&piece, dialect, |parser| parser.parse_query())?;
+    complexity::TreeGauge::default().add(query.as_ref())?;
+    Ok(*query)
+}
+
 /// Reads one type.
 pub fn parse_type(text: &str) -> Result<SqlType, SqlError> {
     parse_whole(text, data_type::parse_sql_type)
@@ -135,11 +150,20 @@ fn parse_piece<T>(
     piece: &StatementText<'_>,
     grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<(T, Span), SqlError> {
+    parse_piece_in(piece, TidemillDialect::for_tokens, grammar)
+}
+
+/// Reads what `grammar` says in a dialect; `dialect` makes it for a number of tokens.
+fn parse_piece_in<T>(
+    piece: &StatementText<'_>,
+    dialect: impl FnOnce(usize) -> TidemillDialect,
+    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<(T, Span), SqlError> {
     measure(piece)?;
     let tokens = tokenize(piece)?;
     let end = tokens.last().map_or(piece.start, |token| token.span.end);
     let span = Span::new(piece.start, end);
-    let dialect = TidemillDialect::for_tokens(tokens.len());
+    let dialect = dialect(tokens.len());
     let mut parser =
         Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
     let result = grammar(&mut parser).and_then(|result| match parser.at_end() {
