@@ -26,6 +26,14 @@ pub fn stored<'a>(
     names.find(|name| shown(dialect, name) == shown_name || *name == shown_name)
 }
 
+/// Another name that a Postgres session would show as it shows `name`, so that one of them could not be
+/// reached.
+#[must_use]
+pub fn look_alike<'a>(name: &str, mut others: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let seen = shown(Dialect::Postgres, name);
+    others.find(|other| *other != name && shown(Dialect::Postgres, other) == seen)
+}
+
 /// Upper-case letters, digits and underscores, not beginning with a digit.
 fn is_regular(name: &str) -> bool {
     let mut bytes = name.bytes();
@@ -45,6 +53,13 @@ mod tests {
             assert_eq!(shown(Dialect::Postgres, name), seen);
             assert_eq!(shown(Dialect::Ksql, name), name);
         }
+    }
+
+    #[test]
+    fn names_look_alike_where_only_quotes_tell_them_apart() {
+        assert_eq!(look_alike("orders", ["OTHERS", "ORDERS"].into_iter()), Some("ORDERS"));
+        assert_eq!(look_alike("ORDERS", ["orders"].into_iter()), Some("orders"));
+        assert_eq!(look_alike("Orders", ["ORDERS", "Orders"].into_iter()), None);
     }
 
     #[test]

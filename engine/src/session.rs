@@ -1,11 +1,15 @@
 //! Who is asking, with which settings: one session a connection.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::scalar::ScalarValue;
-use tidemill_sql::parser::ast::{Show, ShowWhat, Statement};
+use tidemill_sql::lookup::Lookup;
+use tidemill_sql::parser::ast::{DescribeTarget, DropSource, Show, ShowWhat, Statement};
+use tidemill_sql::parser::identifier::Name;
 use tidemill_sql::parser::{self, Parsed, parse_one};
 use tidemill_sql::planner;
 
@@ -116,21 +120,21 @@ impl Session {
         }
         let parsed = self.parse(statement)?;
         let mut types = parameters.to_vec();
+        let is_pull = matches!(&parsed.statement, Statement::Query(query) if !select::is_push(query));
+        if !is_pull {
+            fill_gaps(&mut types, planner::parameter_types(&parsed.statement, &self.lookup()));
+        }
         let columns: Option<SchemaRef> = match &parsed.statement {
             Statement::Query(query) if select::is_push(query) => {
+                let mut bound = parsed.statement.clone();
+                planner::bind_nulls(&mut bound, &types)?;
+                let query = if let Statement::Query(bound) = &bound { bound } else { query };
                 let plan = select::plan_push(self, query)?;
                 Some(select::shown_schema(self, &plan.schema))
             }
             Statement::Query(query) => {
                 let (_, plan) = select::plan_now(self, query, &parsed.text).await?;
-                for (index, found) in select::parameter_types(&plan)?.into_iter().enumerate() {
-                    if index == types.len() {
-                        types.push(None);
-                    }
-                    if types[index].is_none() {
-                        types[index] = found;
-                    }
-                }
+                fill_gaps(&mut types, select::parameter_types(&plan)?);
                 Some(Arc::new(plan.schema().as_arrow().clone()))
             }
             Statement::Show(Show { what: ShowWhat::Setting(name), .. }) => {
@@ -164,7 +168,13 @@ impl Session {
         if !parameters.is_empty() && !is_pull {
             planner::bind_parameters(&mut parsed.statement, parameters)?;
         }
-        let text = parsed.text.as_str();
+        // What is stored has to hold the values too.
+        let stored = matches!(parsed.statement, Statement::CreateAsSelect(_) | Statement::InsertSelect(_));
+        let text = match parameters {
+            [_, ..] if stored => Cow::Owned(parsed.statement.to_string()),
+            _ => Cow::Borrowed(parsed.text.as_str()),
+        };
+        let text = text.as_ref();
         let engine = self.engine.clone();
         match &parsed.statement {
             Statement::Query(query) => select::select(self, query, text, parameters).await,
@@ -172,7 +182,10 @@ impl Session {
             Statement::CreateAsSelect(create) => create::create_as_select(self, create, text).await,
             Statement::InsertValues(values) => insert::insert_values(self, values).await,
             Statement::InsertSelect(query) => create::insert_select(self, query, text),
-            Statement::DropSource(source) => drop::drop_source(&engine, source).await,
+            Statement::DropSource(source) => {
+                let source = DropSource { name: self.resolved(&source.name), ..source.clone() };
+                drop::drop_source(&engine, &source).await
+            }
             Statement::CreateType { if_not_exists, name, data_type } => {
                 create::create_type(self, name.value.as_str(), data_type, *if_not_exists)
             }
@@ -183,6 +196,10 @@ impl Session {
             Statement::Pause(target) => control::pause(&engine, target).await,
             Statement::Resume(target) => control::resume(&engine, target).await,
             Statement::Show(statement) => show::show(self, statement),
+            Statement::Describe { target: DescribeTarget::Source(name), extended } => {
+                let target = DescribeTarget::Source(self.resolved(name));
+                describe::describe(self, &target, *extended)
+            }
             Statement::Describe { target, extended } => describe::describe(self, target, *extended),
             Statement::Explain(statement) => explain::explain(self, statement, text).await,
             Statement::Print(statement) => print::print(&engine, statement),
@@ -263,6 +280,20 @@ impl Session {
         }
     }
 
+    /// The name of the source that a written name means; the name itself where there is none.
+    fn resolved(&self, name: &Name) -> Name {
+        let stored =
+            self.lookup().resolve(name).map_or_else(|| name.value.clone(), |found| found.name.clone());
+        Name { value: stored, ..name.clone() }
+    }
+
+    /// How long a statement may take; `None` for as long as it does.
+    #[must_use]
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        let value = self.setting("statement_timeout")?;
+        settings::parse_duration(&value).filter(|timeout| !timeout.is_zero())
+    }
+
     /// Where a new query begins.
     pub(crate) fn start_at(&self, default: StartAt) -> StartAt {
         match self.setting("auto.offset.reset").as_deref().map(str::to_lowercase).as_deref() {
@@ -292,7 +323,23 @@ impl Session {
     }
 }
 
+/// Completes the types that a client gave with those that were found out.
+fn fill_gaps(types: &mut Vec<Option<DataType>>, found: Vec<Option<DataType>>) {
+    if types.len() < found.len() {
+        types.resize(found.len(), None);
+    }
+    for (known, found) in types.iter_mut().zip(found) {
+        if known.is_none() {
+            *known = found;
+        }
+    }
+}
+
 /// The first words of a statement, for messages.
 fn statement_word(text: &str) -> String {
     text.split_whitespace().take(2).collect::<Vec<_>>().join(" ").to_uppercase()
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

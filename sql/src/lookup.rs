@@ -7,6 +7,8 @@ use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::ScalarUDF;
 
+use crate::parser::identifier::Name;
+
 /// A stream says what happened, a table what is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Debug)]
 pub enum SourceKind {
@@ -163,6 +165,22 @@ pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
 pub trait Lookup {
     /// A stream or table by its stored name.
     fn source(&self, name: &str) -> Option<Arc<Source>>;
+
+    /// A stream or table by the name that a statement writes: the one rule for names of sources, wherever
+    /// they stand. See [`Lookup::lenient_names`].
+    fn resolve(&self, name: &Name) -> Option<Arc<Source>> {
+        let spellings = self.spellings(name);
+        spellings.iter().find_map(|spelling| self.source(spelling))
+    }
+
+    /// The stored names that a written name may stand for, the likeliest first.
+    fn spellings(&self, name: &Name) -> Vec<String> {
+        let mut spellings = vec![name.value.clone()];
+        if self.lenient_names() && name.quoted {
+            spellings.push(name.value.to_uppercase());
+        }
+        spellings
+    }
 
     /// All stored names, for did-you-mean.
     fn source_names(&self) -> Vec<String>;

@@ -10,7 +10,7 @@ use super::cancel::Registration;
 use super::cursor::Cursors;
 use super::failure::{Ending, Failure};
 use super::frontend::{FrontendMessage, MessageError, Target};
-use super::interrupts::{Interrupts, read_timeout, shut_down};
+use super::interrupts::{Interrupts, shut_down};
 use super::portal::{Portals, PreparedStatements};
 use super::reported_settings::ReportedSettings;
 use super::sqlstate::SqlState;
@@ -149,11 +149,12 @@ impl Connection {
 
     /// The interrupts of a statement that begins now.
     pub(super) fn interrupts(&self) -> Interrupts {
-        let timeout = self.session.setting("statement_timeout").and_then(|value| read_timeout(&value));
+        let timeout = self.session.statement_timeout();
         Interrupts::new(
             self.registration.begin_statement(),
             self.shutdown.clone(),
-            timeout.map(|timeout| Instant::now() + timeout),
+            // A time beyond what a clock can show never comes.
+            timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         )
     }
 

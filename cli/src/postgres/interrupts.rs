@@ -4,7 +4,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures::poll;
 use tokio::time::Instant;
@@ -85,26 +84,6 @@ impl Interrupts {
     }
 }
 
-/// The time that a value of `statement_timeout` allows: a number of milliseconds, or a number and a unit;
-/// `None` where it allows all.
-pub(super) fn read_timeout(value: &str) -> Option<Duration> {
-    let value = value.trim();
-    let unit_at = value.find(|character: char| !character.is_ascii_digit()).unwrap_or(value.len());
-    let (number, unit) = value.split_at(unit_at);
-    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
-    let millis = match unit.trim() {
-        "us" => return Some(Duration::from_micros(number)),
-        "" | "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    // Longer than a timer can run is as good as no limit.
-    number.checked_mul(millis).filter(|millis| *millis < u64::from(u32::MAX)).map(Duration::from_millis)
-}
-
 /// The failure of every connection when the server stops.
 pub(super) fn shut_down() -> Failure {
     Failure::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
@@ -116,19 +95,4 @@ fn cancelled() -> Failure {
 
 fn timed_out() -> Failure {
     Failure::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_is_milliseconds_or_has_a_unit() {
-        assert_eq!(read_timeout("0"), None);
-        assert_eq!(read_timeout("250"), Some(Duration::from_millis(250)));
-        assert_eq!(read_timeout("5s"), Some(Duration::from_secs(5)));
-        assert_eq!(read_timeout(" 2 min"), Some(Duration::from_secs(120)));
-        assert_eq!(read_timeout("5 parsecs"), None);
-        assert_eq!(read_timeout("99999999999999999999"), None);
-    }
 }

@@ -15,13 +15,13 @@ use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, RecordPart};
-use crate::physical;
 use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::runtime::source::part_schema;
 use crate::session::Session;
 use crate::state_keys::{prefix_range, table_rows};
 use crate::statements::text_rows::done;
+use crate::{names, physical};
 
 /// Declares a stream or table over a topic; makes the topic where the statement says how many
 /// partitions it is to have.
@@ -205,8 +205,9 @@ fn check_same_topic(before: &Source, now: &Source) -> Result<()> {
 /// Everything that is wrong with the statement, and those of the disk.
 pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) -> Result<Response> {
     let engine = session.engine();
-    let name = statement.target.value.as_str();
-    let plan = planner::plan_insert_select(statement, &session.lookup())?.query;
+    let planner::PlannedInsert { query: plan, target } =
+        planner::plan_insert_select(statement, &session.lookup())?;
+    let name = target.name.as_str();
     physical::planner::plan(&plan, session.overtaken())?;
     let new = NewQuery { session, text, sources: plan.sources.clone(), prefix: "INSERTQUERY" };
     let record = engine.catalog().change(|state, _| {
@@ -323,7 +324,7 @@ fn check_replaceable(
     before: Option<&Arc<CatalogSource>>,
     or_replace: bool,
 ) -> Result<()> {
-    let Some(before) = before else { return Ok(()) };
+    let Some(before) = before else { return check_distinct(state, name) };
     if !or_replace {
         return Err(Error::new(ErrorKind::AlreadyExists, format!("'{name}' already exists")));
     }
@@ -339,6 +340,17 @@ fn check_replaceable(
         ));
     }
     Ok(())
+}
+
+/// Refuses a name that sessions could not tell from another.
+fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
+    match names::look_alike(name, state.sources.keys().map(String::as_str)) {
+        None => Ok(()),
+        Some(other) => {
+            let message = format!("Cannot add `{name}`: only quotes would tell it from `{other}`");
+            Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("choose another name"))
+        }
+    }
 }
 
 /// Whether the formats can have the columns.

@@ -1,6 +1,7 @@
 //! SET, UNSET, SHOW of a setting: ksqlDB's properties and the settings Postgres clients ask for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -40,7 +41,7 @@ fn entries(value: &str) -> bool {
 }
 
 fn duration(value: &str) -> bool {
-    parse_duration_ms(value).is_some()
+    parse_duration(value).is_some()
 }
 
 fn offset_reset(value: &str) -> bool {
@@ -111,20 +112,22 @@ pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name))
 }
 
-/// Milliseconds of `250`, `250ms`, `2s`, `1min`.
+/// The time that `250`, `250ms`, `2 s`, `1min` or `1d` says, as Postgres reads its settings.
 #[must_use]
-pub fn parse_duration_ms(value: &str) -> Option<u64> {
+pub fn parse_duration(value: &str) -> Option<Duration> {
     let value = value.trim();
     let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
     let number: u64 = value[..digits].parse().ok()?;
-    let factor = match value[digits..].trim() {
-        "" | "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
+    let micros = match value[digits..].trim() {
+        "us" => 1,
+        "" | "ms" => 1_000,
+        "s" => 1_000_000,
+        "min" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
         _ => return None,
     };
-    number.checked_mul(factor)
+    number.checked_mul(micros).map(Duration::from_micros)
 }
 
 /// Checks a new value. Names nobody knows are taken where they look like ksqlDB's or an extension's
@@ -196,4 +199,23 @@ pub fn show_one(session: &Session, name: &str) -> Result<Response> {
 #[must_use]
 pub fn show_one_schema(name: &str) -> Arc<Schema> {
     Arc::new(Schema::new(vec![Field::new(canonical(name), DataType::Utf8, true)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_milliseconds_or_has_a_unit() {
+        for (value, millis) in
+            [("0", 0), ("250", 250), ("5s", 5_000), (" 2 min", 120_000), ("1d", 86_400_000)]
+        {
+            assert_eq!(parse_duration(value), Some(Duration::from_millis(millis)), "{value}");
+            assert!(check("statement_timeout", value).is_ok(), "{value}");
+        }
+        assert_eq!(parse_duration("500us"), Some(Duration::from_micros(500)));
+        for value in ["5 parsecs", "-1", "", "99999999999999999999", "9999999999999999999d"] {
+            assert!(check("statement_timeout", value).is_err(), "{value}");
+        }
+    }
 }

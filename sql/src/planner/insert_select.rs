@@ -30,7 +30,7 @@ pub struct PlannedInsert {
 /// Everything that is wrong with it: above all a result that does not fit the stream.
 pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Result<PlannedInsert, SqlError> {
     let name = &statement.target;
-    let target = lookup.source(&name.value).ok_or_else(|| {
+    let target = lookup.resolve(name).ok_or_else(|| {
         let message = format!("Source {} does not exist.", quoted_name(&name.value));
         let names = lookup.source_names();
         SqlError::new(SqlErrorKind::UnknownSource, message)

@@ -13,7 +13,7 @@ use crate::analyzer::coercion::widest_number;
 use crate::analyzer::expression::{Expression, Literal, Node};
 use crate::analyzer::lower::{Lowering, type_text};
 use crate::analyzer::resolve::Resolver;
-use crate::analyzer::scope::Scope;
+use crate::analyzer::scope::{Scope, is_pseudo_column};
 use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::time_text::parse_timestamp;
 use crate::error::{Position, SqlError, SqlErrorKind};
@@ -52,7 +52,7 @@ pub struct PlannedRow {
 pub fn plan_insert_values(statement: &InsertValues, lookup: &dyn Lookup) -> Result<PlannedRows, SqlError> {
     let target = find_target(&statement.target, lookup)?;
     check_writable(&statement.target, &target)?;
-    let columns = given_columns(statement, &target)?;
+    let columns = given_columns(statement, &target, lookup)?;
     let rows = statement
         .rows
         .iter()
@@ -66,11 +66,7 @@ pub fn plan_insert_values(statement: &InsertValues, lookup: &dyn Lookup) -> Resu
 /// # Errors
 /// There is none of that name.
 pub(super) fn find_target(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
-    let lenient = || {
-        let upper = name.value.to_uppercase();
-        (lookup.lenient_names() && name.quoted).then(|| lookup.source(&upper)).flatten()
-    };
-    lookup.source(&name.value).or_else(lenient).ok_or_else(|| {
+    lookup.resolve(name).ok_or_else(|| {
         let names = lookup.source_names();
         let mut message =
             format!("Cannot insert values into an unknown stream/table: {}", quoted_name(&name.value));
@@ -113,13 +109,28 @@ fn check_writable(name: &Name, source: &Source) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn given_columns(statement: &InsertValues, target: &Source) -> Result<Vec<(Place, Name)>, SqlError> {
-    // Without a list the key's columns come first, wherever they were declared.
-    let all = || {
+/// The columns that an INSERT gives values for, by their stored names as far as they exist.
+pub(super) fn named_columns(statement: &InsertValues, target: &Source, lookup: &dyn Lookup) -> Vec<Name> {
+    if statement.columns.is_empty() {
+        // Without a list the key's columns come first, wherever they were declared.
         let others = target.columns.iter().filter(|column| column.role != ColumnRole::Key);
-        target.key_columns().chain(others).map(|column| Name::stored(column.name.clone())).collect()
+        return target.key_columns().chain(others).map(|column| Name::stored(column.name.clone())).collect();
+    }
+    let exists =
+        |name: &String| is_pseudo_column(name) || target.columns.iter().any(|column| column.name == *name);
+    let stored = |name: &Name| {
+        let spelling = lookup.spellings(name).into_iter().find(exists);
+        Name { value: spelling.unwrap_or_else(|| name.value.clone()), ..name.clone() }
     };
-    let names: Vec<Name> = if statement.columns.is_empty() { all() } else { statement.columns.clone() };
+    statement.columns.iter().map(stored).collect()
+}
+
+fn given_columns(
+    statement: &InsertValues,
+    target: &Source,
+    lookup: &dyn Lookup,
+) -> Result<Vec<(Place, Name)>, SqlError> {
+    let names = named_columns(statement, target, lookup);
     let mut places: Vec<(Place, Name)> = Vec::with_capacity(names.len());
     for name in names {
         let place = place(&name, target).map_err(|error| error.or_at(name.span))?;

@@ -8,6 +8,7 @@ mod create_source;
 mod formats;
 mod insert_select;
 mod insert_values;
+mod parameter_context;
 mod parameters;
 mod properties;
 mod query;
@@ -17,7 +18,7 @@ pub use create_as_select::{PlannedCreate, plan_create_as_select};
 pub use create_source::{PlannedSource, plan_create_source};
 pub use insert_select::{PlannedInsert, plan_insert_select};
 pub use insert_values::{PlannedRow, PlannedRows, plan_insert_values};
-pub use parameters::{bind_parameters, parameter_types};
+pub use parameters::{bind_nulls, bind_parameters, parameter_types};
 pub use topic::TopicOptions;
 
 use arrow_schema::DataType;

@@ -5,19 +5,22 @@ use std::ops::ControlFlow;
 use arrow_schema::DataType;
 use chrono::DateTime;
 use datafusion_common::ScalarValue;
-use sqlparser::ast::{Expr as Ast, UnaryOperator, Value, ValueWithSpan, visit_expressions_mut};
+use sqlparser::ast::{CastKind, Expr as Ast, UnaryOperator, Value, ValueWithSpan, visit_expressions_mut};
 
-use super::insert_values::find_target;
+use super::insert_values::{find_target, named_columns};
+use super::parameter_context::ParameterContext;
 use crate::analyzer::expression::decimal_text;
 use crate::error::SqlError;
-use crate::lookup::{ColumnRole, Lookup, Source};
+use crate::lookup::{Lookup, Source};
 use crate::parser::ast::{InsertValues, KsqlSelect, SelectBody, SelectItem, SelectStatement, Statement};
+use crate::type_system::SqlType;
 
 /// Highest number of a parameter: Postgres' protocol counts them in 16 bits.
 const MAX_PARAMETERS: usize = 65_535;
 
 /// Types of the parameters of a statement, as far as they can be told: a parameter that is inserted
-/// has its column's type. `None` is for parameters that are best given as text.
+/// has its column's type, one that is compared or computed with something has that thing's type. `None`
+/// is for parameters that are best given as text.
 #[must_use]
 pub fn parameter_types(statement: &Statement, lookup: &dyn Lookup) -> Vec<Option<DataType>> {
     let mut statement = statement.clone();
@@ -29,12 +32,50 @@ pub fn parameter_types(statement: &Statement, lookup: &dyn Lookup) -> Vec<Option
         });
     });
     let mut types = vec![None; highest];
-    if let Statement::InsertValues(insert) = &statement
-        && let Ok(source) = find_target(&insert.target, lookup)
-    {
-        inserted_types(insert, &source, &mut types);
-    }
+    let context = match &statement {
+        Statement::InsertValues(insert) => {
+            if let Ok(source) = find_target(&insert.target, lookup) {
+                inserted_types(insert, &source, lookup, &mut types);
+            }
+            ParameterContext::default()
+        }
+        Statement::Query(select) => ParameterContext::of(select, lookup),
+        Statement::CreateAsSelect(create) => ParameterContext::of(&create.query, lookup),
+        Statement::InsertSelect(insert) => ParameterContext::of(&insert.query, lookup),
+        _ => return types,
+    };
+    for_each_expression(&mut statement, &mut |ast| {
+        let _ = visit_expressions_mut(ast, |part| {
+            for (parameter, data_type) in context.wanted_types(part) {
+                if let Some(number) = placeholder(parameter)
+                    && let Some(place @ None) = types.get_mut(number - 1)
+                {
+                    *place = data_type.to_arrow().ok();
+                }
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    });
     types
+}
+
+/// Puts a NULL of its type in the place of each parameter, TEXT where its type is not known: a statement
+/// can be planned so before it has values.
+///
+/// # Errors
+/// A parameter has a type that SQL does not know.
+pub fn bind_nulls(statement: &mut Statement, types: &[Option<DataType>]) -> Result<(), SqlError> {
+    replace_parameters(statement, |number| {
+        let known = types.get(number - 1).and_then(Option::as_ref);
+        let data_type = known.map_or(Ok(SqlType::String), SqlType::from_arrow)?;
+        Ok(Ast::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(Ast::value(Value::Null)),
+            data_type: data_type.to_ast(),
+            array: false,
+            format: None,
+        })
+    })
 }
 
 /// Puts values in the place of a statement's parameters.
@@ -42,13 +83,20 @@ pub fn parameter_types(statement: &Statement, lookup: &dyn Lookup) -> Vec<Option
 /// # Errors
 /// A parameter has no value, or one that cannot be written in a statement.
 pub fn bind_parameters(statement: &mut Statement, values: &[ScalarValue]) -> Result<(), SqlError> {
+    replace_parameters(statement, |number| written(number, values))
+}
+
+fn replace_parameters(
+    statement: &mut Statement,
+    replacement: impl Fn(usize) -> Result<Ast, SqlError>,
+) -> Result<(), SqlError> {
     let mut result = Ok(());
     for_each_expression(statement, &mut |ast| {
         let _ = visit_expressions_mut(ast, |part| {
             let Some(number) = placeholder(part) else {
                 return ControlFlow::Continue(());
             };
-            match written(number, values) {
+            match replacement(number) {
                 Ok(written) => {
                     *part = written;
                     ControlFlow::Continue(())
@@ -63,14 +111,16 @@ pub fn bind_parameters(statement: &mut Statement, values: &[ScalarValue]) -> Res
     result
 }
 
-fn inserted_types(insert: &InsertValues, source: &Source, types: &mut [Option<DataType>]) {
-    let others = source.columns.iter().filter(|column| column.role != ColumnRole::Key);
-    let all: Vec<&str> = source.key_columns().chain(others).map(|column| column.name.as_str()).collect();
-    let given: Vec<&str> = insert.columns.iter().map(|column| column.value.as_str()).collect();
-    let columns = if given.is_empty() { all } else { given };
+fn inserted_types(
+    insert: &InsertValues,
+    source: &Source,
+    lookup: &dyn Lookup,
+    types: &mut [Option<DataType>],
+) {
+    let columns = named_columns(insert, source, lookup);
     for row in &insert.rows {
         for (ast, column) in row.iter().zip(&columns) {
-            let column = source.columns.iter().find(|declared| declared.name == **column);
+            let column = source.columns.iter().find(|declared| declared.name == column.value);
             if let (Some(number), Some(column)) = (placeholder(ast), column)
                 && let Some(place) = types.get_mut(number - 1)
             {
@@ -105,7 +155,7 @@ fn in_select(select: &mut SelectStatement, visit: &mut dyn FnMut(&mut Ast)) {
 }
 
 /// The number of a parameter, from 1.
-fn placeholder(ast: &Ast) -> Option<usize> {
+pub(super) fn placeholder(ast: &Ast) -> Option<usize> {
     match ast {
         Ast::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => {
             let number = name.strip_prefix('$')?.parse().ok();

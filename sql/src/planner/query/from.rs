@@ -75,11 +75,7 @@ impl FromClause {
 /// # Errors
 /// There is none.
 pub(super) fn find_source(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source>, SqlError> {
-    let lenient = || {
-        let upper = name.value.to_uppercase();
-        (lookup.lenient_names() && name.quoted).then(|| lookup.source(&upper)).flatten()
-    };
-    lookup.source(&name.value).or_else(lenient).ok_or_else(|| {
+    lookup.resolve(name).ok_or_else(|| {
         let names = lookup.source_names();
         let message = format!("{} does not exist.", quoted_name(&name.value));
         let error = SqlError::new(SqlErrorKind::UnknownSource, message).at(name.span);

@@ -1,0 +1,171 @@
+//! Statements as sessions of each dialect send them, on an engine in memory.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::scalar::ScalarValue;
+use futures::TryStreamExt;
+
+use super::{Dialect, Session, SessionOptions};
+use crate::engine::{Engine, EngineOptions};
+use crate::error::{ErrorKind, Result};
+use crate::response::Response;
+
+fn session(engine: &Engine, dialect: Dialect) -> Session {
+    engine.session(SessionOptions { user: "ada".to_owned(), database: "mill".to_owned(), dialect })
+}
+
+/// A session of a Postgres client with a stream and some of its records.
+async fn with_orders() -> Session {
+    let engine = Engine::open(EngineOptions { workers: 2, ..EngineOptions::default() }).expect("an engine");
+    let mut session = session(&engine, Dialect::Postgres);
+    for statement in [
+        "CREATE STREAM orders (id INT KEY, customer STRING, amount DOUBLE, address STRUCT<city STRING>)
+         WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON', PARTITIONS = 2)",
+        "INSERT INTO orders VALUES (1, 'ann', 10, STRUCT(city := 'Ulm')), (2, 'bob', 20, STRUCT(city := 'Bonn'))",
+    ] {
+        run(&mut session, statement, &[]).await.expect("a statement of the setup");
+    }
+    session
+}
+
+/// An engine with so much memory, with a table that is only declared over its topic.
+async fn with_declared_table(memory_bytes: u64) -> Session {
+    let options = EngineOptions { workers: 2, memory_bytes, ..EngineOptions::default() };
+    let mut session = session(&Engine::open(options).expect("an engine"), Dialect::Postgres);
+    let create = "CREATE TABLE users (id INT PRIMARY KEY, name STRING, city STRING)
+                  WITH (KAFKA_TOPIC = 'users', VALUE_FORMAT = 'JSON', PARTITIONS = 3)";
+    run(&mut session, create, &[]).await.expect("is created");
+    session
+}
+
+/// Runs a statement; gives its rows as `a|b`, null as `∅`.
+async fn run(session: &mut Session, text: &str, parameters: &[ScalarValue]) -> Result<Vec<String>> {
+    let Response::Rows(rows) = session.execute(text, parameters).await? else { return Ok(Vec::new()) };
+    let batches: Vec<RecordBatch> = rows.stream.try_collect().await?;
+    Ok(batches.iter().flat_map(lines).collect())
+}
+
+fn lines(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::new().with_null("∅");
+    let columns: Vec<_> = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options).expect("can be shown"))
+        .collect();
+    let line = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|");
+    (0..batch.num_rows()).map(line).collect()
+}
+
+#[tokio::test]
+async fn parameters_of_an_insert_have_their_columns_types() {
+    let mut session = with_orders().await;
+    let text = "INSERT INTO orders (amount, id) VALUES ($1, $2)";
+    let prepared = session.prepare(text, &[]).await.expect("can be prepared");
+    assert_eq!(prepared.parameters, [Some(DataType::Float64), Some(DataType::Int32)]);
+    run(&mut session, text, &[ScalarValue::Float64(Some(5.5)), ScalarValue::Int32(Some(3))])
+        .await
+        .expect("is inserted");
+    let rows = run(&mut session, "SELECT amount FROM orders WHERE id = 3", &[]).await.expect("rows");
+    assert_eq!(rows, ["5.5"]);
+}
+
+#[tokio::test]
+async fn a_push_query_is_prepared_before_its_parameters_have_values() {
+    let mut session = with_orders().await;
+    let text = "SELECT customer, $3 AS mark FROM orders o \
+                WHERE o.id = $1 AND amount > $2 AND address->city LIKE $4 EMIT CHANGES LIMIT 1";
+    let prepared = session.prepare(text, &[None, Some(DataType::Int64)]).await.expect("can be prepared");
+    let text_type = Some(DataType::Utf8);
+    assert_eq!(prepared.parameters, [Some(DataType::Int32), Some(DataType::Int64), None, text_type]);
+    let columns = prepared.columns.expect("a query has columns");
+    let names: Vec<&str> = columns.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["customer", "mark"]);
+    session.set("auto.offset.reset", "earliest").expect("a setting");
+    let values = [
+        ScalarValue::Int32(Some(2)),
+        ScalarValue::Int64(Some(15)),
+        ScalarValue::from("x"),
+        ScalarValue::from("B%"),
+    ];
+    assert_eq!(run(&mut session, text, &values).await.expect("rows"), ["bob|x"]);
+}
+
+#[tokio::test]
+async fn a_stored_query_holds_the_values_of_its_parameters() {
+    let mut session = with_orders().await;
+    let text = "CREATE STREAM large AS SELECT id, amount FROM orders WHERE amount > $1 EMIT CHANGES";
+    let prepared = session.prepare(text, &[]).await.expect("can be prepared");
+    assert_eq!(prepared.parameters, [Some(DataType::Float64)]);
+    run(&mut session, text, &[ScalarValue::Float64(Some(15.0))]).await.expect("is created");
+    let catalog = session.engine().catalog().state();
+    let stored: Vec<&str> = catalog.queries.values().map(|query| query.statement.as_str()).collect();
+    assert_eq!(stored.len(), 1);
+    assert!(!stored[0].contains('$'), "{}", stored[0]);
+    let plan = crate::queries::plan_record(
+        catalog.queries.values().next().expect("a query"),
+        &catalog,
+        session.engine().queries().environment(),
+    );
+    plan.expect("what is stored can be planned again");
+}
+
+#[tokio::test]
+async fn a_quoted_lower_case_name_means_the_stored_one_in_every_statement() {
+    let mut session = with_orders().await;
+    for statement in [
+        "INSERT INTO \"orders\" (\"id\", \"customer\", \"rowtime\") VALUES (3, 'cem', 17)",
+        "CREATE STREAM copy AS SELECT id, customer, amount, address FROM \"orders\" EMIT CHANGES",
+        "INSERT INTO \"copy\" SELECT * FROM \"orders\"",
+        "DESCRIBE \"copy\"",
+    ] {
+        run(&mut session, statement, &[]).await.unwrap_or_else(|error| panic!("{error}: {statement}"));
+    }
+    run(&mut session, "TERMINATE ALL", &[]).await.expect("nothing reads the stream any more");
+    run(&mut session, "DROP STREAM IF EXISTS \"copy\"", &[]).await.expect("is dropped");
+    let error = run(&mut session, "DESCRIBE copy", &[]).await.expect_err("is gone");
+    assert_eq!(error.kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn no_name_is_given_that_is_shown_like_another() {
+    let mut session = with_orders().await;
+    let text = "CREATE STREAM \"orders\" (id INT KEY) WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON')";
+    let error = run(&mut session, text, &[]).await.expect_err("cannot be told from ORDERS");
+    assert_eq!(error.kind, ErrorKind::AlreadyExists);
+}
+
+#[tokio::test]
+async fn a_statement_about_the_server_that_is_too_complex_is_refused() {
+    let mut session = with_orders().await;
+    let text = format!("SELECT version(){}", ", 1".to_owned() + &" + 1".repeat(10_000));
+    let error = run(&mut session, &text, &[]).await.expect_err("is too complex");
+    assert_eq!(error.kind, ErrorKind::TooComplex);
+    let error = session.prepare(&text, &[]).await.expect_err("is too complex");
+    assert_eq!(error.kind, ErrorKind::TooComplex);
+}
+
+#[tokio::test]
+async fn a_declared_table_is_the_latest_row_of_each_key() {
+    let mut session = with_declared_table(1 << 30).await;
+    for round in 0..3 {
+        let rows: Vec<String> = (0..500).map(|id| format!("({id}, 'n{round}', 'c')")).collect();
+        let text = format!("INSERT INTO users VALUES {}", rows.join(", "));
+        run(&mut session, &text, &[]).await.expect("is inserted");
+    }
+    let all = "SELECT count(*), count(DISTINCT id), min(name) FROM users";
+    assert_eq!(run(&mut session, all, &[]).await.expect("rows"), ["500|500|n2"]);
+    let one = "SELECT name FROM users WHERE id = 77 LIMIT 1";
+    assert_eq!(run(&mut session, one, &[]).await.expect("rows"), ["n2"]);
+}
+
+#[tokio::test]
+async fn a_declared_table_that_does_not_fit_into_memory_is_refused() {
+    let mut session = with_declared_table(1 << 18).await;
+    let rows: Vec<String> = (0..1_000).map(|id| format!("({id}, 'n', 'c')")).collect();
+    let text = format!("INSERT INTO users VALUES {}", rows.join(", "));
+    run(&mut session, &text, &[]).await.expect("is inserted");
+    let error = run(&mut session, "SELECT count(*) FROM users", &[]).await.expect_err("is too large");
+    assert_eq!(error.kind, ErrorKind::LimitExceeded, "{error}");
+    assert!(error.message.contains("'USERS'"), "{error}");
+}
