@@ -286,6 +286,12 @@ impl Gathered {
         self.offsets.len()
     }
 
+    /// Bytes of the records' keys and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Forgets the records, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

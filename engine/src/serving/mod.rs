@@ -3,5 +3,7 @@
 pub mod pull;
 pub mod push;
 mod rewrite;
+mod row_scan;
 pub mod source_table;
-pub mod stored_rows;
+mod stored_rows;
+mod topic_rows;

@@ -5,44 +5,35 @@
 //!   A condition on the whole key makes it a point look-up.
 //! - A table that is only declared over a topic is the latest record of each key.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result as DfResult, ScalarValue};
-use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableSource, TableType,
 };
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::streaming::StreamingTableExec;
 use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
 use tidemill_sql::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, SourceScan};
 use tidemill_storage::log::Log;
 use tidemill_storage::state::StateSnapshot;
-use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
+use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 
-use crate::batch::{ChangeBatch, RowKind};
-use crate::error::{Error, Result};
-use crate::operators::Ledger;
-use crate::runtime::record_feed::{Portion, RecordFeed};
+use crate::batch::ChangeBatch;
+use crate::error::Result;
 use crate::runtime::sink::RowEncoder;
-use crate::runtime::source::{Gathered, RowDecoder, ScanSpec};
-use crate::serving::stored_rows::StoredRows;
+use crate::runtime::source::ScanSpec;
+use crate::serving::row_scan::{BeginScan, Scans, external};
+use crate::serving::stored_rows::{Rest, StoredRows};
+use crate::serving::topic_rows::{LatestRows, PartitionRange, RecordRows};
 use crate::state::table_rows::TableRows;
-
-/// Rows decoded at a time.
-pub(super) const BATCH_ROWS: usize = 8_192;
-
-/// Records of a partition decoded at a time.
-const STEP: Portion = Portion { records_max: BATCH_ROWS, bytes_max: 4 << 20 };
 
 /// A source under the names a session shows.
 pub struct SourceTable {
@@ -174,7 +165,7 @@ impl TableProvider for SourceTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
@@ -184,7 +175,8 @@ impl TableProvider for SourceTable {
         let schema: SchemaRef = Arc::new(self.schema.project(wanted)?);
         let names: Vec<String> = wanted.iter().map(|index| self.names[*index].clone()).collect();
         let scan = ScanSpec::new(&self.source, &names).map_err(external)?;
-        let partitions = self.partitions(&scan, &schema, filters).map_err(external)?;
+        let scans = self.scans(&scan, &schema, filters).map_err(external)?;
+        let partitions = Scans::divided(&schema, scans, state.config().target_partitions());
         Ok(Arc::new(StreamingTableExec::try_new(schema, partitions, None, std::iter::empty(), false, limit)?))
     }
 }
@@ -197,12 +189,8 @@ impl SourceTable {
         })
     }
 
-    fn partitions(
-        &self,
-        scan: &ScanSpec,
-        schema: &SchemaRef,
-        filters: &[Expr],
-    ) -> Result<Vec<Arc<dyn PartitionStream>>> {
+    /// Scans of all there is, each of a partition.
+    fn scans(&self, scan: &ScanSpec, schema: &SchemaRef, filters: &[Expr]) -> Result<Vec<BeginScan>> {
         let topic = TopicName::new(&self.source.topic)?;
         if let Some(rows) = &self.stored_rows {
             let rows = StoredRows {
@@ -210,146 +198,41 @@ impl SourceTable {
                 schema: schema.clone(),
                 snapshot: self.snapshot.clone(),
                 rows: rows.clone(),
-                key: self.looked_up_key(filters),
+                rest: self.looked_up_key(filters).map_or_else(|| Rest::From(rows.all().start), Rest::Key),
                 target: TopicPartition::new(topic, PartitionId(0)),
             };
-            return Ok(vec![Arc::new(rows)]);
+            return Ok(vec![Box::new(move |_| Box::new(rows.clone()))]);
         }
         let partitions = crate::runtime::query::partition_count(self.log.as_ref(), &topic)?;
         (0..partitions)
             .map(|partition| {
                 let target = TopicPartition::new(topic.clone(), PartitionId(partition));
                 let offsets = self.log.offsets(&target)?;
-                let records = TopicRows {
+                let range = PartitionRange {
                     scan: scan.clone(),
                     schema: schema.clone(),
                     log: self.log.clone(),
                     target,
                     from: offsets.log_start,
                     to: offsets.last_stable,
-                    latest_by_key: self.source.kind == SourceKind::Table,
                 };
-                Ok(Arc::new(records) as Arc<dyn PartitionStream>)
+                Ok(match self.source.kind {
+                    SourceKind::Stream => all_records(range),
+                    SourceKind::Table => latest_of_each_key(range),
+                })
             })
             .collect()
     }
 }
 
-/// Records of one partition of a topic.
-struct TopicRows {
-    scan: ScanSpec,
-    schema: SchemaRef,
-    log: Arc<dyn Log>,
-    target: TopicPartition,
-    from: Offset,
-    to: Offset,
-    latest_by_key: bool,
+fn all_records(range: PartitionRange) -> BeginScan {
+    Box::new(move |_| Box::new(RecordRows::new(range.clone())))
 }
 
-impl fmt::Debug for TopicRows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TopicRows({})", self.target)
-    }
-}
-
-impl PartitionStream for TopicRows {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (scan, schema, log) = (self.scan.clone(), self.schema.clone(), self.log.clone());
-        let (target, to, latest_by_key) = (self.target.clone(), self.to, self.latest_by_key);
-        let feed = RecordFeed::new(log, target, self.from);
-        let stream = futures::stream::try_unfold(feed, move |mut feed| {
-            let batch = if latest_by_key {
-                latest_rows(&scan, &schema, &mut feed, to)
-            } else {
-                next_records(&scan, &schema, &mut feed, to)
-            };
-            async move { Ok(batch.map_err(external)?.map(|batch| (batch, feed))) }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
-    }
-}
-
-/// The next records of a partition below `to`.
-fn next_records(
-    scan: &ScanSpec,
-    schema: &SchemaRef,
-    feed: &mut RecordFeed,
-    to: Offset,
-) -> Result<Option<RecordBatch>> {
-    while feed.position() < to {
-        let from = feed.position();
-        let mut gathered = Gathered::default();
-        feed.take(STEP, |record| if record.offset < to { gathered.push(record) } else { Ok(()) })?;
-        if feed.position() == from {
-            break;
-        }
-        if let Some(batch) = decode_rows(scan, schema, &gathered, feed.target())? {
-            return Ok(Some(batch));
-        }
-    }
-    Ok(None)
-}
-
-/// The latest record of each key of a partition, in the order of their offsets.
-fn latest_rows(
-    scan: &ScanSpec,
-    schema: &SchemaRef,
-    feed: &mut RecordFeed,
-    to: Offset,
-) -> Result<Option<RecordBatch>> {
-    let mut latest: HashMap<Bytes, (u64, i64, Option<Bytes>)> = HashMap::new();
-    let mut order = 0;
-    while feed.position() < to {
-        let from = feed.position();
-        feed.take(STEP, |record| {
-            if record.offset < to
-                && let Some(key) = record.key
-            {
-                order += 1;
-                let value = record.value.map(Bytes::copy_from_slice);
-                latest.insert(Bytes::copy_from_slice(key), (order, record.timestamp_ms, value));
-            }
-            Ok(())
-        })?;
-        if feed.position() == from {
-            break;
-        }
-    }
-    let mut rows: Vec<_> = latest.into_iter().filter(|(_, (_, _, value))| value.is_some()).collect();
-    rows.sort_unstable_by_key(|(_, (order, _, _))| *order);
-    let mut gathered = Gathered::default();
-    for (key, (_, time, value)) in &rows {
-        gathered.push_row(Some(key), value.as_deref(), *time)?;
-    }
-    decode_rows(scan, schema, &gathered, feed.target())
-}
-
-/// Decodes rows under the names shown. Rows that do not decode are no rows: the queries that read
-/// the source report them.
-pub(super) fn decode_rows(
-    scan: &ScanSpec,
-    schema: &SchemaRef,
-    gathered: &Gathered,
-    target: &TopicPartition,
-) -> Result<Option<RecordBatch>> {
-    if gathered.rows() == 0 {
-        return Ok(None);
-    }
-    let mut decoder = RowDecoder::new(scan, target.clone())?;
-    let Some(batch) = decoder.decode(gathered, &mut Ledger::default(), &mut Vec::new())? else {
-        return Ok(None);
-    };
-    let kept: arrow::array::BooleanArray =
-        (0..batch.rows()).map(|row| Some(batch.kinds.get(row) != RowKind::Delete)).collect();
-    let batch = batch.filter(&kept)?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.rows()));
-    Ok(Some(RecordBatch::try_new_with_options(schema.clone(), batch.columns.columns().to_vec(), &options)?))
-}
-
-pub(super) fn external(error: Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
+fn latest_of_each_key(range: PartitionRange) -> BeginScan {
+    Box::new(move |context| {
+        let consumer = MemoryConsumer::new(format!("latest rows of {}", range.target));
+        let reservation = consumer.register(context.memory_pool());
+        Box::new(LatestRows::new(range.clone(), reservation))
+    })
 }

@@ -1,0 +1,160 @@
+//! Records of a topic's partition as rows: all of them, as a stream has them, or the latest of each key,
+//! as a table has them that is only declared over the topic.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use datafusion::execution::memory_pool::MemoryReservation;
+use tidemill_storage::log::Log;
+use tidemill_storage::{Offset, TopicPartition};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::record_feed::{Portion, RecordFeed};
+use crate::runtime::source::{Gathered, ScanSpec};
+use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
+
+/// Records taken in one step.
+const STEP: Portion = Portion { records_max: BATCH_ROWS, bytes_max: DECODE_BYTES };
+
+/// Bytes that a key in memory costs beside its own and its value's: two headers of shared bytes, time
+/// and order, the map's slot at its usual load, two allocations.
+const ENTRY_BYTES: usize = 192;
+
+/// A part of a partition, and how its records become rows.
+#[derive(Clone)]
+pub(super) struct PartitionRange {
+    pub(super) scan: ScanSpec,
+    pub(super) schema: SchemaRef,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) target: TopicPartition,
+    pub(super) from: Offset,
+    pub(super) to: Offset,
+}
+
+impl PartitionRange {
+    fn feed(&self) -> RecordFeed {
+        RecordFeed::new(self.log.clone(), self.target.clone(), self.from)
+    }
+}
+
+/// Every record is a row.
+pub(super) struct RecordRows {
+    range: PartitionRange,
+    feed: RecordFeed,
+}
+
+impl RecordRows {
+    /// Of a part of a partition.
+    pub(super) fn new(range: PartitionRange) -> RecordRows {
+        RecordRows { feed: range.feed(), range }
+    }
+}
+
+impl RowScan for RecordRows {
+    fn step(&mut self) -> Result<Step> {
+        let (from, to) = (self.feed.position(), self.range.to);
+        if from >= to {
+            return Ok(Step::End);
+        }
+        let mut gathered = Gathered::default();
+        self.feed.take(STEP, |record| if record.offset < to { gathered.push(record) } else { Ok(()) })?;
+        // A step that moves nowhere is the end: the rest was dropped meanwhile.
+        if self.feed.position() == from {
+            return Ok(Step::End);
+        }
+        decode_rows(&self.range.scan, &self.range.schema, &gathered, &self.range.target)
+    }
+}
+
+/// The latest record of each key is a row, in the order of their offsets.
+///
+/// All keys of the partition are held in memory, within the limit that the reservation is made of.
+pub(super) struct LatestRows {
+    range: PartitionRange,
+    feed: RecordFeed,
+    /// Whether all records have been read.
+    at_end: bool,
+    reservation: MemoryReservation,
+    latest: HashMap<Bytes, Latest>,
+    /// The rows in order, once all records have been read.
+    rows: Option<std::vec::IntoIter<(Bytes, Latest)>>,
+}
+
+struct Latest {
+    offset: Offset,
+    time_ms: i64,
+    value: Bytes,
+}
+
+impl LatestRows {
+    /// Of a part of a partition; what it holds is taken from the reservation.
+    pub(super) fn new(range: PartitionRange, reservation: MemoryReservation) -> LatestRows {
+        let feed = range.feed();
+        LatestRows { range, feed, at_end: false, reservation, latest: HashMap::new(), rows: None }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let (from, to) = (self.feed.position(), self.range.to);
+        let (mut taken, mut given_back) = (0, 0);
+        let latest = &mut self.latest;
+        self.feed.take(STEP, |record| {
+            let Some(key) = record.key.filter(|_| record.offset < to) else { return Ok(()) };
+            let before = match record.value {
+                Some(value) => {
+                    taken += cost(key, value);
+                    let value = Bytes::copy_from_slice(value);
+                    let row = Latest { offset: record.offset, time_ms: record.timestamp_ms, value };
+                    latest.insert(Bytes::copy_from_slice(key), row)
+                }
+                None => latest.remove(key),
+            };
+            given_back += before.map_or(0, |before| cost(key, &before.value));
+            Ok(())
+        })?;
+        // A read that moves nowhere is the end.
+        self.at_end = self.feed.position() >= to || self.feed.position() == from;
+        self.reservation
+            .try_resize((self.reservation.size() + taken).saturating_sub(given_back))
+            .map_err(|_| too_large(&self.range.scan.source.name))
+    }
+}
+
+impl RowScan for LatestRows {
+    fn step(&mut self) -> Result<Step> {
+        if !self.at_end {
+            self.read()?;
+            return Ok(Step::Nothing);
+        }
+        let rows = self.rows.get_or_insert_with(|| {
+            let mut rows: Vec<_> = std::mem::take(&mut self.latest).into_iter().collect();
+            rows.sort_unstable_by_key(|(_, latest)| latest.offset);
+            rows.into_iter()
+        });
+        let mut gathered = Gathered::default();
+        let mut given_back = 0;
+        while gathered.rows() < BATCH_ROWS
+            && gathered.bytes() < DECODE_BYTES
+            && let Some((key, latest)) = rows.next()
+        {
+            given_back += cost(&key, &latest.value);
+            gathered.push_row(Some(&key), Some(&latest.value), latest.time_ms)?;
+        }
+        if gathered.rows() == 0 {
+            return Ok(Step::End);
+        }
+        self.reservation.shrink(given_back.min(self.reservation.size()));
+        decode_rows(&self.range.scan, &self.range.schema, &gathered, &self.range.target)
+    }
+}
+
+fn cost(key: &[u8], value: &[u8]) -> usize {
+    key.len() + value.len() + ENTRY_BYTES
+}
+
+fn too_large(name: &str) -> Error {
+    let message = format!("the latest rows of '{name}' do not fit into the memory for queries");
+    Error::new(ErrorKind::LimitExceeded, message)
+        .with_hint("CREATE TABLE … AS SELECT keeps rows by key on disk; or give the server more --memory")
+}
