@@ -19,6 +19,7 @@ use crate::lookup::EngineLookup;
 use crate::operators::aggregate::Overtaken;
 use crate::response::Response;
 use crate::runtime::query::StartAt;
+use crate::serving::own_inserts::{self, Written};
 use crate::statements::text_rows::{self, done};
 use crate::statements::{
     control, create, describe, drop, explain, insert, print, select, settings, show, system,
@@ -66,11 +67,19 @@ pub struct Session {
     options: SessionOptions,
     settings: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
+    /// What this session has inserted, as far as its own SELECTs may have to wait for it.
+    written: Written,
 }
 
 impl Session {
     pub(crate) fn new(engine: Engine, options: SessionOptions) -> Session {
-        Session { engine, options, settings: BTreeMap::new(), variables: BTreeMap::new() }
+        Session {
+            engine,
+            options,
+            settings: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            written: Written::new(),
+        }
     }
 
     /// Who asked.
@@ -177,15 +186,21 @@ impl Session {
         let text = text.as_ref();
         let engine = self.engine.clone();
         match &parsed.statement {
-            Statement::Query(query) => select::select(self, query, text, parameters).await,
+            Statement::Query(query) => {
+                if is_pull {
+                    self.await_own_inserts(text).await?;
+                }
+                select::select(self, query, text, parameters).await
+            }
             Statement::CreateSource(create) => create::create_source(self, create, text),
             Statement::CreateAsSelect(create) => create::create_as_select(self, create, text).await,
-            Statement::InsertValues(values) => insert::insert_values(self, values).await,
-            Statement::InsertSelect(query) => create::insert_select(self, query, text),
-            Statement::DropSource(source) => {
-                let source = DropSource { name: self.resolved(&source.name), ..source.clone() };
-                drop::drop_source(&engine, &source).await
+            Statement::InsertValues(values) => {
+                let (response, written) = insert::insert_values(self, values).await?;
+                self.written.extend(written);
+                Ok(response)
             }
+            Statement::InsertSelect(query) => create::insert_select(self, query, text),
+            Statement::DropSource(source) => drop::drop_source(self, source).await,
             Statement::CreateType { if_not_exists, name, data_type } => {
                 create::create_type(self, name.value.as_str(), data_type, *if_not_exists)
             }
@@ -232,6 +247,19 @@ impl Session {
                 format!("this statement cannot be run here: {}", statement_word(text)),
             )),
         }
+    }
+
+    /// Waits until a SELECT over what is there now finds what this session has inserted.
+    async fn await_own_inserts(&mut self, select: &str) -> Result<()> {
+        if self.written.is_empty() {
+            return Ok(());
+        }
+        let query = parser::parse_general(select)?;
+        if !own_inserts::arrived(&self.engine, &self.written, &query).await? {
+            // A query that is far behind is waited for once, and read as it is from then on.
+            self.written.clear();
+        }
+        Ok(())
     }
 
     /// A setting of the session or its default, by name in any case: ksqlDB's
@@ -281,7 +309,7 @@ impl Session {
     }
 
     /// The name of the source that a written name means; the name itself where there is none.
-    fn resolved(&self, name: &Name) -> Name {
+    pub(crate) fn resolved(&self, name: &Name) -> Name {
         let stored =
             self.lookup().resolve(name).map_or_else(|| name.value.clone(), |found| found.name.clone());
         Name { value: stored, ..name.clone() }

@@ -20,13 +20,14 @@ use crate::response::Response;
 use crate::runtime::query::partition_count;
 use crate::runtime::sink::RowEncoder;
 use crate::runtime::stable_hash;
+use crate::serving::own_inserts::Written;
 use crate::session::Session;
 
-/// Appends rows to a source's topic; they are durable when it returns.
+/// Appends rows to a source's topic; they are durable when it returns, with where they were written.
 ///
 /// # Errors
 /// Everything that is wrong with the statement or a value, and those of the disk.
-pub async fn insert_values(session: &Session, statement: &InsertValues) -> Result<Response> {
+pub async fn insert_values(session: &Session, statement: &InsertValues) -> Result<(Response, Written)> {
     let engine = session.engine();
     let planner::PlannedRows { target: source, rows: planned } =
         planner::plan_insert_values(statement, &session.lookup())?;
@@ -76,17 +77,21 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     let log = engine.log().clone();
     // An append may have to wait for a query's epoch in the same partition, and so for the disk.
     let appending = tokio::task::spawn_blocking(move || {
-        let append = |(partition, mut builder): (u32, BatchBuilder)| -> Result<Appended> {
+        let append = |(partition, mut builder): (u32, BatchBuilder)| -> Result<(TopicPartition, Appended)> {
             let target = TopicPartition::new(topic.clone(), PartitionId(partition));
-            Ok(log.append(&target, builder.build()?, Origin::Server)?)
+            let appended = log.append(&target, builder.build()?, Origin::Server)?;
+            Ok((target, appended))
         };
-        builders.into_iter().map(append).collect::<Result<Vec<Appended>>>()
+        builders.into_iter().map(append).collect::<Result<Vec<_>>>()
     });
     let appended = appending.await.map_err(|error| Error::internal(format!("an INSERT panicked: {error}")))?;
-    for appended in appended? {
+    let mut written = Written::new();
+    for (target, appended) in appended? {
+        written.insert(target, appended.last_offset.next());
         appended.durable().await?;
     }
-    Ok(Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None })
+    let response = Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None };
+    Ok((response, written))
 }
 
 /// The value of an expression without columns.
