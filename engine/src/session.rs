@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::scalar::ScalarValue;
 use tidemill_sql::lookup::Lookup;
-use tidemill_sql::parser::ast::{DescribeTarget, DropSource, Show, ShowWhat, Statement};
+use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat, Statement};
 use tidemill_sql::parser::identifier::Name;
 use tidemill_sql::parser::{self, Parsed, parse_one};
 use tidemill_sql::planner;

@@ -12,7 +12,12 @@ use crate::error::{ErrorKind, Result};
 use crate::response::Response;
 
 fn session(engine: &Engine, dialect: Dialect) -> Session {
-    engine.session(SessionOptions { user: "ada".to_owned(), database: "mill".to_owned(), dialect })
+    engine.session(SessionOptions {
+        user: "ada".to_owned(),
+        database: "mill".to_owned(),
+        backend_id: 0,
+        dialect,
+    })
 }
 
 /// A session of a Postgres client with a stream and some of its records.

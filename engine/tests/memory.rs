@@ -31,7 +31,7 @@ fn engine() -> Engine {
 
 fn session(engine: &Engine) -> Session {
     let (user, database) = ("test".to_owned(), "test".to_owned());
-    engine.session(SessionOptions { user, database, dialect: Dialect::Postgres })
+    engine.session(SessionOptions { user, database, backend_id: 0, dialect: Dialect::Postgres })
 }
 
 async fn sql(session: &mut Session, statement: &str) -> Response {

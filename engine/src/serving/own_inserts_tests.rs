@@ -12,6 +12,7 @@ fn session(engine: &Engine) -> Session {
     engine.session(SessionOptions {
         user: "tester".to_owned(),
         database: "tidemill".to_owned(),
+        backend_id: 0,
         dialect: Dialect::Postgres,
     })
 }

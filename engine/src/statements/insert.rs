@@ -84,7 +84,8 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
         };
         builders.into_iter().map(append).collect::<Result<Vec<_>>>()
     });
-    let appended = appending.await.map_err(|error| Error::internal(format!("an INSERT panicked: {error}")))?;
+    let appended =
+        appending.await.map_err(|error| Error::internal(format!("an INSERT panicked: {error}")))?;
     let mut written = Written::new();
     for (target, appended) in appended? {
         written.insert(target, appended.last_offset.next());
