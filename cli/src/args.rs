@@ -113,8 +113,13 @@ fn read_config(path: &Path) -> Result<Serve, CommandError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| CommandError(format!("could not read --config {}: {error}", path.display())))?;
     toml::from_str(&text).map_err(|error| {
-        let reason = error.message().to_owned();
-        CommandError(format!("--config {} is not right: {reason}", path.display()))
+        let line = error
+            .span()
+            .map(|span| text.as_bytes()[..span.start.min(text.len())].split(|byte| *byte == b'\n').count());
+        let place = line.map_or_else(String::new, |line| format!(", line {line}"));
+        // Some messages go on with a list on lines of their own.
+        let reason = error.message().replace('\n', " ");
+        CommandError(format!("--config {}{place}: {reason}", path.display()))
     })
 }
 

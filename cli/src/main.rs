@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod http;
 mod kafka;
+mod open_files;
 mod postgres;
 mod repl;
 mod server;
@@ -18,6 +19,7 @@ use crate::args::{Arguments, Command};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    open_files::raise_limit();
     let result = match arguments.command {
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Sql(sql) => commands::sql::run(sql),

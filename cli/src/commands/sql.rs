@@ -82,7 +82,7 @@ async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {
     opened.map_err(|error| {
         let hint = match (error.kind, data_dir) {
             (ErrorKind::Unavailable, Some(_)) => {
-                "; reach the server that has it open with --connect postgres://HOST:PORT"
+                "; choose another with --data-dir, or reach the server that has it open with --connect postgres://HOST:PORT"
             }
             _ => "",
         };

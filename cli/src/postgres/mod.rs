@@ -35,4 +35,5 @@ mod transaction;
 mod wire;
 
 pub(crate) use door::PostgresDoor;
+pub(crate) use encode::cells;
 pub(crate) use options::PostgresOptions;

@@ -117,6 +117,7 @@ impl From<SqlError> for Failure {
         Failure {
             message: error.message,
             place: error.position.map(|position| (position.line, position.column)),
+            script: None,
             detail: error.detail,
             hint: error.hint,
         }

@@ -161,6 +161,7 @@ fn failure(error: &Error, statement: &str) -> Failure {
             Some(ErrorPosition::Original(character)) => Some(place_of(statement, *character)),
             _ => None,
         },
+        script: None,
         detail: told.detail().map(str::to_owned),
         hint: told.hint().map(str::to_owned),
     }

@@ -50,6 +50,29 @@ pub(crate) enum Stopped {
     Output(io::Error),
 }
 
+impl Stopped {
+    /// The same where the statement begins at this line and column of its text.
+    fn within(self, start: (u32, u32)) -> Stopped {
+        match self {
+            // A place in a script is the script's own.
+            Stopped::Failed(failure) if failure.script.is_none() => Stopped::Failed(failure.within(start)),
+            other => other,
+        }
+    }
+
+    /// The same where the text is a script.
+    fn in_script(self, path: &Path) -> Stopped {
+        match self {
+            Stopped::Failed(mut failure) => {
+                // Of scripts that run each other the innermost is where to look.
+                failure.script.get_or_insert_with(|| path.to_owned());
+                Stopped::Failed(failure)
+            }
+            other => other,
+        }
+    }
+}
+
 impl From<Failure> for Stopped {
     fn from(failure: Failure) -> Stopped {
         Stopped::Failed(failure)
@@ -116,15 +139,9 @@ impl Shell {
             complexity::check_text(text).map_err(Failure::from)?;
             let pieces = split(text);
             for piece in pieces.statements.iter().chain(&pieces.remainder) {
-                self.output.echo(piece.text)?;
-                let statement = self.variables.substitute(piece.text)?;
-                let flow = match commands::of_statement(&statement)? {
-                    Some(command) => self.perform(command, depth).await?,
-                    None => {
-                        self.answer(&statement).await?;
-                        Flow::Continue
-                    }
-                };
+                let place = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+                let start = (place(piece.start.line), place(piece.start.column));
+                let flow = self.run_one(piece.text, depth).await.map_err(|stopped| stopped.within(start))?;
                 if flow == Flow::Quit {
                     return Ok(Flow::Quit);
                 }
@@ -133,13 +150,25 @@ impl Shell {
         })
     }
 
+    async fn run_one(&mut self, text: &str, depth: usize) -> Result<Flow, Stopped> {
+        self.output.echo(text)?;
+        let statement = self.variables.substitute(text)?;
+        match commands::of_statement(&statement)? {
+            Some(command) => self.perform(command, depth).await,
+            None => {
+                self.answer(&statement).await?;
+                Ok(Flow::Continue)
+            }
+        }
+    }
+
     async fn run_script(&mut self, path: &Path, depth: usize) -> Result<Flow, Stopped> {
         if depth >= SCRIPT_DEPTH_MAX {
             let message = format!("{} is the {SCRIPT_DEPTH_MAX}th script within a script", path.display());
             return Err(Failure::new(message).with_hint("does it run itself?").into());
         }
         let text = read_script(path)?;
-        self.run_nested(&text, depth + 1).await
+        self.run_nested(&text, depth + 1).await.map_err(|stopped| stopped.in_script(path))
     }
 
     async fn perform(&mut self, command: Command, depth: usize) -> Result<Flow, Stopped> {

@@ -6,12 +6,14 @@
 
 mod binary;
 mod calendar;
+mod cells;
 mod json;
 mod number;
 mod row;
 mod text;
 mod values;
 
+pub(crate) use cells::cells;
 pub(super) use json::write_json_object;
 pub(super) use row::{Format, RowEncoder, result_formats};
 pub(super) use text::write_text;
