@@ -284,6 +284,10 @@ impl Engine {
         &self.inner.queries
     }
 
+    pub(crate) fn store(&self) -> &Arc<dyn StateStore> {
+        &self.inner.store
+    }
+
     pub(crate) fn log(&self) -> &Arc<dyn Log> {
         &self.inner.log
     }

@@ -12,9 +12,11 @@ use tidemill_sql::planner;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
+use crate::names;
 use crate::operators::aggregate::Overtaken;
 use crate::response::Response;
 use crate::runtime::query::StartAt;
+use crate::serving::own_inserts::{self, Written};
 use crate::statements::text_rows::{self, done};
 use crate::statements::{
     control, create, describe, drop, explain, insert, print, select, settings, show, system,
@@ -62,11 +64,19 @@ pub struct Session {
     options: SessionOptions,
     settings: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
+    /// What this session has inserted, as far as its own SELECTs may have to wait for it.
+    written: Written,
 }
 
 impl Session {
     pub(crate) fn new(engine: Engine, options: SessionOptions) -> Session {
-        Session { engine, options, settings: BTreeMap::new(), variables: BTreeMap::new() }
+        Session {
+            engine,
+            options,
+            settings: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            written: Written::new(),
+        }
     }
 
     /// Who asked.
@@ -167,12 +177,21 @@ impl Session {
         let text = parsed.text.as_str();
         let engine = self.engine.clone();
         match &parsed.statement {
-            Statement::Query(query) => select::select(self, query, text, parameters).await,
+            Statement::Query(query) => {
+                if is_pull {
+                    self.await_own_inserts(text).await?;
+                }
+                select::select(self, query, text, parameters).await
+            }
             Statement::CreateSource(create) => create::create_source(self, create, text),
             Statement::CreateAsSelect(create) => create::create_as_select(self, create, text).await,
-            Statement::InsertValues(values) => insert::insert_values(self, values).await,
+            Statement::InsertValues(values) => {
+                let (response, written) = insert::insert_values(self, values).await?;
+                self.written.extend(written);
+                Ok(response)
+            }
             Statement::InsertSelect(query) => create::insert_select(self, query, text),
-            Statement::DropSource(source) => drop::drop_source(&engine, source).await,
+            Statement::DropSource(source) => drop::drop_source(self, source).await,
             Statement::CreateType { if_not_exists, name, data_type } => {
                 create::create_type(self, name.value.as_str(), data_type, *if_not_exists)
             }
@@ -217,6 +236,19 @@ impl Session {
         }
     }
 
+    /// Waits until a SELECT over what is there now finds what this session has inserted.
+    async fn await_own_inserts(&mut self, select: &str) -> Result<()> {
+        if self.written.is_empty() {
+            return Ok(());
+        }
+        let query = parser::parse_general(select)?;
+        if !own_inserts::arrived(&self.engine, &self.written, &query).await? {
+            // A query that is far behind is waited for once, and read as it is from then on.
+            self.written.clear();
+        }
+        Ok(())
+    }
+
     /// A setting of the session or its default, by name in any case: ksqlDB's
     /// (`auto.offset.reset`) and Postgres' (`search_path`, `DateStyle` …).
     #[must_use]
@@ -251,6 +283,17 @@ impl Session {
             }
             None => self.settings.clear(),
         }
+    }
+
+    /// The stored name of the stream or table that a statement names: the name itself, or what the
+    /// session shows by it. A name that does not exist is given back as it is.
+    pub(crate) fn stored_name(&self, name: &str) -> String {
+        let catalog = self.engine.catalog().state();
+        if catalog.sources.contains_key(name) {
+            return name.to_owned();
+        }
+        let names = catalog.sources.keys().map(String::as_str);
+        names::stored(self.options.dialect, name, names).unwrap_or(name).to_owned()
     }
 
     /// What the planner may ask, as of now.

@@ -1,5 +1,6 @@
 //! Reading results: what is there now ([`pull`]), and changes as they come ([`push`]).
 
+pub mod own_inserts;
 pub mod pull;
 pub mod push;
 pub mod source_table;

@@ -35,8 +35,10 @@ pub fn columns(target: &DescribeTarget, extended: bool) -> Columns {
 /// `NotFound`, `UnknownFunction`.
 pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> Result<Response> {
     match target {
-        DescribeTarget::Source(name) if extended => describe_extended(session, name.value.as_str()),
-        DescribeTarget::Source(name) => describe_source(session, name.value.as_str()),
+        DescribeTarget::Source(name) => {
+            let name = session.stored_name(name.value.as_str());
+            if extended { describe_extended(session, &name) } else { describe_source(session, &name) }
+        }
         DescribeTarget::Streams => show::show(session, &Show { what: ShowWhat::Streams, extended }),
         DescribeTarget::Tables => show::show(session, &Show { what: ShowWhat::Tables, extended }),
         DescribeTarget::Function(name) => describe_function(name.value.as_str()),

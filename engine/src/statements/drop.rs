@@ -7,6 +7,7 @@ use tidemill_storage::TopicName;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Response;
+use crate::session::Session;
 use crate::state_keys;
 use crate::statements::control::forget_query;
 use crate::statements::text_rows::done;
@@ -16,8 +17,10 @@ use crate::statements::text_rows::done;
 ///
 /// # Errors
 /// `NotFound`, `InUse`, `Invalid`, and those of the disk.
-pub async fn drop_source(engine: &Engine, statement: &DropSource) -> Result<Response> {
-    let name = statement.name.value.as_str();
+pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Response> {
+    let engine = session.engine();
+    let name = session.stored_name(statement.name.value.as_str());
+    let name = name.as_str();
     let word = statement.kind.keyword();
     let catalog = engine.catalog().state();
     let Some(found) = catalog.sources.get(name) else {

@@ -20,13 +20,14 @@ use crate::response::Response;
 use crate::runtime::query::partition_count;
 use crate::runtime::sink::RowEncoder;
 use crate::runtime::stable_hash;
+use crate::serving::own_inserts::Written;
 use crate::session::Session;
 
-/// Appends rows to a source's topic; they are durable when it returns.
+/// Appends rows to a source's topic; they are durable when it returns, with where they were written.
 ///
 /// # Errors
 /// Everything that is wrong with the statement or a value, and those of the disk.
-pub async fn insert_values(session: &Session, statement: &InsertValues) -> Result<Response> {
+pub async fn insert_values(session: &Session, statement: &InsertValues) -> Result<(Response, Written)> {
     let engine = session.engine();
     let planner::PlannedRows { target: source, rows: planned } =
         planner::plan_insert_values(statement, &session.lookup())?;
@@ -69,15 +70,19 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
             Ok(builder.append(time_ms, key, value, &[])?)
         })?;
     }
-    let mut waiting: Vec<Appended> = Vec::with_capacity(builders.len());
+    let mut waiting: Vec<(TopicPartition, Appended)> = Vec::with_capacity(builders.len());
     for (partition, mut builder) in builders {
         let target = TopicPartition::new(topic.clone(), PartitionId(partition));
-        waiting.push(engine.log().append(&target, builder.build()?, Origin::Server)?);
+        let appended = engine.log().append(&target, builder.build()?, Origin::Server)?;
+        waiting.push((target, appended));
     }
-    for appended in waiting {
+    let mut written = Written::new();
+    for (target, appended) in waiting {
+        written.insert(target, appended.last_offset.next());
         appended.durable().await?;
     }
-    Ok(Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None })
+    let response = Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None };
+    Ok((response, written))
 }
 
 /// The value of an expression without columns.
