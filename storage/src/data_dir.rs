@@ -3,7 +3,7 @@
 //! Nothing inside is touched before both are certain.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{ErrorKind, Result, StorageError};
@@ -28,6 +28,8 @@ impl DataDir {
     /// # Errors
     /// `Unusable` where another server has it or its format is another version's; `Io`.
     pub fn open(path: &Path) -> Result<DataDir> {
+        // Before the lock, which is a file and would be the first thing to be touched.
+        check_usable(path)?;
         fs::create_dir_all(path)
             .map_err(|error| StorageError::io("create the data directory", path, &error))?;
         let lock_path = path.join(LOCK_FILE);
@@ -41,7 +43,9 @@ impl DataDir {
             let message = format!("the data directory {} is in use by another server", path.display());
             StorageError::new(ErrorKind::Unusable, message)
         })?;
-        check_version(path)?;
+        if check_usable(path)? == Found::New {
+            write_version(path, &path.join(VERSION_FILE))?;
+        }
         Ok(DataDir { path: path.to_owned(), _lock: lock })
     }
 
@@ -52,17 +56,23 @@ impl DataDir {
     }
 }
 
-/// Checks the version file; a directory without one that holds nothing else is new and gets one.
-fn check_version(path: &Path) -> Result<()> {
+/// What stands at the place of a data directory that can be used.
+#[derive(PartialEq, Eq, Debug)]
+enum Found {
+    /// Nothing, or a directory in which nothing was begun.
+    New,
+    /// A data directory of this format.
+    Usable,
+}
+
+/// Reads the version file; a directory without one that holds nothing else is new.
+fn check_usable(path: &Path) -> Result<Found> {
     let version_path = path.join(VERSION_FILE);
     let io = |action: &str, error: &std::io::Error| StorageError::io(action, &version_path, error);
-    match File::open(&version_path) {
-        Ok(mut file) => {
-            let mut text = String::new();
-            file.read_to_string(&mut text).map_err(|error| io("read", &error))?;
-            if text.trim().parse() == Ok(FORMAT_VERSION) {
-                return Ok(());
-            }
+    let missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    match fs::read_to_string(&version_path) {
+        Ok(text) if text.trim().parse() == Ok(FORMAT_VERSION) => Ok(Found::Usable),
+        Ok(text) => {
             let message = format!(
                 "the data directory {} has format version '{}', this server has version {FORMAT_VERSION}",
                 path.display(),
@@ -70,21 +80,27 @@ fn check_version(path: &Path) -> Result<()> {
             );
             Err(StorageError::new(ErrorKind::Unusable, message))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let others = fs::read_dir(path).map_err(|error| io("list", &error))?;
+        Err(error) if missing(&error) => {
+            let others = match fs::read_dir(path) {
+                Ok(others) => others,
+                Err(error) if missing(&error) => return Ok(Found::New),
+                Err(error) => return Err(io("list", &error)),
+            };
             let other = others.filter_map(std::result::Result::ok).find(|entry| {
                 let name = entry.file_name();
                 name != LOCK_FILE && !name.to_string_lossy().ends_with(".tmp")
             });
-            if let Some(other) = other {
-                let message = format!(
-                    "{} is no data directory: it holds '{}' and no format version",
-                    path.display(),
-                    other.file_name().to_string_lossy()
-                );
-                return Err(StorageError::new(ErrorKind::Unusable, message));
+            match other {
+                Some(other) => {
+                    let message = format!(
+                        "{} is no data directory: it holds '{}' and no format version",
+                        path.display(),
+                        other.file_name().to_string_lossy()
+                    );
+                    Err(StorageError::new(ErrorKind::Unusable, message))
+                }
+                None => Ok(Found::New),
             }
-            write_version(path, &version_path)
         }
         Err(error) => Err(io("open", &error)),
     }
@@ -131,5 +147,6 @@ mod tests {
         fs::write(dir.path().join("notes.txt"), "mine").expect("written");
         let error = DataDir::open(dir.path()).expect_err("is refused");
         assert!(error.to_string().contains("notes.txt"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1, "nothing was made beside it");
     }
 }
