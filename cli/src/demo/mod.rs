@@ -6,6 +6,7 @@
 
 mod cpu;
 mod disks;
+mod layout;
 mod memory;
 mod network;
 mod processes;

@@ -34,22 +34,22 @@ INSERT INTO thresholds (metric, maximum) VALUES
 
 CREATE TABLE IF NOT EXISTS cpu_load AS
   SELECT core, AVG(busy_percent) AS busy_percent, MAX(busy_percent) AS peak_percent
-  FROM cpu WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY core EMIT CHANGES;
+  FROM cpu WINDOW TUMBLING (SIZE 5 SECONDS) GROUP BY core EMIT CHANGES;
 
 CREATE TABLE IF NOT EXISTS disk_rates AS
-  SELECT device, SUM(read_bytes) / 10 AS read_bytes_per_second,
-         SUM(written_bytes) / 10 AS written_bytes_per_second
-  FROM disks WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY device EMIT CHANGES;
+  SELECT device, SUM(read_bytes) / 5 AS read_bytes_per_second,
+         SUM(written_bytes) / 5 AS written_bytes_per_second
+  FROM disks WINDOW TUMBLING (SIZE 5 SECONDS) GROUP BY device EMIT CHANGES;
 
 CREATE TABLE IF NOT EXISTS network_rates AS
-  SELECT interface, SUM(received_bytes) / 10 AS received_bytes_per_second,
-         SUM(sent_bytes) / 10 AS sent_bytes_per_second
-  FROM network WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY interface EMIT CHANGES;
+  SELECT interface, SUM(received_bytes) / 5 AS received_bytes_per_second,
+         SUM(sent_bytes) / 5 AS sent_bytes_per_second
+  FROM network WINDOW TUMBLING (SIZE 5 SECONDS) GROUP BY interface EMIT CHANGES;
 
 CREATE TABLE IF NOT EXISTS top_processes AS
   SELECT pid, LATEST_BY_OFFSET(name) AS name, AVG(cpu_percent) AS cpu_percent,
          MAX(resident_bytes) AS resident_bytes
-  FROM processes WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY pid EMIT CHANGES;
+  FROM processes WINDOW TUMBLING (SIZE 5 SECONDS) GROUP BY pid EMIT CHANGES;
 
 CREATE STREAM IF NOT EXISTS alerts AS
   SELECT r.metric AS metric, r.device AS device, r.measured AS measured, t.maximum AS maximum

@@ -1,16 +1,18 @@
 //! The live view: results of the scenario, drawn over and over in the terminal.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use parking_lot::Mutex;
+use rustyline::Editor;
+use rustyline::history::DefaultHistory;
 use tokio::time::MissedTickBehavior;
 
-use super::scenario::{ALERTS, PANELS};
+use super::layout::{Room, arranged};
+use super::scenario::{ALERTS, DEVICES, PROCESSES, Panel};
 use super::stage::failed;
 use crate::commands::CommandError;
 use crate::repl::Remote;
@@ -29,8 +31,17 @@ const ALERTS_SHOWN: usize = 5;
 /// Rows of a panel that are read; the queries ask for fewer.
 const PANEL_ROWS_MAX: usize = 50;
 
-/// Clears the terminal and begins at its top.
-const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
+/// Clears the terminal; what was there before stays where the user can scroll to.
+const CLEAR: &str = "\u{1b}[2J";
+
+/// To the top of the terminal.
+const HOME: &str = "\u{1b}[H";
+
+/// Clears the rest of a line.
+const END_OF_LINE: &str = "\u{1b}[K";
+
+/// Clears what is below the cursor.
+const BELOW: &str = "\u{1b}[J";
 
 type LatestAlerts = Arc<Mutex<VecDeque<Row>>>;
 
@@ -64,25 +75,52 @@ async fn draw(mut backend: Remote, latest: LatestAlerts, guide: &str) -> Result<
     let terminal = io::stdout().is_terminal();
     let mut ticks = tokio::time::interval(if terminal { REDRAW_INTERVAL } else { REPORT_INTERVAL });
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut cleared = false;
     loop {
         ticks.tick().await;
-        let mut text = String::new();
-        if terminal {
-            let _ = write!(text, "{CLEAR}{guide}\n\n");
-        }
-        for (heading, query) in PANELS {
+        let mut left = Vec::new();
+        for Panel { heading, query } in DEVICES {
             let (columns, rows) = panel(&mut backend, query).await.map_err(failed)?;
-            text.push_str(&drawn(heading, columns, &rows));
+            left.extend(drawn(heading, columns, &rows));
         }
+        let (columns, rows) = panel(&mut backend, PROCESSES.query).await.map_err(failed)?;
+        let mut right = drawn(PROCESSES.heading, columns, &rows);
         let alerts: Vec<Row> = latest.lock().iter().cloned().collect();
-        let columns = ["metric", "device", "measured", "maximum"].map(str::to_owned).to_vec();
-        text.push_str(&drawn("Latest alerts", columns, &alerts));
+        let columns = ["metric", "device", "measured", "max"].map(str::to_owned).to_vec();
+        right.extend(drawn("Latest alerts", columns, &alerts));
+        let text = if terminal {
+            let picture = picture(guide, &left, &right, room());
+            format!("{}{picture}", if std::mem::replace(&mut cleared, true) { "" } else { CLEAR })
+        } else {
+            [left, right].concat().join("\n") + "\n"
+        };
         let mut output = io::stdout().lock();
         output
             .write_all(text.as_bytes())
             .and_then(|()| output.flush())
             .map_err(|error| CommandError(format!("could not write the view: {error}")))?;
     }
+}
+
+/// The guide with the panels below it, drawn over what stands there, a line at a time: clearing first
+/// would flicker.
+fn picture(guide: &str, left: &[String], right: &[String], room: Room) -> String {
+    let mut lines: Vec<String> = guide.lines().map(str::to_owned).collect();
+    lines.push(String::new());
+    // The cursor stands below the last line, which must not push the first one out.
+    let below = Room { lines: room.lines.saturating_sub(lines.len() + 1), ..room };
+    lines.extend(arranged(left, right, below));
+    let lines: String = lines.iter().map(|line| format!("{line}{END_OF_LINE}\n")).collect();
+    format!("{HOME}{lines}{BELOW}")
+}
+
+/// The room of the terminal, which may be another one every second.
+fn room() -> Room {
+    let editor = Editor::<(), DefaultHistory>::new();
+    let size = editor.ok().and_then(|mut editor| editor.dimensions());
+    // What a terminal that does not tell has had since there are terminals.
+    let (columns, lines) = size.unwrap_or((80, 24));
+    Room { columns: columns.into(), lines: lines.into() }
 }
 
 async fn panel(backend: &mut Remote, query: &str) -> Result<(Vec<String>, Vec<Row>), Failure> {
@@ -97,15 +135,19 @@ async fn panel(backend: &mut Remote, query: &str) -> Result<(Vec<String>, Vec<Ro
     Ok((columns, found))
 }
 
-/// A heading and the rows below it; a dash where there are none yet.
-fn drawn(heading: &str, columns: Vec<String>, rows: &[Row]) -> String {
+/// A heading and the rows below it, or a dash where there are none yet, and an empty line.
+fn drawn(heading: &str, columns: Vec<String>, rows: &[Row]) -> Vec<String> {
+    let mut lines = vec![heading.to_owned()];
     if rows.is_empty() {
-        return format!("{heading}\n  –\n\n");
+        lines.push("  –".to_owned());
+    } else {
+        let mut table = Table::new(columns);
+        rows.iter().for_each(|row| table.fit(row));
+        lines.extend(table.heading().lines().map(str::to_owned));
+        lines.extend(rows.iter().map(|row| table.row(row)));
     }
-    let mut table = Table::new(columns);
-    rows.iter().for_each(|row| table.fit(row));
-    let lines: Vec<String> = rows.iter().map(|row| table.row(row)).collect();
-    format!("{heading}\n{}\n{}\n\n", table.heading(), lines.join("\n"))
+    lines.push(String::new());
+    lines
 }
 
 #[cfg(test)]
@@ -114,13 +156,20 @@ mod tests {
 
     #[test]
     fn a_panel_without_rows_says_so() {
-        assert_eq!(drawn("Disks", vec!["device".to_owned()], &[]), "Disks\n  –\n\n");
+        assert_eq!(drawn("Disks", vec!["device".to_owned()], &[]), ["Disks", "  –", ""]);
     }
 
     #[test]
     fn a_panel_is_a_table_below_its_heading() {
         let rows = vec![vec![Some("vda".to_owned()), Some("12".to_owned())]];
-        let text = drawn("Disks", vec!["device".to_owned(), "read".to_owned()], &rows);
-        assert_eq!(text, "Disks\n device | read\n--------+------\n vda    |   12\n\n");
+        let lines = drawn("Disks", vec!["device".to_owned(), "read".to_owned()], &rows);
+        assert_eq!(lines, ["Disks", " device | read", "--------+------", " vda    |   12", ""]);
+    }
+
+    #[test]
+    fn a_picture_never_has_more_lines_than_the_terminal() {
+        let panel: Vec<String> = (0..50).map(|line| line.to_string()).collect();
+        let picture = picture("how to\nlook", &panel, &panel, Room { columns: 40, lines: 24 });
+        assert_eq!(picture.matches('\n').count(), 23);
     }
 }
