@@ -1,7 +1,7 @@
 -- Quickstart: a stream of orders, a filter that runs for ever, and a table that counts.
 --
--- Run it with `tidemill sql -f queries/quickstart.sql`. Continuous queries work beside the statements:
--- the answers at the end may need a moment, then repeat them.
+-- Run it with `tidemill sql -f queries/quickstart.sql`: against the server on this machine, or in memory
+-- where there is none.
 
 CREATE STREAM orders (
   customer STRING KEY, item STRING, amount DOUBLE

@@ -163,6 +163,8 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::serve::MEMORY_DEFAULT;
+    use crate::server::Addresses;
 
     #[test]
     fn durations_are_read_with_their_units() {
@@ -183,6 +185,19 @@ mod tests {
         for text in ["", "x", "1TB", "-1", "99999999999GiB"] {
             assert!(parse_size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn help_tells_the_defaults_that_hold() {
+        use clap::CommandFactory;
+        let mut command = Arguments::command();
+        let help = command.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
+        let addresses = Addresses::default();
+        for address in [addresses.postgres, addresses.kafka, addresses.http] {
+            assert!(help.contains(&format!("[default: {address}]")), "{help}");
+        }
+        assert!(help.contains("[default: 1GiB]"), "{help}");
+        assert_eq!(parse_size("1GiB").ok(), Some(MEMORY_DEFAULT));
     }
 
     #[test]

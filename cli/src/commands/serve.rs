@@ -8,7 +8,7 @@ use crate::server::{Addresses, Server};
 use crate::telemetry;
 
 /// Memory unless asked otherwise.
-const MEMORY_DEFAULT: u64 = 1 << 30;
+pub(crate) const MEMORY_DEFAULT: u64 = 1 << 30;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub(crate) fn run(arguments: Serve) -> Result<(), CommandError> {
