@@ -64,6 +64,18 @@ impl Server {
         port.unwrap_or_else(|| panic!("no port of {door} in {}", self.ports))
     }
 
+    /// Where its data is.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What a Postgres client needs to connect.
     #[must_use]
     pub fn postgres(&self) -> String {
