@@ -2,11 +2,9 @@
 
 import fcntl
 import os
-import pathlib
 import pty
 import re
 import select
-import signal
 import struct
 import subprocess
 import termios
@@ -18,13 +16,15 @@ from harness import PATIENCE_S
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\r|\x1b\[?[0-9;?]*$")
 ROWS, COLUMNS = 40, 160
 
-CTRL_C, CTRL_D, CTRL_R, TAB, UP = b"\x03", b"\x04", b"\x12", b"\t", b"\x1b[A"
+CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
+
+PROMPT = "tidemill> "
 
 
 class Terminal:
     """A running program whose terminal is ours."""
 
-    def __init__(self, command, home, **environment):
+    def __init__(self, command, home):
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEMILL_", "XDG_"))}
@@ -33,8 +33,8 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**inherited, "TERM": "xterm-256color", "HOME": str(home), **environment},
-            # Its own session, with this terminal: only then does Ctrl-C become a signal.
+            env={**inherited, "TERM": "xterm-256color", "HOME": str(home)},
+            # A session of its own with this terminal: only then does Ctrl-C become a signal.
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
@@ -49,22 +49,28 @@ class Terminal:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+            self.process.kill()
             self.process.wait()
         os.close(self.terminal)
-
-    def press(self, keys):
-        """Sends keys as they are."""
-        os.write(self.terminal, keys.encode() if isinstance(keys, str) else keys)
-
-    def enter(self, line):
-        """Types a line and the enter key."""
-        self.press(line + "\r")
 
     @property
     def shown(self):
         """All that was written so far, without colours and movements of the cursor."""
         return ESCAPES.sub("", self.raw.decode(errors="ignore"))
+
+    def press(self, keys):
+        """Sends keys, one by one as far as the program can tell."""
+        os.write(self.terminal, keys.encode())
+
+    def enter(self, text):
+        """Pastes a text, which is drawn once, and presses the enter key."""
+        self.press(f"\x1b[200~{text}\x1b[201~\r")
+
+    def answer(self, text):
+        """Enters a text; gives what is shown until the next prompt."""
+        self.enter(text)
+        last = re.escape(text.splitlines()[-1])
+        return self.expect(rf"{last}\s*?\n(.*?)^{PROMPT}").group(1)
 
     def expect(self, pattern):
         """Waits until this is shown, behind what was expected before; gives the match."""
@@ -76,7 +82,7 @@ class Terminal:
                 self.seen = found.end()
                 return found
             more = self._read(deadline - time.monotonic())
-            assert more, f"{pattern.pattern} was not shown: {self.shown[self.seen:]}"
+            assert more, f"{pattern.pattern} was not shown: {self.shown[self.seen :]}"
 
     def ended(self):
         """Waits for the end; gives the exit code."""
@@ -96,8 +102,3 @@ class Terminal:
             return False
         self.raw += read
         return bool(read)
-
-
-def written(path):
-    """The text of a file."""
-    return pathlib.Path(path).read_text()

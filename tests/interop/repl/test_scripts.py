@@ -1,0 +1,59 @@
+"""The REPL without a terminal: statements given, from a file, through a pipe."""
+
+from orders import INSERT, ORDERS
+
+
+def test_statements_run_in_the_order_in_which_they_are_given(run):
+    code, shown, complaints = run("-c", ORDERS, "-c", INSERT, "-c", "SELECT count(*) AS n FROM orders; SELECT 2 AS two")
+    assert (code, complaints) == (0, "")
+    assert shown.endswith(" n\n---\n 2\n(1 row)\n two\n-----\n   2\n(1 row)\n")
+
+
+def test_the_first_statement_that_fails_is_the_last(run):
+    code, shown, complaints = run("-c", "SELECT 1 AS one", "-c", "SELECT nothing FROM nowhere", "-c", "SELECT 3 AS three")
+    assert code == 1
+    assert "one" in shown and "three" not in shown
+    assert complaints.startswith("tidemill: ") and "nowhere" in complaints
+
+
+def test_a_file_runs_and_a_mistake_in_it_is_told_with_its_line(run, tmp_path):
+    file = tmp_path / "script.sql"
+    file.write_text(f"-- Orders.\n{ORDERS}\n{INSERT}\nSELECT item FROM orders ORDER BY item;\n")
+    code, shown, complaints = run("-f", str(file))
+    assert (code, complaints) == (0, "")
+    assert shown.endswith(" item\n------\n desk\n lamp\n(2 rows)\n")
+    file.write_text("SELECT 1;\n\n  SELECT amont FROM orders EMIT CHANGES;\n")
+    code, _, complaints = run("-f", str(file))
+    assert code == 1
+    assert "script.sql, line 3, column 10" in complaints
+
+
+def test_a_file_that_is_not_there_is_named(run):
+    code, _, complaints = run("-f", "missing.sql")
+    assert code == 1
+    assert "missing.sql" in complaints and len(complaints.splitlines()) == 1
+
+
+def test_a_pipe_goes_on_after_a_mistake_and_fails_in_the_end(run):
+    code, shown, complaints = run(typed="SELECT 1 AS one;\nSELECT nothing FROM nowhere;\n\\d\nSELECT 3\n  AS three;\n")
+    assert code == 1
+    assert " one\n" in shown and " three\n" in shown
+    assert "nowhere" in complaints and "1 of the statements failed" in complaints
+
+
+def test_a_query_with_a_limit_ends(run):
+    run("-c", ORDERS, "-c", INSERT)
+    code, shown, _ = run(
+        "-c", "SET 'auto.offset.reset' = 'earliest'", "-c", "SELECT customer FROM orders EMIT CHANGES LIMIT 2"
+    )
+    assert code == 0
+    assert shown.endswith(" customer\n-------------\n ann\n bartholomew\n(2 rows)\n")
+
+
+def test_values_of_all_kinds_look_the_same_whoever_answers(run):
+    code, shown, complaints = run(
+        "-c",
+        "SELECT true AS b, CAST('1.50' AS DECIMAL(4, 2)) AS d, CAST(2 AS DOUBLE) AS f, DATE '2024-02-29' AS day, ARRAY[1, 2] AS a, NULL AS n, 'a\tb' AS t",
+    )
+    assert (code, complaints) == (0, "")
+    assert shown.splitlines()[2] == " t | 1.50 | 2 | 2024-02-29 | {1,2} | null | a\\tb"
