@@ -21,9 +21,9 @@ def metric(server, name):
 
 def test_final_results_come_when_a_record_of_any_key_closes_the_window(server):
     server.sql(VISITS)
-    server.sql("CREATE TABLE per_minute AS SELECT page, COUNT(*) AS n FROM visits WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY page EMIT FINAL")
-    server.sql("CREATE TABLE hops AS SELECT page, COUNT(*) AS n FROM visits WINDOW HOPPING (SIZE 1 MINUTE, ADVANCE BY 30 SECONDS, GRACE PERIOD 10 SECONDS) GROUP BY page EMIT FINAL")
-    server.sql("CREATE TABLE sessions AS SELECT page, COUNT(*) AS n FROM visits WINDOW SESSION (10 SECONDS) GROUP BY page EMIT FINAL")
+    server.sql("CREATE TABLE per_minute AS SELECT page, COUNT(*) AS n FROM visits WINDOW TUMBLING (SIZE 1 MINUTE, RETENTION 1 DAY) GROUP BY page EMIT FINAL")
+    server.sql("CREATE TABLE hops AS SELECT page, COUNT(*) AS n FROM visits WINDOW HOPPING (SIZE 1 MINUTE, ADVANCE BY 30 SECONDS, RETENTION 1 DAY, GRACE PERIOD 10 SECONDS) GROUP BY page EMIT FINAL")
+    server.sql("CREATE TABLE sessions AS SELECT page, COUNT(*) AS n FROM visits WINDOW SESSION (10 SECONDS, RETENTION 1 DAY) GROUP BY page EMIT FINAL")
     pages = [f"p{n}" for n in range(20)]
     produce(server, "visits", [(page, {"n": 1}, at) for at in (1 * SECOND, 2 * SECOND) for page in pages])
     produce(server, "visits", [("closer", {"n": 1}, MINUTE)])
@@ -55,14 +55,14 @@ def test_a_time_jump_loses_no_final_result_unless_one_asks_for_it(server):
     server.kill()
     server.start()
     produce(server, "visits", [("a", {"n": 1}, 9 * HOUR)])
-    becomes(server, "SELECT count(*) FROM kept", [(2,)])
+    becomes(server, "SELECT max(windowstart) FROM kept", [(START_MS + 2 * HOUR,)])
     becomes(server, told, [(2,)])
     assert server.sql("SELECT count(*) FROM as_ksqldb") == [(0,)]
 
 
 def test_late_records_are_counted_and_told_and_those_in_grace_are_taken(server):
     server.sql(VISITS)
-    server.sql("CREATE TABLE hops AS SELECT page, COUNT(*) AS n FROM visits WINDOW HOPPING (SIZE 20 SECONDS, ADVANCE BY 10 SECONDS, GRACE PERIOD 5 SECONDS) GROUP BY page EMIT CHANGES")
+    server.sql("CREATE TABLE hops AS SELECT page, COUNT(*) AS n FROM visits WINDOW HOPPING (SIZE 20 SECONDS, ADVANCE BY 10 SECONDS, RETENTION 1 DAY, GRACE PERIOD 5 SECONDS) GROUP BY page EMIT CHANGES")
     produce(server, "visits", [("a", {"n": 1}, 5 * SECOND), ("z", {"n": 1}, 24 * SECOND)])
     becomes(server, "SELECT count(*) FROM hops WHERE page = 'z'", [(2,)])
     # At 24 s the window [0, 20) is in its grace, [-10, 10) is closed.
@@ -121,7 +121,7 @@ def test_a_query_that_catches_up_finds_nothing_late(server):
     for partition in (1, 2, 3):
         records = [(f"sparse {partition}", {"n": 1}, n * 3 * HOUR // sparse) for n in range(sparse)]
         produce(server, "visits", records, partition=partition)
-    server.sql("CREATE TABLE per_minute AS SELECT page, COUNT(*) AS n FROM visits WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 0 SECONDS) GROUP BY page EMIT FINAL")
+    server.sql("CREATE TABLE per_minute AS SELECT page, COUNT(*) AS n FROM visits WINDOW TUMBLING (SIZE 1 MINUTE, RETENTION 1 DAY, GRACE PERIOD 0 SECONDS) GROUP BY page EMIT FINAL")
     produce(server, "visits", [("closer", {"n": 1}, 3 * HOUR)])
     becomes(server, "SELECT page, count(*), sum(n) FROM per_minute GROUP BY page ORDER BY page",
             [("dense", 180, dense)] + [(f"sparse {partition}", 180, sparse) for partition in (1, 2, 3)])
