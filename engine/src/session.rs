@@ -299,17 +299,6 @@ impl Session {
         }
     }
 
-    /// The stored name of the stream or table that a statement names: the name itself, or what the
-    /// session shows by it. A name that does not exist is given back as it is.
-    pub(crate) fn stored_name(&self, name: &str) -> String {
-        let catalog = self.engine.catalog().state();
-        if catalog.sources.contains_key(name) {
-            return name.to_owned();
-        }
-        let names = catalog.sources.keys().map(String::as_str);
-        names::stored(self.options.dialect, name, names).unwrap_or(name).to_owned()
-    }
-
     /// What the planner may ask, as of now.
     pub(crate) fn lookup(&self) -> EngineLookup {
         EngineLookup {
