@@ -9,7 +9,8 @@
 //! From time to time the rounds since the last commit become durable as one *epoch*: see [`commit`].
 //! The commit runs beside the next rounds; a second one waits for it.
 //!
-//! - [`source`]: from a partition's bytes to change batches;
+//! - [`scan`]: what is read of a source; [`source`], [`gathered`], [`row_decoder`]: from a partition's
+//!   bytes to change batches; [`windowed_key`]: windows in keys;
 //! - [`read_ahead`]: which rows wait so that partitions keep in step;
 //! - [`exchange`]: rows to shards, and many runs to one order;
 //! - [`ledger`]: what became of every record;
@@ -23,11 +24,15 @@
 pub mod commit;
 pub mod decisions;
 pub mod exchange;
+pub mod gathered;
 pub mod header_columns;
 pub mod ledger;
 pub mod query;
 pub mod read_ahead;
+pub mod row_decoder;
+pub mod scan;
 pub mod sink;
 pub mod source;
 pub mod stable_hash;
+pub mod windowed_key;
 pub mod worker;

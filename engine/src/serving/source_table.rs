@@ -33,8 +33,10 @@ use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
 use crate::operators::Ledger;
+use crate::runtime::gathered::Gathered;
+use crate::runtime::row_decoder::RowDecoder;
+use crate::runtime::scan::ScanSpec;
 use crate::runtime::sink::RowEncoder;
-use crate::runtime::source::{Gathered, RowDecoder, ScanSpec};
 use crate::serving::stored_rows::StoredRows;
 use crate::state::table_rows::TableRows;
 

@@ -13,7 +13,8 @@ use tidemill_storage::TopicPartition;
 use tidemill_storage::state::StateSnapshot;
 
 use crate::error::{Error, Result};
-use crate::runtime::source::{Gathered, ScanSpec};
+use crate::runtime::gathered::Gathered;
+use crate::runtime::scan::ScanSpec;
 use crate::serving::source_table::{BATCH_ROWS, decode_rows, external};
 use crate::state::table_rows::{TableRows, parse_value};
 

@@ -18,7 +18,7 @@ use crate::formats::{Format, RecordPart};
 use crate::physical;
 use crate::response::Response;
 use crate::runtime::query::StartAt;
-use crate::runtime::source::part_schema;
+use crate::runtime::scan::part_schema;
 use crate::session::Session;
 use crate::state_keys::{prefix_range, table_rows};
 use crate::statements::text_rows::done;
