@@ -15,7 +15,7 @@ use crate::expressions::CompiledExpression;
 use crate::operators::aggregate::{self, AggregateSpec};
 use crate::operators::join::JoinSpec;
 use crate::operators::{Input, Operator, StateRoom};
-use crate::runtime::source::ScanSpec;
+use crate::runtime::scan::ScanSpec;
 use crate::windows;
 
 /// A continuous query, ready to be run.

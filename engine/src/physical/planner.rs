@@ -23,7 +23,7 @@ use crate::operators::Input;
 use crate::operators::aggregate::{AggregateSpec, CallSpec, Overtaken};
 use crate::operators::join::{JoinSide, JoinSpec};
 use crate::physical::{Exchange, OperatorKind, OperatorPlan, PhysicalPlan, StageInput, StagePlan};
-use crate::runtime::source::ScanSpec;
+use crate::runtime::scan::ScanSpec;
 
 /// Compiles a continuous query; `overtaken` is what becomes of its final results that event time has
 /// overtaken.

@@ -10,7 +10,8 @@
 //! The commit runs beside the next rounds; a second one waits for it.
 //!
 //! - [`record_feed`]: the records of a partition in bounded portions;
-//! - [`source`]: from a partition's bytes to change batches;
+//! - [`scan`]: what is read of a source; [`source`], [`gathered`], [`row_decoder`]: from a partition's
+//!   bytes to change batches; [`windowed_key`]: windows in keys;
 //! - [`read_ahead`]: which rows wait so that partitions keep in step;
 //! - [`exchange`]: rows to shards, and many runs to one order;
 //! - [`ledger`]: what became of every record;
@@ -26,14 +27,18 @@
 pub mod commit;
 pub mod decisions;
 pub mod exchange;
+pub mod gathered;
 pub mod header_columns;
 pub mod ledger;
 pub mod memory_budget;
 pub mod query;
 pub mod read_ahead;
 pub mod record_feed;
+pub mod row_decoder;
+pub mod scan;
 pub mod session_channel;
 pub mod sink;
 pub mod source;
 pub mod stable_hash;
+pub mod windowed_key;
 pub mod worker;

@@ -18,8 +18,9 @@ use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
 use crate::operators::{Dropped, Report};
-use crate::runtime::source::{part_schema, push_window};
+use crate::runtime::scan::part_schema;
 use crate::runtime::stable_hash;
+use crate::runtime::windowed_key::push_window;
 use crate::state::table_rows::{self, Expiry, TableRows};
 use crate::time::timestamp_column::TimestampExtractor;
 

@@ -19,7 +19,9 @@ use tidemill_storage::TopicPartition;
 use crate::batch::RowKind;
 use crate::error::{Error, Result};
 use crate::operators::Ledger;
-use crate::runtime::source::{Gathered, RowDecoder, ScanSpec};
+use crate::runtime::gathered::Gathered;
+use crate::runtime::row_decoder::RowDecoder;
+use crate::runtime::scan::ScanSpec;
 
 /// Rows decoded at a time where they are read one by one.
 pub(super) const BATCH_ROWS: usize = 8_192;

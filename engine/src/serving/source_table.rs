@@ -28,8 +28,8 @@ use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 
 use crate::batch::ChangeBatch;
 use crate::error::Result;
+use crate::runtime::scan::ScanSpec;
 use crate::runtime::sink::RowEncoder;
-use crate::runtime::source::ScanSpec;
 use crate::serving::row_scan::{BeginScan, Scans, external};
 use crate::serving::stored_rows::{Rest, StoredRows};
 use crate::serving::topic_rows::{LatestRows, PartitionRange, RecordRows};

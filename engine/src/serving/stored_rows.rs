@@ -8,7 +8,8 @@ use tidemill_storage::TopicPartition;
 use tidemill_storage::state::StateSnapshot;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::source::{Gathered, ScanSpec};
+use crate::runtime::gathered::Gathered;
+use crate::runtime::scan::ScanSpec;
 use crate::serving::row_scan::{BATCH_ROWS, READ_BYTES, RowScan, Step, decode_rows};
 use crate::state::table_rows::{TableRows, parse_value};
 

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, RecordPart};
 use crate::response::Response;
 use crate::runtime::query::StartAt;
-use crate::runtime::source::part_schema;
+use crate::runtime::scan::part_schema;
 use crate::session::Session;
 use crate::state_keys::{prefix_range, table_rows};
 use crate::statements::text_rows::done;

@@ -1,12 +1,11 @@
 //! Event time from a column: `WITH (TIMESTAMP = 'col', TIMESTAMP_FORMAT = 'pattern')`.
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMillisecondType};
 use tidemill_sql::lookup::{ColumnRole, Source};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::RecordPart;
-use crate::runtime::source::milliseconds;
 use crate::time::java_pattern::JavaPattern;
 
 /// Reads event times out of one column of a source.
@@ -86,5 +85,16 @@ impl TimestampExtractor {
                     .collect())
             }
         }
+    }
+}
+
+/// Milliseconds of a BIGINT or TIMESTAMP column.
+fn milliseconds(column: &ArrayRef) -> Option<Vec<Option<i64>>> {
+    match column.data_type() {
+        DataType::Int64 => Some(column.as_primitive::<Int64Type>().iter().collect()),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            Some(column.as_primitive::<TimestampMillisecondType>().iter().collect())
+        }
+        _ => None,
     }
 }

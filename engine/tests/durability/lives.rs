@@ -18,6 +18,9 @@ use tokio::runtime::Runtime;
 /// Until something that must happen has happened. Generous: a slow machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Workers of a query behind an exchange.
+pub(crate) const SHARDS: usize = 2;
+
 pub(crate) struct Lives {
     storage: Storage,
     engine: Engine,
@@ -126,7 +129,7 @@ impl Lives {
 fn open(storage: &Storage) -> Engine {
     let options = EngineOptions {
         memory_bytes: 64 << 20,
-        workers: 2,
+        workers: SHARDS,
         commit_interval: Duration::from_millis(1),
         ..EngineOptions::default()
     };

@@ -2,7 +2,7 @@
 
 use tidemill_engine::state_keys;
 
-use crate::lives::Lives;
+use crate::lives::{Lives, SHARDS};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -31,9 +31,9 @@ fn rows_of_windows_go_when_event_time_has_passed_them_by_the_retention() {
     lives.restart();
     produce(&lives, "a", 6 * MINUTE_MS);
     lives.await_rows(rows, &["a|120000|1", "a|360000|1"]);
-    // Closed windows have no state: what is left is the open one and the progress of the operator.
+    // Closed windows have no state: what is left is the open one, and the progress of every shard.
     let state = lives.entries(state_keys::query_state(1));
-    assert_eq!(state, 2, "entries of state");
+    assert_eq!(state, 1 + SHARDS, "entries of state");
 }
 
 #[test]

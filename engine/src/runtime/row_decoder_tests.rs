@@ -1,3 +1,5 @@
+//! From records to rows: what is taken out, and what is counted.
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
