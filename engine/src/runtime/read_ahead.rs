@@ -56,6 +56,7 @@ impl Bound {
 pub struct ReadAhead {
     batches: VecDeque<Ahead>,
     rows: usize,
+    bytes: usize,
 }
 
 struct Ahead {
@@ -63,6 +64,8 @@ struct Ahead {
     /// Of each row's record.
     offsets: Vec<Offset>,
     latest_ms: i64,
+    /// Held until the last of the rows has passed.
+    bytes: usize,
 }
 
 impl ReadAhead {
@@ -70,8 +73,10 @@ impl ReadAhead {
     pub fn push(&mut self, batch: ChangeBatch, offsets: Vec<Offset>) {
         debug_assert_eq!(batch.rows(), offsets.len());
         if let Some(latest_ms) = batch.times_ms.iter().copied().max() {
+            let bytes = batch.columns.get_array_memory_size();
             self.rows += batch.rows();
-            self.batches.push_back(Ahead { batch, offsets, latest_ms });
+            self.bytes += bytes;
+            self.batches.push_back(Ahead { batch, offsets, latest_ms, bytes });
         }
     }
 
@@ -79,6 +84,12 @@ impl ReadAhead {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Bytes of memory they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Offset of the first row's record.
@@ -108,6 +119,7 @@ impl ReadAhead {
         while let Some(mut ahead) = self.batches.pop_front() {
             if ahead.latest_ms <= through_ms {
                 self.rows -= ahead.batch.rows();
+                self.bytes -= ahead.bytes;
                 taken.push(ahead.batch);
                 continue;
             }
@@ -160,6 +172,7 @@ mod tests {
         assert_eq!((ahead.latest_ms(), ahead.first_offset()), (9, Some(Offset(14))));
         assert_eq!(times(&ahead.take(i64::MAX)), [9]);
         assert_eq!((ahead.rows(), ahead.first_offset(), ahead.latest_ms()), (0, None, i64::MIN));
+        assert_eq!(ahead.bytes(), 0);
     }
 
     #[test]

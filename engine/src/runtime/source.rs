@@ -84,7 +84,7 @@ impl PartitionReader {
     /// Whether a round is to read ahead: what is there may not be a round's worth.
     #[must_use]
     pub fn wants_ahead(&self) -> bool {
-        self.ahead.rows() < ROUND_ROWS_MAX
+        self.ahead.rows() < ROUND_ROWS_MAX && self.ahead.bytes() < ROUND_BYTES_MAX
     }
 
     /// Reads ahead what there is, up to the round's bound.
@@ -107,7 +107,7 @@ impl PartitionReader {
     /// Bytes of records that were read and have not passed yet, and of the room for them.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.feed.buffered_bytes() + self.gathered.room_bytes()
+        self.feed.buffered_bytes() + self.gathered.room_bytes() + self.ahead.bytes()
     }
 
     /// Whether there is a record to read.
