@@ -17,6 +17,7 @@ use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 use super::{Context, Input, Ledger, Operator, Report, StateRoom};
 use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
+use crate::operators::interleaved::{InputLedgers, Interleaved};
 use crate::state_keys;
 
 /// An operator with the store it runs on.
@@ -63,6 +64,21 @@ impl Driver {
             reports: &mut self.reports,
         };
         self.operator.process(input, batch, &mut context, &mut self.out)
+    }
+
+    /// Gives the operator rows of both inputs.
+    pub(crate) fn push_both(&mut self, rows: &Interleaved) -> Result<()> {
+        let mut context = Context {
+            store: &self.store,
+            every_update: self.every_update,
+            ledger: &mut self.ledger,
+            reports: &mut self.reports,
+        };
+        let mut dropped = InputLedgers::default();
+        self.operator.process_both(rows, &mut context, &mut dropped, &mut self.out)?;
+        self.ledger.add(*dropped.of(Input::Left));
+        self.ledger.add(*dropped.of(Input::Right));
+        Ok(())
     }
 
     /// Lets it know the stream time of an input, as rows of other shards advance it.

@@ -16,6 +16,7 @@
 
 pub mod aggregate;
 pub mod filter;
+pub mod interleaved;
 pub mod join;
 pub mod partition_by;
 pub mod project;
@@ -37,6 +38,7 @@ use tidemill_storage::{Offset, TopicPartition};
 
 use crate::batch::ChangeBatch;
 use crate::error::Result;
+use interleaved::{InputLedgers, Interleaved};
 
 /// Where the rows of an operator come from, for operators with two inputs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +65,13 @@ impl Ledger {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.filtered + self.late + self.rejected
+    }
+
+    /// Adds the counts of others.
+    pub fn add(&mut self, other: Ledger) {
+        self.filtered += other.filtered;
+        self.late += other.late;
+        self.rejected += other.rejected;
     }
 }
 
@@ -137,6 +146,21 @@ pub trait Operator: Send {
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()>;
+
+    /// Takes rows of both inputs in their order, for operators with two. What is dropped is counted in
+    /// `dropped`, not in the context's ledger.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn process_both(
+        &mut self,
+        rows: &Interleaved,
+        context: &mut Context<'_>,
+        dropped: &mut InputLedgers,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        interleaved::process_in_turns(self, rows, context, dropped, out)
+    }
 
     /// Stream time has reached this on an input, in this shard or another one: called at the end of a
     /// round's input, before [`Operator::flush`]. Whoever holds windows closes them by it.

@@ -14,6 +14,7 @@ use arrow::buffer::{NullBuffer, ScalarBuffer};
 use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::operators::Input;
+use crate::operators::interleaved::Interleaved;
 use crate::physical::Exchange;
 use crate::runtime::stable_hash;
 
@@ -51,6 +52,14 @@ impl StreamTimes {
         };
         *time = (*time).max(time_ms);
     }
+}
+
+/// Rows of a round in one order.
+pub enum Merged {
+    /// A few batches, one behind the other.
+    Batches(Vec<(Input, ChangeBatch)>),
+    /// Rows of two inputs that alternate.
+    Interleaved(Box<Interleaved>),
 }
 
 /// What the stages of a round are sent.
@@ -146,7 +155,7 @@ fn split(batch: &ChangeBatch, key: &[usize], shards: usize) -> Result<Vec<(usize
 ///
 /// # Errors
 /// Arrow's.
-pub fn merge(runs: Vec<Run>) -> Result<Vec<(Input, ChangeBatch)>> {
+pub fn merge(runs: Vec<Run>) -> Result<Merged> {
     let mut runs: Vec<(Input, ChangeBatch)> = runs
         .into_iter()
         .filter_map(|run| {
@@ -155,7 +164,7 @@ pub fn merge(runs: Vec<Run>) -> Result<Vec<(Input, ChangeBatch)>> {
         })
         .collect::<Result<_>>()?;
     if runs.len() <= 1 {
-        return Ok(runs);
+        return Ok(Merged::Batches(runs));
     }
     let last_time = |batch: &ChangeBatch| batch.stream_times_ms().last().copied();
     let first_time = |batch: &ChangeBatch| batch.stream_times_ms().first().copied();
@@ -170,12 +179,11 @@ pub fn merge(runs: Vec<Run>) -> Result<Vec<(Input, ChangeBatch)>> {
         }
         runs = sorted;
     }
-    Ok(runs)
+    Ok(Merged::Batches(runs))
 }
 
-/// A k-way merge. Gives stretches of rows of one run; where all runs belong to one input they are
-/// gathered into one batch.
-fn merge_overlapping(runs: &[(Input, ChangeBatch)]) -> Result<Vec<(Input, ChangeBatch)>> {
+/// A k-way merge.
+fn merge_overlapping(runs: &[(Input, ChangeBatch)]) -> Result<Merged> {
     let mut heads: BinaryHeap<Reverse<(i64, usize, usize)>> = runs
         .iter()
         .enumerate()
@@ -194,28 +202,52 @@ fn merge_overlapping(runs: &[(Input, ChangeBatch)]) -> Result<Vec<(Input, Change
             heads.push(Reverse((times[end], run, end)));
         }
     }
-    let first_input = runs[0].0;
-    if runs.iter().all(|(input, _)| *input == first_input) {
-        let starts: Vec<usize> = runs
-            .iter()
-            .scan(0, |sum, (_, batch)| {
-                let start = *sum;
-                *sum += batch.rows();
-                Some(start)
-            })
-            .collect();
-        let order: Vec<u32> = stretches
-            .iter()
-            .flat_map(|(run, from, to)| (*from..*to).map(|row| (starts[*run] + row) as u32))
-            .collect();
-        let batches: Vec<ChangeBatch> = runs.iter().map(|(_, batch)| batch.clone()).collect();
-        let all = ChangeBatch::concat(&batches[0].schema(), &batches)?;
-        return Ok(vec![(first_input, all.take(&UInt32Array::from(order))?)]);
+    let left = gather(runs, &stretches, Input::Left)?;
+    let right = gather(runs, &stretches, Input::Right)?;
+    Ok(match (left, right) {
+        (Some(left), Some(right)) => {
+            let mut turns: Vec<(Input, usize)> = Vec::new();
+            for (run, from, to) in stretches {
+                match turns.last_mut() {
+                    Some((input, rows)) if *input == runs[run].0 => *rows += to - from,
+                    _ => turns.push((runs[run].0, to - from)),
+                }
+            }
+            Merged::Interleaved(Box::new(Interleaved::new(left, right, turns)))
+        }
+        (left, right) => {
+            let only = |input: Input, batch: Option<ChangeBatch>| batch.map(|batch| (input, batch));
+            Merged::Batches(only(Input::Left, left).or(only(Input::Right, right)).into_iter().collect())
+        }
+    })
+}
+
+/// The rows of all runs of one input, in the order of the stretches: run, first row, row behind the last.
+fn gather(
+    runs: &[(Input, ChangeBatch)],
+    stretches: &[(usize, usize, usize)],
+    input: Input,
+) -> Result<Option<ChangeBatch>> {
+    let mut starts = vec![0; runs.len()];
+    let mut batches: Vec<ChangeBatch> = Vec::new();
+    let mut rows = 0;
+    for (start, (_, batch)) in starts.iter_mut().zip(runs).filter(|(_, (of, _))| *of == input) {
+        *start = rows;
+        rows += batch.rows();
+        batches.push(batch.clone());
     }
-    Ok(stretches
-        .into_iter()
-        .map(|(run, from, to)| (runs[run].0, runs[run].1.slice(from, to - from)))
-        .collect())
+    let Some(first) = batches.first() else { return Ok(None) };
+    let all = ChangeBatch::concat(&first.schema(), &batches)?;
+    if batches.len() == 1 {
+        // A run is in its own order already.
+        return Ok(Some(all));
+    }
+    let order: Vec<u32> = stretches
+        .iter()
+        .filter(|(run, ..)| runs[*run].0 == input)
+        .flat_map(|(run, from, to)| (*from..*to).map(|row| (starts[*run] + row) as u32))
+        .collect();
+    Ok(Some(all.take(&UInt32Array::from(order))?))
 }
 
 #[cfg(test)]
@@ -242,7 +274,14 @@ mod tests {
     }
 
     fn merged(mut mailbox: Mailbox) -> Vec<(Input, ChangeBatch)> {
-        merge(mailbox.runs.remove(&0).unwrap_or_default()).expect("merges")
+        in_turns(merge(mailbox.runs.remove(&0).unwrap_or_default()).expect("merges"))
+    }
+
+    fn in_turns(merged: Merged) -> Vec<(Input, ChangeBatch)> {
+        match merged {
+            Merged::Batches(batches) => batches,
+            Merged::Interleaved(rows) => rows.batches().collect(),
+        }
     }
 
     fn inputs(batches: &[(Input, ChangeBatch)]) -> Vec<Input> {
@@ -272,6 +311,21 @@ mod tests {
         let merged = merged(mailbox);
         assert_eq!(values(&merged), [1, 2, 3, 4]);
         assert_eq!(inputs(&merged), [Input::Left, Input::Right, Input::Left, Input::Right]);
+    }
+
+    #[test]
+    fn runs_of_each_input_are_gathered_where_two_inputs_alternate() {
+        let mut mailbox = Mailbox::default();
+        send(&mut mailbox, Input::Left, &[&[(1, 1), (6, 6)]]);
+        send(&mut mailbox, Input::Right, &[&[(2, 2), (5, 5)]]);
+        send(&mut mailbox, Input::Left, &[&[(3, 3), (4, 4)]]);
+        let merged = merged(mailbox);
+        assert_eq!(values(&merged), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            inputs(&merged),
+            [Input::Left, Input::Right, Input::Left, Input::Right, Input::Left],
+            "rows of one input that follow each other are one turn"
+        );
     }
 
     #[test]
@@ -314,7 +368,7 @@ mod tests {
         assert_eq!(mailbox.stream_times.of(Input::Right), None);
         let mut found: Vec<(i64, i64)> = Vec::new();
         for runs in mailbox.runs.into_values() {
-            for (_, batch) in merge(runs).expect("merges") {
+            for (_, batch) in in_turns(merge(runs).expect("merges")) {
                 let stamps = batch.stream_times_ms().iter().copied();
                 found.extend(batch.times_ms.iter().copied().zip(stamps));
             }

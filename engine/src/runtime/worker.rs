@@ -6,8 +6,9 @@ use tidemill_storage::state::{StateStore, WriteBatch};
 
 use crate::batch::ChangeBatch;
 use crate::error::Result;
+use crate::operators::interleaved::{InputLedgers, Interleaved};
 use crate::operators::{Context, Input, Ledger, Operator, Report};
-use crate::runtime::exchange::{self, Run, StreamTimes};
+use crate::runtime::exchange::{self, Merged, Run, StreamTimes};
 use crate::runtime::ledger::Counts;
 use crate::runtime::memory_budget::proportion;
 use crate::runtime::sink::{SinkOutput, SinkWriter};
@@ -15,6 +16,9 @@ use crate::runtime::source::PartitionReader;
 
 /// Most reports a worker keeps for the processing log in one round; what is beyond is only counted.
 const REPORTS_MAX: usize = 1_000;
+
+/// Rows up to which the results of a join are put together before they go on.
+const COMBINED_ROWS_MAX: usize = 16_384;
 
 /// What a worker gives in one round.
 #[derive(Default)]
@@ -128,7 +132,7 @@ impl Worker {
             }
         }
         let input = batches.into_iter().map(|batch| (Input::Left, batch)).collect();
-        self.run(input, StreamTimes::default(), output)
+        self.run(Merged::Batches(input), StreamTimes::default(), output)
     }
 
     /// Runs one round of a worker behind an exchange: what was sent to it, and how far stream time has
@@ -140,17 +144,20 @@ impl Worker {
         self.run(exchange::merge(runs)?, stream_times, Output::default())
     }
 
-    fn run(
-        &mut self,
-        input: Vec<(Input, ChangeBatch)>,
-        stream_times: StreamTimes,
-        mut output: Output,
-    ) -> Result<Output> {
+    fn run(&mut self, input: Merged, stream_times: StreamTimes, mut output: Output) -> Result<Output> {
         let followed = self.operators.followed;
         let mut round = Round::new(&mut self.operators, &self.store, &mut output.reports);
-        for (side, batch) in input {
-            round.pass(0, side, batch)?;
-            let counts = round.take_counts();
+        let mut counts: Vec<(Input, Counts)> = Vec::new();
+        match input {
+            Merged::Batches(batches) => {
+                for (side, batch) in batches {
+                    round.pass(0, side, batch)?;
+                    counts.push((side, round.take_counts()));
+                }
+            }
+            Merged::Interleaved(rows) => counts.extend(round.pass_both(&rows)?),
+        }
+        for (side, counts) in counts {
             match followed.source(side) {
                 Some(source) => output.ledgers.push((source, counts)),
                 None => output.results_dropped += counts.filtered + counts.late + counts.rejected,
@@ -235,6 +242,23 @@ impl Output {
     }
 }
 
+/// Batches put together, where they are small.
+fn combined(batches: &[ChangeBatch]) -> Result<Vec<ChangeBatch>> {
+    let mut combined = Vec::new();
+    let mut from = 0;
+    while let Some(first) = batches.get(from) {
+        let mut rows = first.rows();
+        let mut behind = from + 1;
+        while let Some(batch) = batches.get(behind).filter(|batch| rows + batch.rows() <= COMBINED_ROWS_MAX) {
+            rows += batch.rows();
+            behind += 1;
+        }
+        combined.push(ChangeBatch::concat(&first.schema(), &batches[from..behind])?);
+        from = behind;
+    }
+    Ok(combined)
+}
+
 /// One round of a chain.
 struct Round<'a> {
     operators: &'a mut Operators,
@@ -283,6 +307,29 @@ impl<'a> Round<'a> {
         }
         self.reports.truncate(REPORTS_MAX);
         self.pass_all(at + 1, out)
+    }
+
+    /// Passes rows of two inputs to the operator behind the exchange, and what it gives for all of them
+    /// down the chain.
+    fn pass_both(&mut self, rows: &Interleaved) -> Result<[(Input, Counts); 2]> {
+        let keeps = self.operators.followed.keeper == Some(0);
+        let mut dropped = InputLedgers::default();
+        let mut out = Vec::new();
+        if self.operators.chain.is_empty() {
+            out.extend(rows.batches().map(|(_, batch)| batch));
+        } else {
+            let (operator, mut context) = self.operator(0);
+            operator.process_both(rows, &mut context, &mut dropped, &mut out)?;
+        }
+        self.reports.truncate(REPORTS_MAX);
+        self.pass_all(1, combined(&out)?)?;
+        Ok([Input::Left, Input::Right].map(|input| {
+            let dropped = *dropped.of(input);
+            let kept = if keeps { rows.of(input).changes().saturating_sub(dropped.total()) } else { 0 };
+            let mut counts = Counts { out: kept, ..Counts::default() };
+            counts.add_dropped(dropped);
+            (input, counts)
+        }))
     }
 
     fn pass_all(&mut self, at: usize, batches: Vec<ChangeBatch>) -> Result<()> {

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
-use super::output::{JoinOutput, Part, ResultRows};
+use super::output::{Arrived, JoinOutput, Part, ResultRows};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
@@ -153,7 +153,7 @@ impl ForeignKeyJoin {
                 (false, false) => {}
             }
         }
-        self.output.emit(Input::Left, batch, rows, out)
+        self.output.emit(Arrived::one(Input::Left, batch), rows, out)
     }
 
     fn right_changes(
@@ -203,10 +203,10 @@ impl ForeignKeyJoin {
                 for left in self.left.read(&left_keys, context.store.as_ref())?.into_iter().flatten() {
                     self.push_right_change(&mut rows, (batch, row), &left, before.as_ref(), now.is_some())?;
                 }
-                self.output.emit_full(Input::Right, batch, &mut rows, out)?;
+                self.output.emit_full(Arrived::one(Input::Right, batch), &mut rows, out)?;
             }
         }
-        self.output.emit(Input::Right, batch, rows, out)
+        self.output.emit(Arrived::one(Input::Right, batch), rows, out)
     }
 
     /// What a change of a right row means for the result of one left row.

@@ -11,9 +11,10 @@ use arrow::row::Rows;
 use bytes::Bytes;
 
 use super::{JoinSide, JoinSpec};
-use crate::batch::{ChangeBatch, Kinds, RowKind, Windows};
+use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
 use crate::error::Result;
 use crate::operators::Input;
+use crate::operators::interleaved::Interleaved;
 use crate::operators::row_keys::window_of_row;
 use crate::state::RowCodec;
 
@@ -47,7 +48,37 @@ pub(super) fn left_and_right(side: Input, own: Part, other: Part) -> (Part, Part
     }
 }
 
-/// Result rows of one arrived batch, in order.
+/// What has just arrived, of each side.
+#[derive(Clone, Copy)]
+pub(super) struct Arrived<'a> {
+    left: Option<&'a ChangeBatch>,
+    right: Option<&'a ChangeBatch>,
+}
+
+impl<'a> Arrived<'a> {
+    /// A batch of one side.
+    pub(super) fn one(side: Input, batch: &'a ChangeBatch) -> Arrived<'a> {
+        match side {
+            Input::Left => Arrived { left: Some(batch), right: None },
+            Input::Right => Arrived { left: None, right: Some(batch) },
+        }
+    }
+
+    /// Batches of both sides. Their headers are not passed on.
+    pub(super) fn both(rows: &'a Interleaved) -> Arrived<'a> {
+        Arrived { left: Some(rows.of(Input::Left)), right: Some(rows.of(Input::Right)) }
+    }
+
+    /// The headers of the only batch, if it has any.
+    fn headers(&self) -> Option<&'a [Headers]> {
+        match (self.left, self.right) {
+            (Some(only), None) | (None, Some(only)) => only.headers.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// Result rows of what has arrived, in order.
 #[derive(Default)]
 pub(super) struct ResultRows {
     left: Vec<Part>,
@@ -131,15 +162,14 @@ impl JoinOutput {
     /// Arrow's.
     pub(super) fn emit_full(
         &self,
-        input: Input,
-        arrived: &ChangeBatch,
+        arrived: Arrived<'_>,
         rows: &mut ResultRows,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         if rows.len() < RESULT_ROWS_MAX {
             return Ok(());
         }
-        self.emit(input, arrived, std::mem::take(rows), out)
+        self.emit(arrived, std::mem::take(rows), out)
     }
 
     /// Makes a batch of the rows, if there are any, and appends it to `out`.
@@ -148,17 +178,15 @@ impl JoinOutput {
     /// Arrow's.
     pub(super) fn emit(
         &self,
-        input: Input,
-        arrived: &ChangeBatch,
+        arrived: Arrived<'_>,
         rows: ResultRows,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         if rows.len() == 0 {
             return Ok(());
         }
-        let arrived_at = |side: Input| (side == input).then_some(arrived);
-        let mut columns = self.left.gather(arrived_at(Input::Left), &rows.left)?;
-        columns.extend(self.right.gather(arrived_at(Input::Right), &rows.right)?);
+        let mut columns = self.left.gather(arrived.left, &rows.left)?;
+        columns.extend(self.right.gather(arrived.right, &rows.right)?);
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let windows = (rows.windows.len() == rows.len()).then(|| Windows {
             start_ms: rows.windows.iter().map(|(start_ms, _)| *start_ms).collect(),
@@ -169,8 +197,7 @@ impl JoinOutput {
             kinds: Kinds::from_rows(&rows.kinds),
             windows,
             headers: arrived
-                .headers
-                .as_ref()
+                .headers()
                 .map(|headers| rows.origins.iter().map(|row| headers[*row as usize].clone()).collect()),
             times_ms: rows.times_ms.into(),
             stream_times_ms: None,

@@ -16,7 +16,7 @@
 //! 10        = records of the left side, 11 = of the right side, 12 = waiting records
 //! ```
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
@@ -24,14 +24,15 @@ use datafusion::common::JoinType;
 use tidemill_sql::plan::join::JoinKind;
 use tidemill_storage::state::{StateStore, WriteBatch};
 
-use super::output::{JoinOutput, Part, ResultRows, left_and_right};
+use super::output::{Arrived, EncodedRows, JoinOutput, Part, ResultRows, left_and_right};
 use super::record_buffer::{Record, RecordBuffer};
 use super::waiting::{Waiting, WaitingRecord};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
+use crate::operators::interleaved::{InputLedgers, Interleaved, process_in_turns};
 use crate::operators::row_keys::{RowKeys, window_of_key};
-use crate::operators::{Context, Dropped, Input, Operator, Report, StateRoom};
+use crate::operators::{Context, Dropped, Input, Ledger, Operator, Report, StateRoom};
 use crate::state::encoding::Reader;
 use crate::state::{RoomKeys, encoding};
 
@@ -165,12 +166,11 @@ impl StreamStreamJoin {
     }
 
     /// Lets stream time go on, and passes on the waiting records whose windows that has closed; `row` of
-    /// the arrived batch, if any, is what closed them.
+    /// what has arrived, if anything, is what closed them.
     fn advance_to(
         &mut self,
         stream_time_ms: i64,
-        input: Input,
-        (batch, row): (&ChangeBatch, usize),
+        (arrived, row): (Arrived<'_>, usize),
         rows: &mut ResultRows,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
@@ -182,10 +182,119 @@ impl StreamStreamJoin {
             let window = if self.windowed { window_of_key(&closed.key) } else { None };
             let parts = left_and_right(closed.side, Part::Kept(closed.row), Part::Missing);
             rows.push_windowed(RowKind::Insert, closed.time_ms, row, window, parts);
-            self.output.emit_full(input, batch, rows, out)?;
+            self.output.emit_full(arrived, rows, out)?;
         }
         Ok(())
     }
+
+    /// Makes the records of a batch ready to be joined: whom they may meet is in memory then.
+    fn arriving<'a>(
+        &mut self,
+        input: Input,
+        batch: &'a ChangeBatch,
+        store: &dyn StateStore,
+    ) -> Result<Arriving<'a>> {
+        let keys = match input {
+            Input::Left => self.left_keys.of(batch)?,
+            Input::Right => self.right_keys.of(batch)?,
+        };
+        let matching = &self.matching;
+        let keyed = || {
+            keys.iter()
+                .zip(batch.times_ms.iter().copied())
+                .filter_map(|(key, time_ms)| key.as_ref().map(|key| (key, time_ms)))
+        };
+        let (own, other) = match input {
+            Input::Left => (&mut self.left, &mut self.right),
+            Input::Right => (&mut self.right, &mut self.left),
+        };
+        own.load(keyed().map(|(key, time_ms)| (key, time_ms..=time_ms)), store)?;
+        other.load(keyed().map(|(key, time_ms)| (key, matching.partners(input, time_ms))), store)?;
+        let encoded = self.output.side(input).encode(batch)?;
+        Ok(Arriving { input, batch, keys, encoded })
+    }
+
+    /// Joins some records of a batch, and keeps them.
+    fn join(
+        &mut self,
+        arriving: &Arriving<'_>,
+        rows: Range<usize>,
+        arrived: Arrived<'_>,
+        (ledger, reports): (&mut Ledger, &mut Vec<Report>),
+        results: &mut ResultRows,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let Arriving { input, batch, keys, encoded } = arriving;
+        for row in rows {
+            let (time_ms, reached_ms) = (batch.times_ms[row], batch.stream_times_ms()[row]);
+            self.advance_to(reached_ms, (arrived, row), results, out)?;
+            let own_part = || Part::Arrived(row as u32);
+            let outer = self.matching.is_outer(*input);
+            // A record without a value has nothing to join.
+            let has_value = batch.kinds.get(row) != RowKind::NullValue;
+            let Some(key) = keys[row].as_ref().filter(|_| has_value) else {
+                if outer && has_value {
+                    let (left, right) = left_and_right(*input, own_part(), Part::Missing);
+                    results.push(RowKind::Insert, time_ms, (*batch, row), left, right);
+                } else {
+                    ledger.filtered += 1;
+                }
+                continue;
+            };
+            let (own, other) = match input {
+                Input::Left => (&mut self.left, &self.right),
+                Input::Right => (&mut self.right, &self.left),
+            };
+            own.advance(reached_ms);
+            let mut matched = false;
+            for partner in other.find(key, self.matching.partners(*input, time_ms)) {
+                let closes_ms = self.matching.closes_ms(other_side(*input), partner.time_ms);
+                self.waiting.remove(closes_ms, partner.sequence);
+                let (left, right) = left_and_right(*input, own_part(), Part::Kept(partner.row.clone()));
+                results.push(RowKind::Insert, time_ms.max(partner.time_ms), (*batch, row), left, right);
+                self.output.emit_full(arrived, results, out)?;
+                matched = true;
+            }
+            let sequence = self.sequence;
+            self.sequence += 1;
+            let record = Record { time_ms, sequence, row: encoded.copy(row) };
+            let kept_row = record.row.clone();
+            let kept = own.insert(key, record);
+            if matched {
+                continue;
+            }
+            if !outer {
+                if !kept {
+                    ledger.late += 1;
+                    reports.push(Report::of_row(
+                        Dropped::Late,
+                        time_ms,
+                        "the time in which the join could match the record is over",
+                    ));
+                }
+                continue;
+            }
+            let closes_ms = self.matching.closes_ms(*input, time_ms);
+            let closed = self.stream_time_ms.is_some_and(|stream_time_ms| closes_ms < stream_time_ms);
+            if self.matching.grace_ms.is_none() || closed {
+                let (left, right) = left_and_right(*input, own_part(), Part::Missing);
+                results.push(RowKind::Insert, time_ms, (*batch, row), left, right);
+            } else {
+                let key = Bytes::copy_from_slice(key);
+                let waits = WaitingRecord { side: *input, time_ms, key, row: kept_row };
+                self.waiting.insert(closes_ms, sequence, waits);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Records of one side that are to be joined.
+struct Arriving<'a> {
+    input: Input,
+    batch: &'a ChangeBatch,
+    keys: Vec<Option<Bytes>>,
+    encoded: EncodedRows,
 }
 
 fn other_side(side: Input) -> Input {
@@ -211,85 +320,43 @@ impl Operator for StreamStreamJoin {
         self.resume(store)?;
         self.progressed = true;
         self.windowed = batch.windows.is_some();
-        let keys = match input {
-            Input::Left => self.left_keys.of(&batch)?,
-            Input::Right => self.right_keys.of(&batch)?,
-        };
-        let matching = &self.matching;
-        let keyed = || {
-            keys.iter()
-                .zip(batch.times_ms.iter().copied())
-                .filter_map(|(key, time_ms)| key.as_ref().map(|key| (key, time_ms)))
-        };
-        let (own, other) = match input {
-            Input::Left => (&mut self.left, &mut self.right),
-            Input::Right => (&mut self.right, &mut self.left),
-        };
-        own.load(keyed().map(|(key, time_ms)| (key, time_ms..=time_ms)), store)?;
-        other.load(keyed().map(|(key, time_ms)| (key, matching.partners(input, time_ms))), store)?;
-        let encoded = self.output.side(input).encode(&batch)?;
-        let mut rows = ResultRows::default();
-        for (row, key) in keys.iter().enumerate() {
-            let (time_ms, reached_ms) = (batch.times_ms[row], batch.stream_times_ms()[row]);
-            self.advance_to(reached_ms, input, (&batch, row), &mut rows, out)?;
-            let arrived = || Part::Arrived(row as u32);
-            let outer = self.matching.is_outer(input);
-            // A record without a value has nothing to join.
-            let has_value = batch.kinds.get(row) != RowKind::NullValue;
-            let Some(key) = key.as_ref().filter(|_| has_value) else {
-                if outer && has_value {
-                    let (left, right) = left_and_right(input, arrived(), Part::Missing);
-                    rows.push(RowKind::Insert, time_ms, (&batch, row), left, right);
-                } else {
-                    context.ledger.filtered += 1;
-                }
-                continue;
-            };
-            let (own, other) = match input {
-                Input::Left => (&mut self.left, &self.right),
-                Input::Right => (&mut self.right, &self.left),
-            };
-            own.advance(reached_ms);
-            let mut matched = false;
-            for partner in other.find(key, self.matching.partners(input, time_ms)) {
-                let closes_ms = self.matching.closes_ms(other_side(input), partner.time_ms);
-                self.waiting.remove(closes_ms, partner.sequence);
-                let (left, right) = left_and_right(input, arrived(), Part::Kept(partner.row.clone()));
-                rows.push(RowKind::Insert, time_ms.max(partner.time_ms), (&batch, row), left, right);
-                self.output.emit_full(input, &batch, &mut rows, out)?;
-                matched = true;
-            }
-            let sequence = self.sequence;
-            self.sequence += 1;
-            let record = Record { time_ms, sequence, row: encoded.copy(row) };
-            let kept_row = record.row.clone();
-            let kept = own.insert(key, record);
-            if matched {
-                continue;
-            }
-            if !outer {
-                if !kept {
-                    context.ledger.late += 1;
-                    context.reports.push(Report::of_row(
-                        Dropped::Late,
-                        time_ms,
-                        "the time in which the join could match the record is over",
-                    ));
-                }
-                continue;
-            }
-            let closes_ms = self.matching.closes_ms(input, time_ms);
-            let closed = self.stream_time_ms.is_some_and(|stream_time_ms| closes_ms < stream_time_ms);
-            if self.matching.grace_ms.is_none() || closed {
-                let (left, right) = left_and_right(input, arrived(), Part::Missing);
-                rows.push(RowKind::Insert, time_ms, (&batch, row), left, right);
-            } else {
-                let key = Bytes::copy_from_slice(key);
-                let waits = WaitingRecord { side: input, time_ms, key, row: kept_row };
-                self.waiting.insert(closes_ms, sequence, waits);
-            }
+        let arriving = self.arriving(input, &batch, store)?;
+        let arrived = Arrived::one(input, &batch);
+        let mut results = ResultRows::default();
+        let books = (&mut *context.ledger, &mut *context.reports);
+        self.join(&arriving, 0..batch.rows(), arrived, books, &mut results, out)?;
+        self.output.emit(arrived, results, out)
+    }
+
+    fn process_both(
+        &mut self,
+        rows: &Interleaved,
+        context: &mut Context<'_>,
+        dropped: &mut InputLedgers,
+        out: &mut Vec<ChangeBatch>,
+    ) -> Result<()> {
+        let (left, right) = (rows.of(Input::Left), rows.of(Input::Right));
+        if left.headers.is_some() || right.headers.is_some() {
+            // A result has the headers of the record that led to it, which one batch of both sides cannot tell.
+            return process_in_turns(self, rows, context, dropped, out);
         }
-        self.output.emit(input, &batch, rows, out)
+        let store: &dyn StateStore = context.store.as_ref();
+        self.resume(store)?;
+        self.progressed = true;
+        self.windowed = left.windows.is_some();
+        let arriving_left = self.arriving(Input::Left, left, store)?;
+        let arriving_right = self.arriving(Input::Right, right, store)?;
+        let arrived = Arrived::both(rows);
+        let mut results = ResultRows::default();
+        for (input, turn) in rows.turns() {
+            let arriving = match input {
+                Input::Left => &arriving_left,
+                Input::Right => &arriving_right,
+            };
+            let books = (dropped.of(input), &mut *context.reports);
+            self.join(arriving, turn, arrived, books, &mut results, out)?;
+        }
+        self.output.emit(arrived, results, out)
     }
 
     fn advance(
@@ -307,8 +374,9 @@ impl Operator for StreamStreamJoin {
         }
         let no_rows = self.no_rows.clone();
         let mut rows = ResultRows::default();
-        self.advance_to(stream_time_ms, Input::Left, (&no_rows, 0), &mut rows, out)?;
-        self.output.emit(Input::Left, &no_rows, rows, out)
+        let nothing = Arrived::one(Input::Left, &no_rows);
+        self.advance_to(stream_time_ms, (nothing, 0), &mut rows, out)?;
+        self.output.emit(nothing, rows, out)
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {

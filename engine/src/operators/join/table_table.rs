@@ -7,7 +7,7 @@
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
-use super::output::{JoinOutput, Part, ResultRows, left_and_right};
+use super::output::{Arrived, JoinOutput, Part, ResultRows, left_and_right};
 use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
@@ -125,7 +125,7 @@ impl Operator for TableTableJoin {
                 }
             }
         }
-        self.output.emit(input, &batch, rows, out)
+        self.output.emit(Arrived::one(input, &batch), rows, out)
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {

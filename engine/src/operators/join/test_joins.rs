@@ -17,6 +17,7 @@ use tidemill_storage::state::WriteBatch;
 use super::{JoinSide, JoinSpec, build};
 use crate::operators::Input;
 use crate::operators::driver::{Driver, batch};
+use crate::operators::interleaved::Interleaved;
 
 pub(super) fn spec(kind: JoinKind, join_type: JoinType) -> JoinSpec {
     let side = |value: &str, data_type: DataType, key: usize| JoinSide {
@@ -108,6 +109,26 @@ fn push(spec: &JoinSpec, driver: &mut Driver, steps: &[Step]) {
     driver.push(*side, batch(schema, &text.join("\n"))).expect("joins");
 }
 
+/// Runs steps, so many of both sides at once. Gives everything that came out.
+pub(super) fn run_interleaved(spec: &JoinSpec, steps: &[Step], at_once: usize) -> Vec<String> {
+    let mut driver = driver(spec);
+    for steps in steps.chunks(at_once.max(1)) {
+        let of = |side: Input| -> Vec<&str> {
+            steps.iter().filter(|(of, _)| *of == side).map(|(_, row)| row.as_str()).collect()
+        };
+        let (left, right) = (of(Input::Left), of(Input::Right));
+        if left.is_empty() || right.is_empty() {
+            push(spec, &mut driver, steps);
+            continue;
+        }
+        let left = batch(&spec.left.schema, &left.join("\n"));
+        let right = batch(&spec.right.schema, &right.join("\n"));
+        let turns = steps.iter().map(|(side, _)| (*side, 1)).collect();
+        driver.push_both(&Interleaved::new(left, right, turns)).expect("joins");
+    }
+    driver.take_rows()
+}
+
 /// Runs a script input by input and compares what follows from each, then shows that batches, commits,
 /// forgetting and restarts change nothing.
 pub(super) fn check(spec: &JoinSpec, script: &str) {
@@ -135,6 +156,9 @@ pub(super) fn check(spec: &JoinSpec, script: &str) {
     for between in [Between::Nothing, Between::Commit, Between::SlowCommit, Between::Evict, Between::Restart]
     {
         assert_eq!(run(spec, &steps, |_| between), expected, "with {between:?} in front of each step");
+    }
+    for chunk in [2, 3, steps.len()] {
+        assert_eq!(run_interleaved(spec, &steps, chunk), expected, "{chunk} inputs at once");
     }
 }
 
@@ -177,5 +201,6 @@ pub(super) fn same_however_run(spec: &JoinSpec, steps: Vec<(Step, Between)>) -> 
     let one_by_one = run(spec, &steps, |_| Between::Cut);
     prop_assert_eq!(&run(spec, &steps, |_| Between::Nothing), &one_by_one);
     prop_assert_eq!(&run(spec, &steps, |step| between[step]), &one_by_one);
+    prop_assert_eq!(&run_interleaved(spec, &steps, 5), &one_by_one);
     Ok(())
 }
