@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::StringArray;
 use tidemill_sql::lookup::{FormatSpec, SourceColumn, TimestampColumn};
 use tidemill_storage::PartitionId;
+use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
+use tidemill_storage::record::{BatchBuilder, Codec};
 
 use super::*;
 
@@ -102,4 +104,27 @@ fn no_row_has_a_time_before_1970_wherever_its_time_is_from() {
         assert_eq!(batch.times_ms.as_ref(), expected);
         assert_eq!((ledger.rejected, reports.len()), (2, 2));
     }
+}
+
+#[test]
+fn records_that_retention_took_are_in_the_ledger() {
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::default());
+    let source = stream(None);
+    let scan = ScanSpec::new(&source, &["K".to_owned()]).expect("the column is there");
+    log.create_topic(&scan.topic, TopicSettings::default()).expect("the topic is new");
+    let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
+    for _ in 0..2 {
+        let mut builder = BatchBuilder::new(Codec::None);
+        for _ in 0..5 {
+            builder.append(0, Some(&[0, 0, 0, 1]), Some(b"{}"), &[]).expect("the record fits");
+        }
+        let batch = builder.build().expect("there are records");
+        log.append(&target, batch, Origin::Client).expect("the log takes it");
+    }
+    log.trim(&target, Offset(5)).expect("the first batch is dropped");
+    let mut reader = PartitionReader::new(log, &scan, target, Offset(2)).expect("the formats have the types");
+    let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
+    let read = reader.read(&mut ledger, &mut reports).expect("reads");
+    assert_eq!((read.records, read.rows.map(|(batch, _)| batch.rows())), (8, Some(5)));
+    assert_eq!((ledger.rejected, reports.len()), (3, 1));
 }

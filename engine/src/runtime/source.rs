@@ -28,7 +28,7 @@ const ROUND_BYTES_MAX: usize = 8 << 20;
 
 /// What one read found.
 pub struct Read {
-    /// Number of records taken from the partition.
+    /// Number of records taken from the partition, those included that retention took first.
     pub records: u64,
     /// The rows that decoded, if any, and the offsets of their records.
     pub rows: Option<(ChangeBatch, Vec<Offset>)>,
@@ -127,8 +127,11 @@ impl PartitionReader {
         let portion = Portion { records_max: ROUND_ROWS_MAX, bytes_max: ROUND_BYTES_MAX };
         let gathered = &mut self.gathered;
         let taken = self.feed.take(portion, |record| gathered.push(record))?;
+        let mut lost = 0;
         if let Some(gap) = taken.gap {
-            // Retention was faster than the query: the gap is told, not hidden.
+            // Retention was faster than the query: the gap is told and counted, not hidden.
+            lost = u64::try_from(gap.end.0.saturating_sub(gap.start.0)).unwrap_or(0);
+            ledger.rejected += lost;
             reports.push(Report {
                 dropped: Dropped::Rejected,
                 time_ms: 0,
@@ -147,6 +150,6 @@ impl PartitionReader {
         if !taken.more {
             self.gathered.give_back();
         }
-        Ok(Read { records, rows, more: taken.more })
+        Ok(Read { records: records + lost, rows, more: taken.more })
     }
 }
