@@ -1,3 +1,5 @@
+//! Portions of records: where they end, and where the next one begins.
+
 use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
 use tidemill_storage::{PartitionId, TopicName};

@@ -1,3 +1,5 @@
+//! Record batches within the bounds of their topic.
+
 use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema};
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, SourceColumn};

@@ -1,3 +1,5 @@
+//! Kept records: what is found again, and what a commit writes.
+
 use proptest::prelude::*;
 use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::state::{Change, Durability};
