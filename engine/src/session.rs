@@ -16,7 +16,6 @@ use tidemill_sql::planner;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
-use crate::names;
 use crate::operators::aggregate::Overtaken;
 use crate::response::Response;
 use crate::runtime::query::StartAt;

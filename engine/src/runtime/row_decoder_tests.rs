@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::StringArray;
-use tidemill_sql::lookup::{FormatSpec, SourceColumn, TimestampColumn};
+use arrow::array::{AsArray, StringArray};
+use arrow::datatypes::DataType;
+use tidemill_sql::lookup::{ColumnRole, FormatSpec, SourceColumn, TimestampColumn};
 use tidemill_storage::PartitionId;
-use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
+use tidemill_storage::log::{Log, MemoryLog, Origin, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
 
 use super::*;
+use crate::runtime::source::PartitionReader;
 
 /// A stream with an INT key `K` and a JSON value of a BIGINT `T` and a STRING `V`.
 fn stream(timestamp: Option<&str>) -> Arc<Source> {

@@ -11,8 +11,8 @@ use tidemill_storage::log::Log;
 use tidemill_storage::{Offset, TopicPartition};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::runtime::gathered::Gathered;
+use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::runtime::scan::ScanSpec;
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
 
