@@ -1,107 +1,75 @@
-//! DataFusion's errors in this engine's terms: the kind, the message without DataFusion's own words, and
-//! where in the statement it is.
+//! DataFusion's errors in the engine's terms: a kind, a sentence for people, a place and a hint.
+//!
+//! DataFusion tells some errors as values and most as text. What is known of its texts stands here and
+//! nowhere else; one that is not known is passed on as it is, without the words around it.
 
+use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
-use datafusion::error::DataFusionError;
+use datafusion::error::DataFusionError as Df;
+use tidemill_sql::Position;
 use tidemill_sql::error::closest;
 
-use crate::error::{Error, ErrorKind, Position};
+use crate::error::{Error, ErrorKind};
+
+/// What there is that could have been meant.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    /// Streams and tables, as the session shows them.
+    pub(crate) relations: Vec<String>,
+    /// Functions.
+    pub(crate) functions: Vec<String>,
+}
 
 /// Columns that a hint lists; of more than that it names none.
 const COLUMNS_LISTED_MAX: usize = 20;
 
-impl From<DataFusionError> for Error {
-    fn from(error: DataFusionError) -> Error {
-        let mut told = told(&error);
-        told.position = told.position.or_else(|| position(&error));
-        told
+/// Types as Arrow writes them and as SQL does.
+const TYPES: [(&str, &str); 10] = [
+    ("Utf8View", "STRING"),
+    ("Utf8", "STRING"),
+    ("Int32", "INTEGER"),
+    ("Int64", "BIGINT"),
+    ("Float64", "DOUBLE"),
+    ("Boolean", "BOOLEAN"),
+    ("Binary", "BYTES"),
+    ("Date32", "DATE"),
+    ("Time32(ms)", "TIME"),
+    ("Timestamp(ms)", "TIMESTAMP"),
+];
+
+impl From<Df> for Error {
+    fn from(error: Df) -> Error {
+        explain(&error, &Names::default())
     }
 }
 
-/// The name of the relation that an error says does not exist, without its database and schema.
-pub(crate) fn unknown_relation(error: &DataFusionError) -> Option<&str> {
-    match error.find_root() {
-        DataFusionError::Plan(message) => {
-            let name = message.strip_prefix("table '")?.strip_suffix("' not found")?;
-            Some(name.rsplit('.').next().unwrap_or(name))
-        }
-        _ => None,
-    }
-}
-
-fn told(error: &DataFusionError) -> Error {
-    let root = error.find_root();
-    if let Some(name) = unknown_relation(error) {
-        return Error::new(ErrorKind::NotFound, format!("'{name}' does not exist"));
-    }
-    match root {
-        // An error of the engine on its way through.
-        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
-            Some(inner) => inner.clone(),
+/// The error for people.
+#[must_use]
+pub(crate) fn explain(error: &Df, names: &Names) -> Error {
+    let explained = match error.find_root() {
+        Df::SchemaError(schema, _) => explain_schema(schema),
+        Df::External(inner) => match inner.downcast_ref::<Error>() {
+            Some(own) => own.clone(),
             None => Error::internal(inner.to_string()),
         },
-        DataFusionError::SchemaError(wrong, _) => wrong_name(wrong),
-        DataFusionError::Plan(message) if message.starts_with("Invalid function") => {
-            unknown_function(message)
+        Df::ArrowError(arrow, _) => Error::new(ErrorKind::Evaluation, arrow_message(arrow)),
+        Df::SQL(parser, _) => Error::new(ErrorKind::Syntax, parser.to_string()),
+        Df::Plan(text) => explain_plan(text, names),
+        Df::NotImplemented(text) if text.starts_with("Unsupported CAST") => {
+            Error::new(ErrorKind::Type, in_sql_types(text))
         }
-        DataFusionError::SQL(wrong, _) => Error::new(ErrorKind::Syntax, wrong.to_string()),
-        DataFusionError::Plan(message) => Error::new(ErrorKind::Invalid, message),
-        DataFusionError::NotImplemented(message) => Error::new(ErrorKind::Unsupported, message),
-        DataFusionError::Execution(message) => Error::new(ErrorKind::Evaluation, message),
-        DataFusionError::ArrowError(wrong, _) => Error::new(ErrorKind::Evaluation, wrong.to_string()),
-        DataFusionError::ResourcesExhausted(message) => Error::new(ErrorKind::LimitExceeded, message),
-        DataFusionError::IoError(wrong) => Error::new(ErrorKind::Io, wrong.to_string()),
-        _ => Error::internal(error.strip_backtrace()),
-    }
+        Df::NotImplemented(text) => Error::new(ErrorKind::Unsupported, in_sql_types(text)),
+        Df::Execution(text) => Error::new(ErrorKind::Evaluation, in_sql_types(text)),
+        Df::ResourcesExhausted(text) => Error::new(ErrorKind::LimitExceeded, text.clone()),
+        Df::IoError(io) => Error::new(ErrorKind::Io, io.to_string()),
+        other => Error::new(ErrorKind::Internal, other.strip_backtrace()),
+    };
+    if explained.position.is_some() { explained } else { explained.at(position(error)) }
 }
 
-fn wrong_name(wrong: &SchemaError) -> Error {
-    match wrong {
-        SchemaError::FieldNotFound { field, valid_fields } => {
-            let error =
-                Error::new(ErrorKind::UnknownColumn, format!("column '{}' does not exist", written(field)));
-            let mut names: Vec<&str> = valid_fields.iter().map(Column::name).collect();
-            names.dedup();
-            match closest(&field.name, names.iter().copied()) {
-                Some(near) => error.with_hint(format!("did you mean '{near}'?")),
-                None if (1..=COLUMNS_LISTED_MAX).contains(&names.len()) => {
-                    error.with_hint(format!("columns are {}", names.join(", ")))
-                }
-                None => error,
-            }
-        }
-        SchemaError::AmbiguousReference { field } => {
-            let message = format!("column reference '{}' is ambiguous", field.name);
-            Error::new(ErrorKind::UnknownColumn, message).with_hint("write the name of its source before it")
-        }
-        SchemaError::DuplicateQualifiedField { .. } | SchemaError::DuplicateUnqualifiedField { .. } => {
-            Error::new(ErrorKind::AlreadyExists, wrong.to_string())
-        }
-    }
-}
-
-/// A column as the statement has it: with its source, without database and schema.
-fn written(column: &Column) -> String {
-    match &column.relation {
-        Some(relation) => format!("{}.{}", relation.table(), column.name),
-        None => column.name.clone(),
-    }
-}
-
-/// DataFusion says `Invalid function 'x'.` and on a second line which one may have been meant.
-fn unknown_function(message: &str) -> Error {
-    let mut quoted = message.split('\'').skip(1).step_by(2);
-    let name = quoted.next().unwrap_or_default();
-    let error = Error::new(ErrorKind::UnknownFunction, format!("there is no function '{name}'"));
-    match quoted.next().filter(|near| closest(name, [*near]).is_some()) {
-        Some(near) => error.with_hint(format!("did you mean '{near}'?")),
-        None => error.with_hint("SHOW FUNCTIONS lists those of continuous queries"),
-    }
-}
-
-fn position(error: &DataFusionError) -> Option<Position> {
+fn position(error: &Df) -> Option<Position> {
     let of_column = match error.find_root() {
-        DataFusionError::SchemaError(wrong, _) => match wrong.as_ref() {
+        Df::SchemaError(wrong, _) => match wrong.as_ref() {
             SchemaError::FieldNotFound { field, .. } | SchemaError::AmbiguousReference { field } => {
                 field.spans().first()
             }
@@ -112,11 +80,142 @@ fn position(error: &DataFusionError) -> Option<Position> {
         _ => None,
     };
     let start = of_column.or_else(|| error.diagnostic()?.span)?.start;
-    Some(Position {
-        line: u32::try_from(start.line).ok()?,
-        column: u32::try_from(start.column).ok()?,
-        offset: 0,
-    })
+    // Line 0 is the place of what stands nowhere.
+    (start.line > 0).then_some(())?;
+    Some(Position { line: u32::try_from(start.line).ok()?, column: u32::try_from(start.column).ok()? })
+}
+
+/// The column or function that an error is about: where its first mention stands is where the error is.
+#[must_use]
+pub(crate) fn named(error: &Error) -> Option<&str> {
+    match error.kind {
+        ErrorKind::UnknownColumn => between(&error.message, "'", "'"),
+        ErrorKind::UnknownFunction => between(&error.message, "there is no function ", "("),
+        _ => None,
+    }
+}
+
+fn explain_schema(error: &SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
+        SchemaError::AmbiguousReference { field } => {
+            let message = format!("column reference '{}' is ambiguous", field.name);
+            Error::new(ErrorKind::UnknownColumn, message).with_hint("write the name of its source before it")
+        }
+        SchemaError::DuplicateQualifiedField { name, .. }
+        | SchemaError::DuplicateUnqualifiedField { name } => duplicate_column(name),
+    }
+}
+
+fn unknown_column(field: &Column, valid: &[Column]) -> Error {
+    let tables = || valid.iter().filter_map(|column| column.relation.as_ref()).map(|table| table.table());
+    if let Some(table) = field.relation.as_ref().map(|table| table.table())
+        && !tables().any(|other| other == table)
+    {
+        let message = format!("there is no '{table}' in FROM");
+        let error = Error::new(ErrorKind::NotFound, message);
+        let mut others: Vec<&str> = tables().collect();
+        others.dedup();
+        return match others.as_slice() {
+            [only] => error.with_hint(format!("did you mean '{only}.{}'?", field.name)),
+            _ => suggest(error, table, others),
+        };
+    }
+    // Without database and schema, as the statement has it.
+    let written = match &field.relation {
+        Some(relation) => format!("{}.{}", relation.table(), field.name),
+        None => field.name.clone(),
+    };
+    let error = Error::new(ErrorKind::UnknownColumn, format!("column '{written}' does not exist"));
+    let of_table =
+        valid.iter().filter(|column| field.relation.is_none() || column.relation == field.relation);
+    let candidates: Vec<&str> = of_table.map(|column| column.name.as_str()).collect();
+    match candidates.iter().find(|name| name.eq_ignore_ascii_case(&field.name)) {
+        Some(quoted) => error.with_hint(format!("write it in double quotes: \"{quoted}\"")),
+        None => {
+            let listed = candidates.join(", ");
+            let error = suggest(error, &field.name, candidates.iter().copied());
+            match error.hint {
+                None if (1..=COLUMNS_LISTED_MAX).contains(&candidates.len()) => {
+                    error.with_hint(format!("columns are {listed}"))
+                }
+                _ => error,
+            }
+        }
+    }
+}
+
+fn explain_plan(text: &str, names: &Names) -> Error {
+    if let Some(table) = between(text, "table '", "' not found") {
+        let table = table.rsplit('.').next().unwrap_or(table);
+        let error = Error::new(ErrorKind::NotFound, format!("'{table}' does not exist"));
+        let error = suggest(error, table, names.relations.iter().map(String::as_str));
+        return match error.hint {
+            Some(_) => error,
+            None => error.with_hint("SHOW STREAMS and SHOW TABLES list what exists"),
+        };
+    }
+    if let Some(function) = between(text, "Invalid function '", "'") {
+        let error = Error::new(ErrorKind::UnknownFunction, format!("there is no function '{function}'"));
+        let meant = between(text, "Did you mean '", "'");
+        let error = suggest(error, function, names.functions.iter().map(String::as_str).chain(meant));
+        return match error.hint {
+            Some(_) => error,
+            None => error.with_hint("SHOW FUNCTIONS lists those of continuous queries"),
+        };
+    }
+    if let Some(call) = between(text, "given name and argument types '", "'. You") {
+        let message = format!("there is no function {}", in_sql_types(call));
+        return Error::new(ErrorKind::UnknownFunction, message)
+            .with_hint("there is one of that name, with other arguments: CAST may help");
+    }
+    if let Some(column) = between(text, "While expanding wildcard, column \"", "\" must appear") {
+        let message = format!("column '{column}' must be in GROUP BY or in an aggregate function");
+        return Error::new(ErrorKind::Invalid, message);
+    }
+    if let Some(name) =
+        between(text, "Projections require unique expression names but the expression \"", "\"")
+    {
+        return duplicate_column(name.rsplit('.').next().unwrap_or(name));
+    }
+    let types =
+        ["Cannot coerce", "Cannot infer common", "Cannot create filter with non-boolean", "type_coercion"];
+    let kind =
+        if types.iter().any(|start| text.contains(start)) { ErrorKind::Type } else { ErrorKind::Invalid };
+    Error::new(kind, in_sql_types(text))
+}
+
+fn duplicate_column(name: &str) -> Error {
+    Error::new(ErrorKind::Invalid, format!("two columns of the result are called '{name}'"))
+        .with_hint("give one of them a name of its own with AS")
+}
+
+fn arrow_message(error: &ArrowError) -> String {
+    match error {
+        ArrowError::DivideByZero => "division by zero".to_owned(),
+        ArrowError::CastError(text)
+        | ArrowError::ComputeError(text)
+        | ArrowError::ArithmeticOverflow(text)
+        | ArrowError::ParseError(text)
+        | ArrowError::InvalidArgumentError(text) => in_sql_types(text),
+        other => other.to_string(),
+    }
+}
+
+fn suggest<'a>(error: Error, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Error {
+    match closest(found, candidates) {
+        Some(candidate) => error.with_hint(format!("did you mean '{candidate}'?")),
+        None => error,
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
+}
+
+fn in_sql_types(text: &str) -> String {
+    TYPES.iter().fold(text.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql))
 }
 
 #[cfg(test)]
@@ -124,6 +223,30 @@ mod tests {
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
+
+    #[test]
+    fn a_table_that_is_not_there_gets_the_name_that_may_have_been_meant() {
+        let names = Names { relations: vec!["orders".to_owned()], functions: Vec::new() };
+        let error = explain(&Df::Plan("table 'tidemill.public.oders' not found".to_owned()), &names);
+        assert_eq!(error.kind, ErrorKind::NotFound);
+        assert_eq!(error.message, "'oders' does not exist");
+        assert_eq!(error.hint.as_deref(), Some("did you mean 'orders'?"));
+    }
+
+    #[test]
+    fn an_error_of_the_engine_comes_back_as_it_was() {
+        let own = Error::new(ErrorKind::Corrupt, "a stored row is damaged").with_hint("restore it");
+        let back = explain(&Df::External(Box::new(own.clone())), &Names::default());
+        assert_eq!((back.kind, back.message, back.hint), (own.kind, own.message, own.hint));
+    }
+
+    #[test]
+    fn types_are_named_as_in_sql() {
+        let text = "Cannot coerce arithmetic expression Utf8 * Int64 to valid types".to_owned();
+        let error = explain(&Df::Plan(text), &Names::default());
+        assert_eq!(error.kind, ErrorKind::Type);
+        assert_eq!(error.message, "Cannot coerce arithmetic expression STRING * BIGINT to valid types");
+    }
 
     /// Kind, message, hint, line and column of what is wrong with a statement over a table of one row.
     async fn wrong(statement: &str) -> (ErrorKind, String, Option<String>, Option<(u32, u32)>) {
@@ -166,6 +289,6 @@ mod tests {
     #[tokio::test]
     async fn values_that_cannot_be_computed_are_told_without_the_machinery() {
         let (kind, message, ..) = wrong("SELECT 1 / (id - 1) FROM orders").await;
-        assert_eq!((kind, message.as_str()), (ErrorKind::Evaluation, "Divide by zero error"));
+        assert_eq!((kind, message.as_str()), (ErrorKind::Evaluation, "division by zero"));
     }
 }

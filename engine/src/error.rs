@@ -96,6 +96,27 @@ impl Error {
         self
     }
 
+    /// Sets where it is, unless that is not known.
+    #[must_use]
+    pub fn at(mut self, position: Option<tidemill_sql::Position>) -> Error {
+        if let Some(tidemill_sql::Position { line, column }) = position {
+            self.position = Some(Position { line, column, offset: 0 });
+        }
+        self
+    }
+
+    /// The same error of a text that itself begins at that place of a longer one.
+    #[must_use]
+    pub fn counted_from(mut self, start: Option<tidemill_sql::Position>) -> Error {
+        if let (Some(position), Some(start)) = (&mut self.position, start) {
+            if position.line == 1 {
+                position.column += start.column - 1;
+            }
+            position.line += start.line - 1;
+        }
+        self
+    }
+
     /// The same error with its place counted over the text it is about.
     #[must_use]
     pub fn located_in(mut self, text: &str) -> Error {

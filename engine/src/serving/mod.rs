@@ -3,5 +3,6 @@
 pub mod own_inserts;
 pub mod pull;
 pub mod push;
+mod rewrite;
 pub mod source_table;
 pub mod stored_rows;

@@ -3,12 +3,14 @@
 //! Each query gets a context of its own: the relations of one state of the catalog, under the names
 //! its session shows, over one snapshot of the stored rows.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result as DfResult;
+use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -16,14 +18,14 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
-use tidemill_sql::error::closest;
 use tidemill_storage::log::Log;
 use tidemill_storage::state::StateSnapshot;
 
 use crate::catalog::CatalogState;
-use crate::datafusion_error::unknown_relation;
+use crate::datafusion_error::{self, Names};
 use crate::error::{Error, Result};
 use crate::response::{RowStream, Rows};
+use crate::serving::rewrite;
 use crate::serving::source_table::SourceTable;
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
@@ -53,11 +55,94 @@ pub fn runtime(memory_bytes: usize) -> Result<Arc<RuntimeEnv>> {
     Ok(Arc::new(RuntimeEnvBuilder::new().with_memory_pool(pool).build()?))
 }
 
+/// A query that is about to be planned, and the context in which it is planned and run.
+pub struct PullQuery {
+    /// The context.
+    pub context: SessionContext,
+    query: ast::Query,
+    catalog: Arc<CatalogState>,
+    dialect: Dialect,
+}
+
+impl PullQuery {
+    /// Makes ready a query of a session.
+    ///
+    /// # Errors
+    /// `Internal` where the relations cannot be made, `Unsupported` for what cannot be planned.
+    pub fn new(
+        environment: &PullEnvironment,
+        session: &SessionOptions,
+        mut query: ast::Query,
+    ) -> Result<PullQuery> {
+        let pseudo_columns = rewrite::rewrite(&mut query, &environment.catalog, session.dialect)?;
+        let context = context(environment, session, pseudo_columns)?;
+        Ok(PullQuery { context, query, catalog: environment.catalog.clone(), dialect: session.dialect })
+    }
+
+    /// Plans it as PostgreSQL would read it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub async fn plan(&self) -> Result<LogicalPlan> {
+        let statement = ast::Statement::Query(Box::new(self.query.clone()));
+        let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
+        self.context.state().statement_to_plan(statement).await.map_err(|error| self.explain(&error))
+    }
+
+    /// Runs its plan.
+    ///
+    /// # Errors
+    /// What goes wrong before the first row.
+    pub async fn run(&self, plan: LogicalPlan) -> Result<Rows> {
+        let started = async { self.context.execute_logical_plan(plan).await?.execute_stream().await };
+        let stream = started.await.map_err(|error| self.explain(&error))?;
+        let schema = stream.schema();
+        let stream: RowStream = Box::pin(stream.filter_map(|batch| async {
+            match batch {
+                Ok(batch) if batch.num_rows() == 0 => None,
+                other => Some(other.map_err(Error::from)),
+            }
+        }));
+        Ok(Rows { schema, endless: false, stream })
+    }
+
+    fn explain(&self, error: &DataFusionError) -> Error {
+        let relations = self.catalog.sources.keys().map(|name| names::shown(self.dialect, name));
+        let names = Names { relations: relations.collect(), functions: function_names(&self.context) };
+        let error = datafusion_error::explain(error, &names);
+        if error.position.is_some() {
+            return error;
+        }
+        let place = datafusion_error::named(&error).and_then(|name| rewrite::place_of(&self.query, name));
+        error.at(place)
+    }
+}
+
+/// Whether queries over what is there now have a function, by name in any case.
+#[must_use]
+pub fn knows_function(name: &str) -> bool {
+    static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let state = SessionStateBuilder::new().with_default_features().build();
+        function_names(&SessionContext::new_with_state(state)).into_iter().collect()
+    });
+    KNOWN.contains(&name.to_lowercase())
+}
+
+/// Names of all functions, in lower case.
+fn function_names(context: &SessionContext) -> Vec<String> {
+    let state = context.state();
+    let scalars = state.scalar_functions().keys();
+    let aggregates = state.aggregate_functions().keys();
+    let windows = state.window_functions().keys();
+    scalars.chain(aggregates).chain(windows).map(|name| name.to_lowercase()).collect()
+}
+
 /// A context in which one statement of a session is planned and run.
-///
-/// # Errors
-/// `Internal` where the system's own relations cannot be made.
-pub fn context(environment: &PullEnvironment, session: &SessionOptions) -> Result<SessionContext> {
+fn context(
+    environment: &PullEnvironment,
+    session: &SessionOptions,
+    pseudo_columns: bool,
+) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(&session.database, PUBLIC)
@@ -79,60 +164,17 @@ pub fn context(environment: &PullEnvironment, session: &SessionOptions) -> Resul
         context.register_udf(function.as_ref().clone());
     }
     let catalog = Arc::new(MemoryCatalogProvider::new());
-    let relations = Relations { environment: environment.clone(), dialect: session.dialect };
+    let relations = Relations { environment: environment.clone(), dialect: session.dialect, pseudo_columns };
     catalog.register_schema(PUBLIC, Arc::new(relations))?;
     context.register_catalog(&session.database, catalog);
     Ok(context)
-}
-
-/// Plans a query as PostgreSQL would read it.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub async fn plan(context: &SessionContext, query: ast::Query) -> Result<LogicalPlan> {
-    let statement = ast::Statement::Query(Box::new(query));
-    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-    let planned = context.state().statement_to_plan(statement).await;
-    planned.map_err(|error| {
-        let near = unknown_relation(&error).map(|name| nearest_relation(context, name));
-        let error = Error::from(error);
-        match near {
-            Some(Some(near)) => error.with_hint(format!("did you mean '{near}'?")),
-            Some(None) => error.with_hint("SHOW STREAMS and SHOW TABLES list what exists"),
-            None => error,
-        }
-    })
-}
-
-/// The relation of a context whose name is nearest to one that does not exist.
-fn nearest_relation(context: &SessionContext, name: &str) -> Option<String> {
-    let schemas =
-        context.catalog_names().into_iter().filter_map(|name| context.catalog(&name)?.schema(PUBLIC));
-    let names: Vec<String> = schemas.flat_map(|schema| schema.table_names()).collect();
-    closest(name, names.iter().map(String::as_str)).map(str::to_owned)
-}
-
-/// Runs a planned query.
-///
-/// # Errors
-/// What goes wrong before the first row.
-pub async fn run(context: &SessionContext, plan: LogicalPlan) -> Result<Rows> {
-    let frame = context.execute_logical_plan(plan).await?;
-    let stream = frame.execute_stream().await?;
-    let schema = stream.schema();
-    let stream: RowStream = Box::pin(stream.filter_map(|batch| async {
-        match batch {
-            Ok(batch) if batch.num_rows() == 0 => None,
-            other => Some(other.map_err(Error::from)),
-        }
-    }));
-    Ok(Rows { schema, endless: false, stream })
 }
 
 /// Streams and tables as one schema.
 struct Relations {
     environment: PullEnvironment,
     dialect: Dialect,
+    pseudo_columns: bool,
 }
 
 impl fmt::Debug for Relations {
@@ -155,6 +197,7 @@ impl SchemaProvider for Relations {
         let table = SourceTable::new(
             found.source.clone(),
             found.stored_rows,
+            self.pseudo_columns,
             &|name| names::shown(dialect, name),
             self.environment.log.clone(),
             self.environment.snapshot.clone(),

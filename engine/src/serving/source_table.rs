@@ -24,7 +24,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
-use tidemill_sql::plan::source::SourceScan;
+use tidemill_sql::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, SourceScan};
 use tidemill_storage::log::{Isolation, Log};
 use tidemill_storage::record::RecordReader;
 use tidemill_storage::state::StateSnapshot;
@@ -65,17 +65,24 @@ impl fmt::Debug for SourceTable {
 }
 
 impl SourceTable {
-    /// Of a source; `shown` gives the name a session shows for a stored one.
+    /// Of a source, with its pseudo columns or without; `shown` gives the name a session shows for a
+    /// stored one. The bounds of windows are part of a windowed row's key and always there.
     #[must_use]
     pub fn new(
         source: Arc<Source>,
         stored_rows: Option<u64>,
+        pseudo_columns: bool,
         shown: &dyn Fn(&str) -> String,
         log: Arc<dyn Log>,
         snapshot: Arc<dyn StateSnapshot>,
     ) -> SourceTable {
         let scan = SourceScan::new(source.clone()).schema();
-        let readable = |name: &str| source.kind == SourceKind::Stream || !is_record_position(name);
+        let readable = |name: &str| match name {
+            ROWTIME => pseudo_columns,
+            // A table's row is no record, so it has no place.
+            ROWPARTITION | ROWOFFSET => pseudo_columns && source.kind == SourceKind::Stream,
+            _ => true,
+        };
         let fields: Vec<&Arc<Field>> = scan.fields().iter().filter(|field| readable(field.name())).collect();
         let names = fields.iter().map(|field| field.name().clone()).collect();
         let shown: Vec<Field> =
@@ -133,12 +140,6 @@ impl SourceTable {
         })?;
         Ok(key)
     }
-}
-
-/// Whether a pseudo column tells where a record stands: a table's row is no record.
-fn is_record_position(name: &str) -> bool {
-    use tidemill_sql::plan::source::{ROWOFFSET, ROWPARTITION};
-    name == ROWOFFSET || name == ROWPARTITION
 }
 
 /// A condition `column = literal`, either way round.

@@ -92,8 +92,8 @@ fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
 
 async fn now(session: &Session, query: &SelectStatement, text: &str, analyze: bool) -> Result<Vec<String>> {
     let body = strip_explain(text);
-    let (context, plan) = select::plan_now(session, query, body).await?;
-    let frame = context.execute_logical_plan(plan).await?;
+    let (query, plan) = select::plan_now(session, query, body).await?;
+    let frame = query.context.execute_logical_plan(plan).await?;
     let frame = frame.explain(false, analyze)?;
     let batches = frame.collect().await?;
     let text = arrow::util::pretty::pretty_format_batches(&batches)?.to_string();

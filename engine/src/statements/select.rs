@@ -5,19 +5,20 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use tidemill_sql::parser::ast::{Emit, SelectBody, SelectStatement};
 use tidemill_sql::parser::parse_general;
 use tidemill_sql::planner::{self, Purpose};
+use tidemill_sql::{Position, SqlErrorKind};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names;
 use crate::physical::{self, PhysicalPlan};
 use crate::response::Response;
 use crate::runtime::query::StartAt;
-use crate::serving::{pull, push};
+use crate::serving::pull::PullQuery;
+use crate::serving::push;
 use crate::session::Session;
 
 /// Whether a query has no end of its own.
@@ -39,13 +40,14 @@ pub async fn select(
     if is_push(select) {
         return start_push(session, select);
     }
-    let (context, plan) = plan_now(session, select, text).await?;
+    let (query, plan) = plan_now(session, select, text).await?;
     let plan = if parameters.is_empty() {
         plan
     } else {
         plan.with_param_values(ParamValues::from(parameters.to_vec()))?
     };
-    Ok(Response::Rows(pull::run(&context, plan).await?))
+    let rows = query.run(plan).await.map_err(|error| explained(session, select, error))?;
+    Ok(Response::Rows(rows))
 }
 
 /// Plans a query over what is there now.
@@ -56,9 +58,8 @@ pub async fn plan_now(
     session: &Session,
     select: &SelectStatement,
     text: &str,
-) -> Result<(SessionContext, LogicalPlan)> {
-    let context = pull::context(&session.engine().pull_environment(), session.options())?;
-    let query: ast::Query = match &select.body {
+) -> Result<(PullQuery, LogicalPlan)> {
+    let general: ast::Query = match &select.body {
         SelectBody::General(query) => query.as_ref().clone(),
         // PostgreSQL's SELECT can say all that ksqlDB's can, short of windows and PARTITION BY.
         SelectBody::Ksql(ksql) if ksql.window.is_some() || !ksql.partition_by.is_empty() => {
@@ -70,8 +71,35 @@ pub async fn plan_now(
         }
         SelectBody::Ksql(_) => parse_general(text)?,
     };
-    let plan = pull::plan(&context, query).await?;
-    Ok((context, plan))
+    let environment = session.engine().pull_environment();
+    let query = PullQuery::new(&environment, session.options(), general)?;
+    let planned = query.plan().await.map_err(|error| {
+        let error = match &select.body {
+            SelectBody::General(_) => error,
+            SelectBody::Ksql(_) => error.counted_from(Position::from_location(select.span.start)),
+        };
+        explained(session, select, error)
+    });
+    Ok((query, planned?))
+}
+
+/// An error of DataFusion that does not say where it is: where ksqlDB's grammar fits the query too, its
+/// analyzer may know.
+fn explained(session: &Session, select: &SelectStatement, error: Error) -> Error {
+    let about_meaning =
+        matches!(error.kind, ErrorKind::Type | ErrorKind::UnknownFunction | ErrorKind::Invalid)
+            || error.message.ends_with("not found in struct");
+    if error.position.is_some() || !about_meaning {
+        return error;
+    }
+    let known = planner::plan_query(select, &session.lookup(), &Purpose::Push).err();
+    let known = known.filter(|known| match known.kind {
+        SqlErrorKind::Type | SqlErrorKind::UnknownColumn => true,
+        // The function is there and has other arguments.
+        SqlErrorKind::UnknownFunction => known.message.starts_with("Function '"),
+        _ => false,
+    });
+    known.filter(|known| known.position.is_some()).map_or(error, Error::from)
 }
 
 /// Plans a query over changes.
