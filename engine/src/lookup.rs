@@ -10,6 +10,7 @@ use tidemill_storage::TopicName;
 use tidemill_storage::log::Log;
 
 use crate::catalog::CatalogState;
+use crate::serving::pull;
 use crate::{aggregates, functions};
 
 /// The planner's view of the world.
@@ -45,6 +46,10 @@ impl Lookup for EngineLookup {
         let scalars = functions::names();
         let aggregates = aggregates::all().iter().map(|function| function.name.to_owned());
         scalars.into_iter().chain(aggregates).collect()
+    }
+
+    fn reads_only(&self, name: &str) -> bool {
+        pull::knows_function(name)
     }
 
     fn custom_type(&self, name: &str) -> Option<DataType> {

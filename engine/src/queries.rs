@@ -261,7 +261,7 @@ pub fn plan_record(
 ) -> Result<PhysicalPlan> {
     let lookup = EngineLookup {
         catalog: catalog.clone(),
-        settings: BTreeMap::new(),
+        settings: record.settings.clone(),
         log: environment.log.clone(),
         lenient_names: true,
     };

@@ -315,6 +315,12 @@ impl Session {
         }
     }
 
+    /// What was set of the settings that planning asks for.
+    pub(crate) fn planning_settings(&self) -> BTreeMap<String, String> {
+        let set = self.settings.iter().filter(|(name, _)| name.starts_with("ksql."));
+        set.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// Whether every update of a key is to be passed on.
     pub(crate) fn every_update(&self) -> bool {
         self.setting("cache.max.bytes.buffering").as_deref() == Some("0")

@@ -176,6 +176,12 @@ pub trait Lookup {
     /// Names of all functions, for did-you-mean.
     fn function_names(&self) -> Vec<String>;
 
+    /// Whether a function, by name in any case, is there for queries over what is there now alone.
+    fn reads_only(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// A type made by CREATE TYPE.
     fn custom_type(&self, name: &str) -> Option<DataType>;
 

@@ -116,6 +116,10 @@ impl AggregateFunction for Function {
         })
     }
 
+    fn is_literal(&self, index: usize, count: usize) -> bool {
+        index >= self.values(count)
+    }
+
     fn retractable(&self) -> bool {
         self.retractable
     }

@@ -57,6 +57,9 @@ pub struct QueryRecord {
     /// What becomes of final results that event time has overtaken.
     #[serde(default)]
     pub overtaken: Overtaken,
+    /// The session's ksqlDB settings as the query was made: it is planned with them whenever it starts.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// A custom type.

@@ -26,6 +26,8 @@ pub struct Failure {
     pub row: usize,
     /// The expression and what went wrong.
     pub reason: String,
+    /// What went wrong alone.
+    pub cause: String,
 }
 
 /// An expression, ready to be evaluated over batches of one schema.
@@ -85,9 +87,7 @@ impl CompiledExpression {
         if evaluated.is_ok() {
             // Functions know that a row failed and why, but not which: a CASE shows them some rows only.
             let reasons = noted.reasons.into_iter();
-            failed.extend(
-                reasons.map(|reason| Failure { row: first_row, reason: format!("{}: {reason}", self.text) }),
-            );
+            failed.extend(reasons.map(|reason| self.failure(first_row, reason)));
         }
         match evaluated {
             Ok(array) if array.len() == rows => parts.push(array),
@@ -99,8 +99,7 @@ impl CompiledExpression {
                 )));
             }
             Err(error) if rows == 1 => {
-                let reason = format!("{}: {}", self.text, error.strip_backtrace());
-                failed.push(Failure { row: first_row, reason });
+                failed.push(self.failure(first_row, error.strip_backtrace()));
                 parts.push(new_null_array(&self.data_type, 1));
             }
             Err(_) => {
@@ -110,6 +109,10 @@ impl CompiledExpression {
             }
         }
         Ok(())
+    }
+
+    fn failure(&self, row: usize, cause: String) -> Failure {
+        Failure { row, reason: format!("{}: {cause}", self.text), cause }
     }
 
     /// The expression as a predicate; NULL and failures are false.

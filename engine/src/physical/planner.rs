@@ -157,7 +157,7 @@ impl Lowering {
                 constants: call.arguments.iter().map(literal).collect(),
                 return_type: call.return_type.clone(),
                 name: call.name.clone(),
-                entries_max: None,
+                entries_max: call.entries_max,
             });
         }
         let fields: Vec<_> = columns

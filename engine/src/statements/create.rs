@@ -40,6 +40,9 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     let planned = planner::plan_create_source(statement, &session.lookup())?;
     let mut source = planned.source;
     check_formats(&source)?;
+    if let Some(before) = engine.catalog().state().sources.get(name) {
+        check_same_topic(&before.source, &source)?;
+    }
     source.partitions = ensure_topic(engine, &source, planned.topic.partitions, planned.topic.retention_ms)?;
     let replaced = engine.catalog().change(|state, _| {
         let before = state.sources.get(name).cloned();
@@ -84,6 +87,9 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     {
         engine.queries().check_replaceable(query, &catalog, &plan)?;
         return replace_query(session, before, query, sink, text).await;
+    }
+    if let Some(before) = catalog.sources.get(name) {
+        check_same_topic(&before.source, &sink)?;
     }
     sink.partitions = ensure_topic(engine, &sink, Some(sink.partitions), planned.topic.retention_ms)?;
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
@@ -135,6 +141,7 @@ async fn replace_query(
             statement: text.to_owned(),
             every_update: session.every_update(),
             overtaken: session.overtaken(),
+            settings: session.planning_settings(),
             ..query.as_ref().clone()
         };
         let declared =
@@ -159,8 +166,9 @@ async fn replace_query(
     Ok(done(tag, format!("Replaced query with ID {}", query.id)))
 }
 
-/// Whether what a query writes from now on goes with what it has written: to the same topic, with the
-/// same key, and with every column it had. New columns are null in what was written before.
+/// Whether what is written into a source from now on goes with what was written before it was replaced:
+/// to the same topic, with the same key, and with every column it had. New columns are null in what was
+/// written before.
 fn check_same_topic(before: &Source, now: &Source) -> Result<()> {
     let changed = |what: &str| {
         let message = format!("Cannot replace '{}': its {what} would change", before.name);
@@ -277,6 +285,7 @@ impl NewQuery<'_> {
             shards: engine.queries().defaults().shards,
             every_update: self.session.every_update(),
             overtaken: self.session.overtaken(),
+            settings: self.session.planning_settings(),
         });
         state.queries.insert(record.id.clone(), record.clone());
         Ok(record)
@@ -340,7 +349,15 @@ fn check_formats(source: &Source) -> Result<()> {
             continue;
         }
         let format = Format::from_spec(spec, part)?;
-        format.check(&columns, part).map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
+        format.check(&columns, part).map_err(|reason| {
+            let error = Error::new(ErrorKind::Invalid, reason);
+            match part {
+                RecordPart::Key if columns.fields().len() > 1 => {
+                    error.with_hint("name a format that holds several columns: KEY_FORMAT = 'JSON'")
+                }
+                _ => error,
+            }
+        })?;
         let wrapped = format.wrapping(columns.fields().len(), part, spec.wrap_single);
         wrapped.map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
     }

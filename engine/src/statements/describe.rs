@@ -1,6 +1,7 @@
 //! DESCRIBE.
 
 use arrow::datatypes::DataType;
+use tidemill_sql::Position;
 use tidemill_sql::lookup::{ColumnRole, SourceKind};
 use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat};
 
@@ -36,8 +37,9 @@ pub fn columns(target: &DescribeTarget, extended: bool) -> Columns {
 pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> Result<Response> {
     match target {
         DescribeTarget::Source(name) => {
-            let name = session.stored_name(name.value.as_str());
-            if extended { describe_extended(session, &name) } else { describe_source(session, &name) }
+            let stored = session.stored_name(name.value.as_str());
+            let describe = if extended { describe_extended } else { describe_source };
+            describe(session, &stored).map_err(|error| error.at(Position::from_location(name.span.start)))
         }
         DescribeTarget::Streams => show::show(session, &Show { what: ShowWhat::Streams, extended }),
         DescribeTarget::Tables => show::show(session, &Show { what: ShowWhat::Tables, extended }),
@@ -114,14 +116,15 @@ fn describe_extended(session: &Session, name: &str) -> Result<Response> {
 fn describe_function(name: &str) -> Result<Response> {
     let wanted = name.to_uppercase();
     if let Some(function) = aggregates::lookup(&wanted) {
-        return rows(
-            FUNCTION,
-            vec![
-                vec!["name".into(), wanted.into()],
-                vec!["kind".into(), "AGGREGATE".into()],
-                vec!["description".into(), function.description.into()],
-            ],
-        );
+        let mut cells = vec![
+            vec!["name".into(), wanted.as_str().into()],
+            vec!["kind".into(), "AGGREGATE".into()],
+            vec!["description".into(), function.description.into()],
+        ];
+        let signatures = function.signatures.iter();
+        cells.extend(signatures.map(|signature| vec!["call".into(), format!("{wanted}{signature}").into()]));
+        cells.push(vec!["example".into(), function.example.into()]);
+        return rows(FUNCTION, cells);
     }
     let described = functions::described().into_iter().find(|(name, _)| *name == wanted);
     let (name, description) = described.ok_or_else(|| {

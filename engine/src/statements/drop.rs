@@ -1,5 +1,6 @@
 //! DROP STREAM, DROP TABLE, DROP TYPE.
 
+use tidemill_sql::Position;
 use tidemill_sql::lookup::SourceKind;
 use tidemill_sql::parser::ast::DropSource;
 use tidemill_storage::TopicName;
@@ -27,7 +28,8 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
         if statement.if_exists {
             return Ok(done(format!("DROP {word}"), format!("{word} '{name}' does not exist")));
         }
-        return Err(catalog.source(name).err().unwrap_or_else(|| Error::internal("the source is there")));
+        let error = catalog.source(name).err().unwrap_or_else(|| Error::internal("the source is there"));
+        return Err(error.at(Position::from_location(statement.name.span.start)));
     };
     let is_table = found.source.kind == SourceKind::Table;
     if is_table != (statement.kind == SourceKind::Table) {

@@ -54,8 +54,12 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     )?;
     for (number, row) in planned.iter().enumerate() {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(row.values.len());
-        for expression in &row.values {
-            columns.push(constant(expression, &one_row)?);
+        for ((expression, position), field) in row.values.iter().zip(&row.positions).zip(schema.fields()) {
+            let value = constant(expression, &one_row).map_err(|error| {
+                let message = format!("no value for column '{}': {error}", field.name());
+                Error { message, ..error }.at(*position)
+            })?;
+            columns.push(value);
         }
         let time_ms = match &row.rowtime {
             Some(expression) => time_of(&constant(expression, &one_row)?)?,
@@ -90,7 +94,7 @@ fn constant(expression: &datafusion::logical_expr::Expr, one_row: &RecordBatch) 
     let mut failures = Vec::new();
     let value = CompiledExpression::new(expression, &DFSchema::empty())?.evaluate(one_row, &mut failures)?;
     match failures.into_iter().next() {
-        Some(failure) => Err(Error::new(ErrorKind::Evaluation, failure.reason)),
+        Some(failure) => Err(Error::new(ErrorKind::Evaluation, failure.cause)),
         None => Ok(value),
     }
 }

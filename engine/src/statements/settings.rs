@@ -35,6 +35,10 @@ fn number(value: &str) -> bool {
     value.trim().parse::<i64>().is_ok()
 }
 
+fn entries(value: &str) -> bool {
+    value.trim().parse::<usize>().is_ok()
+}
+
 fn duration(value: &str) -> bool {
     parse_duration_ms(value).is_some()
 }
@@ -59,6 +63,8 @@ macro_rules! settings {
 settings! {
     "auto.offset.reset", "", offset_reset, "Where a new query begins: earliest or latest. Unset: persistent queries at the earliest record, queries of a session at the latest.";
     "cache.max.bytes.buffering", "", number, "0: every update of a key is passed on one by one. Otherwise updates within a round are combined.";
+    "ksql.functions.collect_list.limit", "", entries, "The most entries an array of COLLECT_LIST holds in a query made from now on; unset for all.";
+    "ksql.functions.collect_set.limit", "", entries, "The same for COLLECT_SET.";
     "ksql.persistence.default.format.key", "KAFKA", any, "Key format of sources that name none.";
     "ksql.persistence.default.format.value", "", any, "Value format of sources that name none.";
     "ksql.persistence.wrap.single.values", "", any, "Whether a single value column is wrapped in a record.";

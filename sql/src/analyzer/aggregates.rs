@@ -128,7 +128,24 @@ pub fn lower_call(
         .map_err(|text| SqlError::new(SqlErrorKind::UnknownFunction, text).at(expression.span))?;
     // A type that SQL does not know would surface much later.
     let return_type = SqlType::from_arrow(&return_type)?.to_arrow()?;
-    Ok(AggregateCall { function: function.name().to_uppercase(), arguments: exprs, name, return_type })
+    Ok(AggregateCall {
+        function: function.name().to_uppercase(),
+        arguments: exprs,
+        name,
+        return_type,
+        entries_max: entries_max(function.name(), lowering.lookup)?,
+    })
+}
+
+/// The limit that the setting `ksql.functions.NAME.limit` puts on the entries of a collection.
+fn entries_max(function: &str, lookup: &dyn Lookup) -> Result<Option<usize>, SqlError> {
+    let setting = format!("ksql.functions.{}.limit", function.to_lowercase());
+    let Some(written) = lookup.property(&setting) else { return Ok(None) };
+    let limit = written.trim().parse();
+    limit.map(Some).map_err(|_| {
+        let message = format!("Invalid value {written} for configuration {setting}: not a number of entries");
+        SqlError::new(SqlErrorKind::InvalidProperty, message)
+    })
 }
 
 /// The call as messages show it: COUNT counts the rows' times.

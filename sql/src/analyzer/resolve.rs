@@ -349,6 +349,12 @@ pub fn resolve_custom_types(
 /// The error for a function that does not exist.
 #[must_use]
 pub fn unknown_function(name: &str, lookup: &dyn Lookup) -> SqlError {
+    if lookup.reads_only(name) {
+        return SqlError::unsupported(format!(
+            "Function '{name}' is known to SELECT over what is there now, but not to continuous queries"
+        ))
+        .with_hint("leave out EMIT CHANGES and CREATE … AS, or call it where the result is read");
+    }
     let names = lookup.function_names();
     let candidates = names.iter().map(String::as_str).filter(|name| !reserved::is_reserved(name));
     let message = format!("Can't find any functions with the name '{name}'");

@@ -22,6 +22,8 @@ pub struct AggregateCall {
     pub name: String,
     /// Type of the result.
     pub return_type: DataType,
+    /// The most entries a collection may hold, where a setting limits them.
+    pub entries_max: Option<usize>,
 }
 
 /// Groups rows and aggregates them, per window where there is one.

@@ -57,6 +57,8 @@ pub fn plan_create_as_select(
     let [key_name, value_name] = formats;
     let key_format = key_format(&properties, key_name, &query, &leading, lookup)?;
     let value_name = value_name.unwrap_or_else(|| leading.value_format.name.clone());
+    properties.check_delimiter(Part::Key, &key_format.name)?;
+    properties.check_delimiter(Part::Value, &value_name)?;
     let value_format = FormatSpec {
         properties: inherited(&properties, Part::Value, &value_name, &leading.value_format)?,
         wrap_single: properties.wrap_single(&value_name, &columns, lookup)?,

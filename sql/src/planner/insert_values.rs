@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use datafusion_expr::{Expr, lit};
+use sqlparser::ast::Spanned;
+use sqlparser::tokenizer::Span;
 
 use super::insert_select::has_headers;
 use crate::analyzer::cast::{convert, is_supported, null};
@@ -14,8 +16,8 @@ use crate::analyzer::resolve::Resolver;
 use crate::analyzer::scope::Scope;
 use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::time_text::parse_timestamp;
-use crate::error::{SqlError, SqlErrorKind};
-use crate::lookup::{ColumnRole, Lookup, Source, SourceKind};
+use crate::error::{Position, SqlError, SqlErrorKind};
+use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::ast::InsertValues;
 use crate::parser::identifier::{Name, quoted_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
@@ -36,6 +38,8 @@ pub struct PlannedRow {
     /// A value for each column of the target's key and value, in the target's order and of its type;
     /// typed NULLs where the statement gives none. They refer to no columns.
     pub values: Vec<Expr>,
+    /// Where each of the values stands in the statement; `None` for those it does not give.
+    pub positions: Vec<Option<Position>>,
     /// The record's timestamp in milliseconds since the epoch, a BIGINT; `None` for the time of the
     /// statement.
     pub rowtime: Option<Expr>,
@@ -196,12 +200,14 @@ fn plan_row(
             "Expected number columns and values to match: {}, {}",
             columns.len(),
             row.len()
-        )));
+        ))
+        .at(row.first().map_or(Span::empty(), Spanned::span)));
     }
     let scope = Scope::default();
     let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup };
     let lowering = Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[] };
     let mut values: Vec<Option<Expr>> = vec![None; target.columns.len()];
+    let mut positions: Vec<Option<Position>> = vec![None; target.columns.len()];
     let mut rowtime = None;
     for (ast, (place, name)) in row.iter().zip(columns) {
         let expression = resolver.resolve(ast)?;
@@ -229,19 +235,27 @@ fn plan_row(
                     .at(expression.span));
                 }
                 values[*index] = Some(value);
+                positions[*index] = Position::from_location(expression.span.start);
             }
         }
     }
+    let stored = |column: &SourceColumn| matches!(column.role, ColumnRole::Key | ColumnRole::Value);
     let values = values
         .into_iter()
         .zip(&target.columns)
-        .filter(|(_, column)| matches!(column.role, ColumnRole::Key | ColumnRole::Value))
+        .filter(|(_, column)| stored(column))
         .map(|(value, column)| match value {
             Some(value) => Ok(value),
             None => null(&SqlType::from_arrow(&column.data_type)?),
         })
         .collect::<Result<Vec<_>, SqlError>>()?;
-    Ok(PlannedRow { values, rowtime })
+    let positions = positions
+        .into_iter()
+        .zip(&target.columns)
+        .filter(|(_, column)| stored(column))
+        .map(|(position, _)| position)
+        .collect();
+    Ok(PlannedRow { values, positions, rowtime })
 }
 
 /// The record's timestamp may be written as text.

@@ -181,6 +181,22 @@ impl<'a> Properties<'a> {
         .collect()
     }
 
+    /// Refuses a delimiter for a format without one.
+    ///
+    /// # Errors
+    /// It is written out, and the format of that name is not DELIMITED.
+    pub(super) fn check_delimiter(&self, part: Part, format: &str) -> Result<(), SqlError> {
+        match self.properties.get(&format!("{}DELIMITER", part.prefix())) {
+            Some(property) if format != "DELIMITED" => Err(SqlError::new(
+                SqlErrorKind::InvalidProperty,
+                format!("{format} does not support the following configs: [delimiter]"),
+            )
+            .at(property.name_span)
+            .with_hint(format!("only DELIMITED has a delimiter: {}FORMAT = 'DELIMITED'", part.prefix()))),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a single value is wrapped: written out, or as the session has it where there is one value
     /// and its format leaves a choice.
     ///
@@ -286,6 +302,7 @@ pub(super) fn declared_format(
             format_name(&name)?
         }
     };
+    properties.check_delimiter(part, &name)?;
     let properties = properties.format_properties(part)?;
     Ok(FormatSpec { name, properties, wrap_single: None })
 }
