@@ -7,7 +7,7 @@
 //!   rows or [`PATIENCE`] is over.
 //! - An error is shown with all its parts (SQLSTATE, position, hint) and compared as a whole.
 //!
-//! With `TIDEMILL_GOLDEN=NAME` only files whose names contain NAME run. With `TIDEMILL_GOLDEN_REWRITE=1` they
+//! With `TIDEMILL_GOLDEN=NAME` only files whose names contain NAME run. With `TIDEMILL_UPDATE=1` they
 //! get the answers of now in place of those expected: what has changed is then to be read as prose.
 
 mod binary_text;
@@ -29,7 +29,7 @@ use crate::{PATIENCE, Server, files, repository};
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// When files are rewritten: how long an answer must stay the same to be the one that is written.
-const SETTLED: Duration = Duration::from_secs(1);
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Runs all golden files over a protocol.
 ///
@@ -37,7 +37,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// If one of them fails; all failures are told together.
 pub async fn run_all(protocol: Protocol) {
     let wish = std::env::var("TIDEMILL_GOLDEN").unwrap_or_default();
-    let rewrite = std::env::var_os("TIDEMILL_GOLDEN_REWRITE").is_some();
+    let rewrite = std::env::var_os("TIDEMILL_UPDATE").is_some();
     let found = files(&repository().join("tests").join("golden"), ".slt");
     assert!(!found.is_empty(), "there are no golden files");
     let mut failures = String::new();
