@@ -305,6 +305,7 @@ impl Engine {
             log: self.inner.log.clone(),
             snapshot: self.inner.store.snapshot(),
             runtime: self.inner.pull_runtime.clone(),
+            compute: self.inner.queries.environment().compute.clone(),
         }
     }
 }

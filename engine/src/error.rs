@@ -105,18 +105,6 @@ impl Error {
         self
     }
 
-    /// The same error of a text that itself begins at that place of a longer one.
-    #[must_use]
-    pub fn counted_from(mut self, start: Option<tidemill_sql::Position>) -> Error {
-        if let (Some(position), Some(start)) = (&mut self.position, start) {
-            if position.line == 1 {
-                position.column += start.column - 1;
-            }
-            position.line += start.line - 1;
-        }
-        self
-    }
-
     /// The same error with its place counted over the text it is about.
     #[must_use]
     pub fn located_in(mut self, text: &str) -> Error {

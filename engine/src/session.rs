@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::tokenizer::Span;
 use tidemill_sql::lookup::Lookup;
 use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat, Statement};
 use tidemill_sql::parser::identifier::Name;
@@ -142,7 +143,7 @@ impl Session {
                 Some(select::shown_schema(self, &plan.schema))
             }
             Statement::Query(query) => {
-                let (_, plan) = select::plan_now(self, query, &parsed.text).await?;
+                let (_, plan) = select::plan_now(self, query, statement).await?;
                 fill_gaps(&mut types, select::parameter_types(&plan)?);
                 Some(Arc::new(plan.schema().as_arrow().clone()))
             }
@@ -188,9 +189,9 @@ impl Session {
         match &parsed.statement {
             Statement::Query(query) => {
                 if is_pull {
-                    self.await_own_inserts(text).await?;
+                    self.await_own_inserts(statement, query.span).await?;
                 }
-                select::select(self, query, text, parameters).await
+                select::select(self, query, statement, parameters).await
             }
             Statement::CreateSource(create) => create::create_source(self, create, text),
             Statement::CreateAsSelect(create) => create::create_as_select(self, create, text).await,
@@ -216,7 +217,7 @@ impl Session {
                 describe::describe(self, &target, *extended)
             }
             Statement::Describe { target, extended } => describe::describe(self, target, *extended),
-            Statement::Explain(statement) => explain::explain(self, statement, text).await,
+            Statement::Explain(explained) => explain::explain(self, explained, statement).await,
             Statement::Print(statement) => print::print(&engine, statement),
             Statement::Set(set) => {
                 let values: Vec<String> = set.values.iter().map(|value| value.as_text()).collect();
@@ -250,11 +251,11 @@ impl Session {
     }
 
     /// Waits until a SELECT over what is there now finds what this session has inserted.
-    async fn await_own_inserts(&mut self, select: &str) -> Result<()> {
+    async fn await_own_inserts(&mut self, text: &str, select: Span) -> Result<()> {
         if self.written.is_empty() {
             return Ok(());
         }
-        let query = parser::parse_general(select)?;
+        let query = parser::parse_general(text, select)?;
         if !own_inserts::arrived(&self.engine, &self.written, &query).await? {
             // A query that is far behind is waited for once, and read as it is from then on.
             self.written.clear();

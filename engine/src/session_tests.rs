@@ -174,3 +174,64 @@ async fn a_declared_table_that_does_not_fit_into_memory_is_refused() {
     assert_eq!(error.kind, ErrorKind::LimitExceeded, "{error}");
     assert!(error.message.contains("'USERS'"), "{error}");
 }
+
+#[tokio::test]
+async fn a_query_is_explained_whatever_stands_before_it() {
+    let mut session = with_orders().await;
+    for text in [
+        "EXPLAIN SELECT id FROM orders",
+        "-- how?\nEXPLAIN /* really */ SELECT id FROM orders",
+        "EXPLAIN ANALYZE SELECT id FROM orders",
+        "EXPLAIN (FORMAT TEXT) SELECT id FROM orders",
+        "EXPLAIN SELECT count(*) FROM orders ORDER BY 1",
+    ] {
+        let plan = run(&mut session, text, &[]).await.unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert!(plan.iter().any(|line| line.contains("StreamingTableExec")), "{text}: {plan:?}");
+    }
+    let error = run(&mut session, "EXPLAIN\n SELECT idd FROM orders", &[]).await.expect_err("is wrong");
+    let place = error.position.expect("a place");
+    assert_eq!((place.line, place.column), (2, 9));
+}
+
+#[tokio::test]
+async fn a_comment_before_a_query_does_not_move_its_errors() {
+    let mut session = with_orders().await;
+    for text in ["-- é\n  SELECT idd FROM orders", "-- é\n  SELECT idd FROM orders ORDER BY 1"] {
+        let error = run(&mut session, text, &[]).await.expect_err("is wrong");
+        let place = error.position.expect("a place");
+        assert_eq!((place.line, place.column, place.offset), (2, 10, 15), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_ksqldbs_dialect_reads_names_as_they_are_stored() {
+    let postgres = with_orders().await;
+    let mut session = session(postgres.engine(), Dialect::Ksql);
+    for text in [
+        "SELECT customer FROM orders WHERE id = 2",
+        "SELECT O.CUSTOMER FROM ORDERS o WHERE `ID` = 2",
+        "WITH c AS (SELECT * FROM orders) SELECT customer AS who FROM c WHERE id = 2 ORDER BY who",
+    ] {
+        let rows = run(&mut session, text, &[]).await.unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(rows, ["bob"], "{text}");
+    }
+    let columns =
+        session.prepare("SELECT id AS n, customer FROM orders", &[]).await.expect("is prepared").columns;
+    let names: Vec<String> =
+        columns.expect("columns").fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["N", "CUSTOMER"]);
+    let error = run(&mut session, "SELECT `customer` FROM orders", &[]).await.expect_err("is no name");
+    assert_eq!(error.kind, ErrorKind::UnknownColumn);
+}
+
+#[tokio::test]
+async fn structs_and_maps_are_made_in_a_query_over_what_is_there_now() {
+    let mut session = with_orders().await;
+    let text = "SELECT STRUCT(name := customer, twice := amount * 2), MAP('a' := id, 'b' := 7)['a'] \
+                FROM orders WHERE id = 2";
+    assert_eq!(run(&mut session, text, &[]).await.expect("rows"), ["{NAME: bob, TWICE: 40.0}|2"]);
+    let error = run(&mut session, "SELECT id, STRUCT(a := 1, A := 2) FROM orders", &[])
+        .await
+        .expect_err("two fields of one name");
+    assert_eq!(error.position.map(|place| place.column), Some(12));
+}

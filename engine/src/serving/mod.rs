@@ -3,6 +3,7 @@
 pub mod own_inserts;
 pub mod pull;
 pub mod push;
+mod result_rows;
 mod rewrite;
 mod row_scan;
 pub mod source_table;

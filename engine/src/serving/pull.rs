@@ -17,16 +17,16 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
-use futures::StreamExt;
 use tidemill_storage::log::Log;
 use tidemill_storage::state::StateSnapshot;
+use tokio::runtime::Handle;
 
 use crate::catalog::CatalogState;
 use crate::datafusion_error::{self, Names};
 use crate::error::{Error, Result};
-use crate::response::{RowStream, Rows};
-use crate::serving::rewrite;
+use crate::response::Rows;
 use crate::serving::source_table::SourceTable;
+use crate::serving::{result_rows, rewrite};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -44,6 +44,8 @@ pub struct PullEnvironment {
     pub snapshot: Arc<dyn StateSnapshot>,
     /// Memory shared by all such queries.
     pub runtime: Arc<RuntimeEnv>,
+    /// The threads for queries.
+    pub compute: Handle,
 }
 
 /// Memory for queries over what is there now; what needs more spills to files or is refused.
@@ -57,8 +59,8 @@ pub fn runtime(memory_bytes: usize) -> Result<Arc<RuntimeEnv>> {
 
 /// A query that is about to be planned, and the context in which it is planned and run.
 pub struct PullQuery {
-    /// The context.
-    pub context: SessionContext,
+    context: SessionContext,
+    compute: Handle,
     query: ast::Query,
     catalog: Arc<CatalogState>,
     dialect: Dialect,
@@ -76,7 +78,8 @@ impl PullQuery {
     ) -> Result<PullQuery> {
         let pseudo_columns = rewrite::rewrite(&mut query, &environment.catalog, session.dialect)?;
         let context = context(environment, session, pseudo_columns)?;
-        Ok(PullQuery { context, query, catalog: environment.catalog.clone(), dialect: session.dialect })
+        let (catalog, compute) = (environment.catalog.clone(), environment.compute.clone());
+        Ok(PullQuery { context, compute, query, catalog, dialect: session.dialect })
     }
 
     /// Plans it as PostgreSQL would read it.
@@ -89,21 +92,15 @@ impl PullQuery {
         self.context.state().statement_to_plan(statement).await.map_err(|error| self.explain(&error))
     }
 
-    /// Runs its plan.
+    /// Runs its plan on the threads for queries.
     ///
     /// # Errors
     /// What goes wrong before the first row.
     pub async fn run(&self, plan: LogicalPlan) -> Result<Rows> {
-        let started = async { self.context.execute_logical_plan(plan).await?.execute_stream().await };
-        let stream = started.await.map_err(|error| self.explain(&error))?;
-        let schema = stream.schema();
-        let stream: RowStream = Box::pin(stream.filter_map(|batch| async {
-            match batch {
-                Ok(batch) if batch.num_rows() == 0 => None,
-                other => Some(other.map_err(Error::from)),
-            }
-        }));
-        Ok(Rows { schema, endless: false, stream })
+        let context = self.context.clone();
+        let started = async move { context.execute_logical_plan(plan).await?.execute_stream().await };
+        let batches = result_rows::run_on(&self.compute, started).await?;
+        Ok(result_rows::rows(&self.compute, batches.map_err(|error| self.explain(&error))?))
     }
 
     fn explain(&self, error: &DataFusionError) -> Error {

@@ -1,6 +1,9 @@
 //! EXPLAIN: what a statement would do, or a query does.
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use futures::TryStreamExt;
 use tidemill_sql::parser::ast::{Explain, ExplainTarget, SelectStatement, Statement};
 use tidemill_sql::planner::{self, Purpose};
 
@@ -91,22 +94,9 @@ fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
 }
 
 async fn now(session: &Session, query: &SelectStatement, text: &str, analyze: bool) -> Result<Vec<String>> {
-    let body = strip_explain(text);
-    let (query, plan) = select::plan_now(session, query, body).await?;
-    let frame = query.context.execute_logical_plan(plan).await?;
-    let frame = frame.explain(false, analyze)?;
-    let batches = frame.collect().await?;
-    let text = arrow::util::pretty::pretty_format_batches(&batches)?.to_string();
-    Ok(text.lines().map(str::to_owned).collect())
-}
-
-/// The statement behind EXPLAIN and its options.
-fn strip_explain(text: &str) -> &str {
-    let mut rest = text.trim_start();
-    for word in ["EXPLAIN", "ANALYZE", "ANALYSE", "VERBOSE"] {
-        if rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) {
-            rest = rest[word.len()..].trim_start();
-        }
-    }
-    rest
+    let (query, plan) = select::plan_now(session, query, text).await?;
+    let plan = LogicalPlanBuilder::from(plan).explain(false, analyze)?.build()?;
+    let batches: Vec<RecordBatch> = query.run(plan).await?.stream.try_collect().await?;
+    let table = arrow::util::pretty::pretty_format_batches(&batches)?.to_string();
+    Ok(table.lines().map(str::to_owned).collect())
 }

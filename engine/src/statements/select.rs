@@ -7,10 +7,10 @@ use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
+use tidemill_sql::SqlErrorKind;
 use tidemill_sql::parser::ast::{Emit, SelectBody, SelectStatement};
 use tidemill_sql::parser::parse_general;
 use tidemill_sql::planner::{self, Purpose};
-use tidemill_sql::{Position, SqlErrorKind};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names;
@@ -50,7 +50,7 @@ pub async fn select(
     Ok(Response::Rows(rows))
 }
 
-/// Plans a query over what is there now.
+/// Plans a query over what is there now, which stands somewhere in a text.
 ///
 /// # Errors
 /// Everything that is wrong with it.
@@ -69,17 +69,11 @@ pub async fn plan_now(
             )
             .with_hint("add EMIT CHANGES, or make a table with CREATE TABLE … AS and query that"));
         }
-        SelectBody::Ksql(_) => parse_general(text)?,
+        SelectBody::Ksql(_) => parse_general(text, select.span)?,
     };
     let environment = session.engine().pull_environment();
     let query = PullQuery::new(&environment, session.options(), general)?;
-    let planned = query.plan().await.map_err(|error| {
-        let error = match &select.body {
-            SelectBody::General(_) => error,
-            SelectBody::Ksql(_) => error.counted_from(Position::from_location(select.span.start)),
-        };
-        explained(session, select, error)
-    });
+    let planned = query.plan().await.map_err(|error| explained(session, select, error));
     Ok((query, planned?))
 }
 

@@ -44,7 +44,7 @@ use sqlparser::tokenizer::Span;
 
 pub use split::{Split, StatementText, split};
 
-use crate::error::SqlError;
+use crate::error::{Position, SqlError};
 use crate::type_system::SqlType;
 use ast::{Expr, Statement};
 use complexity::LexemeGauge;
@@ -102,10 +102,16 @@ pub fn parse_expression(text: &str) -> Result<Expr, SqlError> {
     Ok(expr)
 }
 
-/// Reads a query with the general grammar, also one that fits ksqlDB's: reading what is there now is
-/// the same in both, and only one of them has to be executed.
-pub fn parse_general(text: &str) -> Result<ast::GeneralQuery, SqlError> {
-    let query = parse_whole(text, select::parse_general_query)?;
+/// Reads the query that stands at `span` of `text` with the general grammar, also one that fits ksqlDB's:
+/// reading what is there now is the same in both, and only one of them has to be executed. Positions
+/// count from the beginning of `text`.
+pub fn parse_general(text: &str, span: Span) -> Result<ast::GeneralQuery, SqlError> {
+    complexity::check_text(text)?;
+    let byte = |location| Position::from_location(location).map(|place| place.byte_offset(text));
+    let range = byte(span.start).unwrap_or(0)..byte(span.end).unwrap_or(text.len());
+    let cut = text.get(range.clone()).ok_or_else(|| SqlError::internal("a query outside of its text"))?;
+    let piece = StatementText { text: cut, range, start: span.start };
+    let (query, _) = parse_piece(&piece, select::parse_general_query)?;
     complexity::TreeGauge::default().add(&query)?;
     Ok(query)
 }

@@ -1,11 +1,14 @@
 //! What the syntax tree of a SELECT over what is there now is changed in before DataFusion plans it:
-//! fields of structs ([`field_access`]), FETCH FIRST ([`fetch`]), and the pseudo columns that `*` leaves
-//! out ([`pseudo_columns`]). And where in it a name stands ([`places`]).
+//! names as ksqlDB's sessions write them ([`stored_names`]), fields of structs ([`field_access`]),
+//! constructors of structs and maps ([`constructors`]), FETCH FIRST ([`fetch`]), and the pseudo columns that
+//! `*` leaves out ([`pseudo_columns`]). And where in it a name stands ([`places`]).
 
+mod constructors;
 mod fetch;
 mod field_access;
 mod places;
 mod pseudo_columns;
+mod stored_names;
 
 use datafusion::sql::sqlparser::ast::Query;
 
@@ -18,10 +21,15 @@ use crate::session::Dialect;
 /// Rewrites a query; tells whether it names pseudo columns, so that relations must have them.
 ///
 /// # Errors
-/// `Unsupported` for a NATURAL JOIN that would join by pseudo columns.
+/// `Unsupported` for a NATURAL JOIN that would join by pseudo columns, `Invalid` for a constructor that
+/// cannot be.
 pub(super) fn rewrite(query: &mut Query, catalog: &CatalogState, dialect: Dialect) -> Result<bool> {
+    if dialect == Dialect::Ksql {
+        stored_names::rewrite(query);
+    }
     fetch::rewrite(query);
     field_access::rewrite(query, dialect);
+    constructors::rewrite(query)?;
     let named = pseudo_columns::are_named(query);
     if named {
         pseudo_columns::leave_out(query, catalog, dialect)?;
