@@ -15,4 +15,4 @@ pub mod planner;
 pub mod print;
 pub mod type_system;
 
-pub use error::{Position, SqlError, SqlErrorKind};
+pub use error::{Position, SqlError, SqlErrorKind, closest};

@@ -18,8 +18,10 @@ pub struct PlannedCreate {
     pub query: QueryPlan,
     /// The source.
     pub sink: Source,
-    /// What its topic has to be, if it does not exist yet.
+    /// What its topic has to be.
     pub topic: TopicOptions,
+    /// The id of the query, where the statement gives one.
+    pub query_id: Option<String>,
 }
 
 /// Plans CREATE [OR REPLACE] STREAM | TABLE … AS SELECT.
@@ -74,6 +76,7 @@ pub fn plan_create_as_select(
         .topic_partitions(&topic_name)
         .or(topic.partitions)
         .or(configured)
+        .or_else(|| lookup.topic_partitions(&leading.topic))
         .unwrap_or(leading.partitions);
     let sink = Source {
         name: name.clone(),
@@ -87,7 +90,7 @@ pub fn plan_create_as_select(
         timestamp,
         read_only: false,
     };
-    Ok(PlannedCreate { query, sink, topic })
+    Ok(PlannedCreate { query, sink, topic, query_id: properties.query_id()? })
 }
 
 /// The columns of a stored result.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::create_source::schema_text;
+use super::properties::Properties;
 use super::{Purpose, create_as_select, plan_query};
 use crate::analyzer::cast::{convert, is_lossless};
 use crate::error::{SqlError, SqlErrorKind};
@@ -22,6 +23,8 @@ pub struct PlannedInsert {
     pub query: QueryPlan,
     /// The stream it fills.
     pub target: Arc<Source>,
+    /// The id of the query, where the statement gives one.
+    pub query_id: Option<String>,
 }
 
 /// Plans INSERT INTO … SELECT.
@@ -61,6 +64,7 @@ pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Resu
             .at(name.span)
             .with_hint("name the columns in the projection with AS"));
     }
+    let query_id = Properties::of_insert(&statement.properties)?.query_id()?;
     let purpose = Purpose::Persistent { sink: target.name.clone() };
     let query = plan_query(&statement.query, lookup, &purpose)?;
     if query.kind == SourceKind::Table {
@@ -72,7 +76,7 @@ pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Resu
         .at(statement.query.span));
     }
     let query = fit(query, &target, lookup)?;
-    Ok(PlannedInsert { query, target })
+    Ok(PlannedInsert { query, target, query_id })
 }
 
 /// Whether a source has columns for headers, which nothing can be written into.

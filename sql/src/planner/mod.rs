@@ -19,7 +19,7 @@ pub use create_source::{PlannedSource, plan_create_source};
 pub use insert_select::{PlannedInsert, plan_insert_select};
 pub use insert_values::{PlannedRow, PlannedRows, plan_insert_values};
 pub use parameters::{bind_nulls, bind_parameters, parameter_types};
-pub use topic::TopicOptions;
+pub use topic::{CleanupPolicy, TopicOptions};
 
 use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::formats::{format_name, wraps_or_not};
+use super::topic::CleanupPolicy;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{ColumnRole, FormatSpec, Lookup, SourceColumn, WindowKind};
 use crate::parser::ast::{DurationUnit, Property, PropertyValue, WithProperties};
@@ -36,8 +37,11 @@ const COMMON: [&str; 23] = [
     "VALUE_SCHEMA_FULL_NAME",
     "VALUE_SCHEMA_ID",
     "WRAP_SINGLE_VALUE",
-    "QUERY_ID",
+    QUERY_ID,
 ];
+
+/// The id of the query that the statement starts.
+const QUERY_ID: &str = "QUERY_ID";
 
 /// Properties of CREATE STREAM and TABLE with columns.
 const OF_DECLARED: [&str; 2] = ["WINDOW_SIZE", "WINDOW_TYPE"];
@@ -83,6 +87,10 @@ impl<'a> Properties<'a> {
             }
         }
         let properties = Properties { properties };
+        if let Some(property) = properties.properties.get(QUERY_ID).filter(|_| declared) {
+            return Err(invalid(property, "QUERY_ID is the id of a query, and this statement starts none")
+                .with_hint("leave it out"));
+        }
         if let Some(both) = properties.properties.get(FORMAT) {
             for part in ["KEY_FORMAT", "VALUE_FORMAT"] {
                 if properties.properties.get(part).is_some() {
@@ -98,6 +106,22 @@ impl<'a> Properties<'a> {
             }
         }
         Ok(properties)
+    }
+
+    /// Takes the WITH clause of INSERT INTO … SELECT.
+    ///
+    /// # Errors
+    /// A property that does not exist there.
+    pub(super) fn of_insert(properties: &'a WithProperties) -> Result<Properties<'a>, SqlError> {
+        match properties.entries.iter().find(|property| property.name != QUERY_ID) {
+            None => Ok(Properties { properties }),
+            Some(other) => {
+                let message = format!("Invalid config variable(s) in the WITH clause: {}", other.name);
+                Err(SqlError::new(SqlErrorKind::InvalidProperty, message)
+                    .at(other.name_span)
+                    .with_hint("INSERT INTO … SELECT takes QUERY_ID alone"))
+            }
+        }
     }
 
     /// The topic's name.
@@ -137,6 +161,40 @@ impl<'a> Properties<'a> {
     /// It is no number.
     pub(super) fn retention_ms(&self) -> Result<Option<i64>, SqlError> {
         self.properties.get("RETENTION_MS").map(number).transpose()
+    }
+
+    /// Which records of the topic go.
+    ///
+    /// # Errors
+    /// It is no policy, or one that nothing here follows.
+    pub(super) fn cleanup_policy(&self) -> Result<Option<CleanupPolicy>, SqlError> {
+        let Some(property) = self.properties.get("CLEANUP_POLICY") else {
+            return Ok(None);
+        };
+        match text(property)?.trim().to_ascii_lowercase().as_str() {
+            "delete" => Ok(Some(CleanupPolicy::Delete)),
+            "compact" => Ok(Some(CleanupPolicy::Compact)),
+            other => {
+                let message = format!("Invalid value {other} for CLEANUP_POLICY");
+                Err(invalid(property, message).with_hint("it is 'delete' or 'compact'"))
+            }
+        }
+    }
+
+    /// The id of the statement's query.
+    ///
+    /// # Errors
+    /// It is no id.
+    pub(super) fn query_id(&self) -> Result<Option<String>, SqlError> {
+        let Some(property) = self.properties.get(QUERY_ID) else {
+            return Ok(None);
+        };
+        let id = text(property)?.to_uppercase();
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            let message = format!("Query IDs may contain only alphanumeric characters and '_'. Got: '{id}'");
+            return Err(invalid(property, message));
+        }
+        Ok(Some(id))
     }
 
     /// The column that holds the event time, by its stored name, and how it is written.

@@ -12,6 +12,28 @@ pub struct TopicOptions {
     pub replicas: Option<i16>,
     /// How long records stay, in milliseconds; negative for ever.
     pub retention_ms: Option<i64>,
+    /// What becomes of old records.
+    pub cleanup_policy: Option<CleanupPolicy>,
+}
+
+/// Which records of a topic go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CleanupPolicy {
+    /// The old ones.
+    Delete,
+    /// All but the newest of each key.
+    Compact,
+}
+
+impl CleanupPolicy {
+    /// Kafka's word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            CleanupPolicy::Delete => "delete",
+            CleanupPolicy::Compact => "compact",
+        }
+    }
 }
 
 impl TopicOptions {
@@ -20,6 +42,7 @@ impl TopicOptions {
             partitions: properties.partitions()?,
             replicas: properties.replicas()?,
             retention_ms: properties.retention_ms()?,
+            cleanup_policy: properties.cleanup_policy()?,
         })
     }
 }
