@@ -21,6 +21,7 @@ use crate::runtime::query::Environment;
 use crate::serving::pull::{self, PullEnvironment};
 use crate::session::{Session, SessionOptions};
 use crate::state_keys;
+use crate::statements::changes::Changes;
 use crate::topics::{TopicLimits, Topics};
 
 /// How often retention and checkpoints are looked after.
@@ -93,8 +94,9 @@ struct Inner {
     topics: Topics,
     log: Arc<dyn Log>,
     store: Arc<dyn StateStore>,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     queries: Queries,
+    changes: Changes,
     pull_runtime: Arc<RuntimeEnv>,
     processing_log: ProcessingLog,
     /// `None` once it was shut down.
@@ -145,12 +147,14 @@ impl Engine {
             .build()
             .map_err(|error| Error::internal(format!("could not start worker threads: {error}")))?;
         let processing_log = ProcessingLog::start(log.clone(), compute.handle())?;
-        let catalog = Catalog::open(store.clone())?;
+        let catalog = Arc::new(Catalog::open(store.clone())?);
+        let topics = Topics::new(log.clone(), store.clone(), options.topics).under(catalog.clone());
         let environment = Environment {
             log: log.clone(),
             store: store.clone(),
             compute: compute.handle().clone(),
             processing_log: processing_log.clone(),
+            topic_changes: topics.changes(),
         };
         let defaults = QueryDefaults {
             commit_interval: options.commit_interval,
@@ -160,11 +164,12 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner {
                 cluster_id: cluster_id(store.as_ref())?,
-                topics: Topics::new(log.clone(), store.clone(), options.topics),
+                topics,
                 log,
                 store,
                 catalog,
                 queries: Queries::new(environment, defaults),
+                changes: Changes::new(compute.handle().clone()),
                 pull_runtime: pull::runtime(memory / 4)?,
                 processing_log,
                 compute: parking_lot::Mutex::new(Some(compute)),
@@ -272,6 +277,7 @@ impl Engine {
     /// # Errors
     /// Those of the disk; what was acknowledged is safe all the same.
     pub async fn shutdown(&self) -> Result<()> {
+        self.inner.changes.close().await;
         self.inner.queries.stop_all().await;
         let engine = self.clone();
         let closed = tokio::task::spawn_blocking(move || engine.checkpoint()).await;
@@ -281,6 +287,10 @@ impl Engine {
 
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.inner.catalog
+    }
+
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.inner.changes
     }
 
     pub(crate) fn queries(&self) -> &Queries {

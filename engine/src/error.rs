@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidemill_sql::{SqlError, SqlErrorKind};
+use tidemill_sql::{SqlError, SqlErrorKind, closest};
 use tidemill_storage::StorageError;
 
 /// Result of everything in this crate.
@@ -62,7 +62,7 @@ pub struct Position {
 }
 
 /// An error of the engine.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error {
     /// What it is about.
     pub kind: ErrorKind,
@@ -103,6 +103,21 @@ impl Error {
             self.position = Some(Position { line, column, offset: 0 });
         }
         self
+    }
+
+    /// Adds the hint `did you mean …?` where one of `candidates` is close to `found`.
+    #[must_use]
+    pub fn with_suggestion<'a>(self, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Error {
+        match closest(found, candidates) {
+            Some(candidate) => self.with_hint(format!("did you mean '{candidate}'?")),
+            None => self,
+        }
+    }
+
+    /// Adds what to do instead, unless that was said already.
+    #[must_use]
+    pub fn or_hint(self, hint: impl Into<String>) -> Error {
+        if self.hint.is_some() { self } else { self.with_hint(hint) }
     }
 
     /// The same error with its place counted over the text it is about.

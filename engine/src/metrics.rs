@@ -8,7 +8,7 @@ use tidemill_storage::log::partitions_of;
 
 use crate::engine::Engine;
 use crate::runtime::ledger::Counts;
-use crate::runtime::query::{Counters, QueryStatus};
+use crate::runtime::query::Counters;
 
 /// Writes all metrics.
 #[must_use]
@@ -118,7 +118,7 @@ fn query_metrics(engine: &Engine, text: &mut String) {
     let catalog = engine.catalog().state();
     family(text, "tidemill_query_running", "gauge", "Whether a query is running.");
     for id in catalog.queries.keys() {
-        let running = engine.queries().status(id) == Some(QueryStatus::Running);
+        let running = engine.queries().is_running(id);
         sample(text, "tidemill_query_running", &format!("query=\"{id}\""), f64::from(u8::from(running)));
     }
     for (name, kind, meaning, value) in QUERY_METRICS {

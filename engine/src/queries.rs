@@ -21,9 +21,9 @@ use crate::physical::{self, PhysicalPlan};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::memory_budget::MemoryBudget;
 use crate::runtime::query::{
-    self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt, partition_count,
+    self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt,
 };
-use crate::runtime::sink::{SinkWriter, StoredTable, TopicSink};
+use crate::runtime::sink::{SinkSpec, StoredTable};
 use crate::state::table_rows::{Expiry, TableRows};
 
 /// What all queries have in common.
@@ -105,9 +105,9 @@ impl Queries {
         for record in catalog.queries.values() {
             if record.paused {
                 self.set(&record.id, Slot::NotStarted(QueryStatus::Paused(None)));
-            } else if let Err(error) = self.start(record, catalog) {
-                tracing::error!(query = %record.id, %error, "query could not start and is paused");
-                self.set(&record.id, Slot::NotStarted(QueryStatus::Paused(Some(error.to_string()))));
+            } else {
+                // Its status tells why it stands.
+                let _ = self.start_or_pause(record, catalog);
             }
         }
     }
@@ -125,14 +125,28 @@ impl Queries {
         physical::replacement::check(&plan_record(record, catalog, &self.environment)?, new)
     }
 
-    /// Plans a query and starts it where its last commit left it.
+    /// Plans a query and starts it where its last commit left it; one that cannot start is PAUSED with
+    /// the reason. A query must not run twice at once: both would write the same results and state, so
+    /// whoever starts one must have its turn to change things, or be alone as the server is at its start.
     ///
     /// # Errors
-    /// Those of planning, and of [`query::start`].
-    pub fn start(&self, record: &QueryRecord, catalog: &Arc<CatalogState>) -> Result<()> {
+    /// Those of planning, and of [`query::start`]; `Internal` where the query runs.
+    pub fn start_or_pause(&self, record: &QueryRecord, catalog: &Arc<CatalogState>) -> Result<()> {
+        if self.is_running(&record.id) {
+            return Err(Error::internal(format!("query {} runs already", record.id)));
+        }
+        let started = self.start(record, catalog);
+        if let Err(error) = &started {
+            tracing::error!(query = %record.id, %error, "query could not start and is paused");
+            self.set(&record.id, Slot::NotStarted(QueryStatus::Paused(Some(error.to_string()))));
+        }
+        started
+    }
+
+    fn start(&self, record: &QueryRecord, catalog: &Arc<CatalogState>) -> Result<()> {
         let plan = plan_record(record, catalog, &self.environment)?;
         let sink = catalog.source(&record.sink)?.clone();
-        let handle = self.launch(record, &plan, &sink)?;
+        let handle = self.launch(record, plan, &sink)?;
         self.set(&record.id, Slot::Started(handle));
         Ok(())
     }
@@ -140,7 +154,7 @@ impl Queries {
     fn launch(
         &self,
         record: &QueryRecord,
-        plan: &PhysicalPlan,
+        plan: PhysicalPlan,
         sink: &Arc<CatalogSource>,
     ) -> Result<QueryHandle> {
         let identity = QueryIdentity {
@@ -148,13 +162,11 @@ impl Queries {
             number: record.number,
             producer: Some(ProducerId(record.producer)),
         };
-        let log = self.environment.log.clone();
-        let topic = tidemill_storage::TopicName::new(&sink.source.topic)?;
-        let partitions = partition_count(log.as_ref(), &topic)?;
         let table = sink.stored_rows.map(|table| StoredTable {
             rows: TableRows::new(table, sink.source.window),
             expiry: plan.row_retention_ms().map(Expiry::new),
         });
+        let sink = SinkSpec::Topic { source: sink.source.clone(), table };
         let start_at = if record.start_at == "latest" { StartAt::Latest } else { StartAt::Earliest };
         let options = QueryOptions {
             commit_interval: self.defaults.commit_interval,
@@ -162,25 +174,7 @@ impl Queries {
             every_update: record.every_update,
             memory: self.memory.clone(),
         };
-        query::start(
-            identity,
-            plan,
-            &|worker| {
-                let sink = TopicSink::new(
-                    log.clone(),
-                    &sink.source,
-                    &plan.schema,
-                    partitions,
-                    worker,
-                    table.clone(),
-                )?;
-                Ok(SinkWriter::Topic(Box::new(sink)))
-            },
-            &|target| start_at.offset(log.as_ref(), target),
-            self.environment.clone(),
-            options,
-            None,
-        )
+        query::start(identity, plan, sink, start_at, self.environment.clone(), options, None)
     }
 
     fn set(&self, id: &str, slot: Slot) {
@@ -231,31 +225,49 @@ impl Queries {
             .collect()
     }
 
-    /// Ends a query after a last commit; it is paused then.
-    pub async fn pause(&self, id: &str) {
-        if let Some(handle) = self.handle(id) {
-            handle.stop().await;
-        }
-        self.set(id, Slot::NotStarted(QueryStatus::Paused(None)));
+    /// Whether a query was started and has not ended.
+    #[must_use]
+    pub fn is_running(&self, id: &str) -> bool {
+        self.handle(id).is_some_and(|handle| !handle.status().has_ended())
     }
 
-    /// Ends a query after a last commit and forgets it.
-    pub async fn remove(&self, id: &str) {
-        if let Some(handle) = self.handle(id) {
-            handle.stop().await;
+    /// Ends queries after a last commit each; gives the ids of those that ran.
+    pub async fn halt(&self, ids: &[String]) -> Vec<String> {
+        let running: Vec<String> = ids.iter().filter(|id| self.is_running(id)).cloned().collect();
+        let handles: Vec<QueryHandle> = running.iter().filter_map(|id| self.handle(id)).collect();
+        stop_together(&handles).await;
+        running
+    }
+
+    /// Ends queries after a last commit each; they are PAUSED then.
+    pub async fn pause(&self, ids: &[String]) {
+        self.halt(ids).await;
+        for id in ids {
+            self.set(id, Slot::NotStarted(QueryStatus::Paused(None)));
         }
-        self.slots.lock().remove(id);
+    }
+
+    /// Forgets queries that have ended.
+    pub fn forget(&self, ids: &[String]) {
+        let mut slots = self.slots.lock();
+        for id in ids {
+            slots.remove(id);
+        }
     }
 
     /// Ends all queries after a last commit each.
     pub async fn stop_all(&self) {
-        let handles = self.handles();
-        for handle in &handles {
-            handle.request_stop();
-        }
-        for handle in handles {
-            handle.stop().await;
-        }
+        stop_together(&self.handles()).await;
+    }
+}
+
+/// Ends queries at the same time, and waits for all.
+async fn stop_together(handles: &[QueryHandle]) {
+    for handle in handles {
+        handle.request_stop();
+    }
+    for handle in handles {
+        handle.stop().await;
     }
 }
 

@@ -1,6 +1,5 @@
 //! Who is asking, with which settings: one session a connection.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +21,7 @@ use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::serving::own_inserts::{self, Written};
 use crate::statements::text_rows::{self, done};
-use crate::statements::{
-    control, create, describe, drop, explain, insert, print, select, settings, show, system,
-};
+use crate::statements::{changes, describe, explain, insert, print, select, settings, show, system};
 use crate::system_catalog::CatalogQuery;
 
 /// Which rule of names and of SELECT a session follows (one rule, in one place: the session).
@@ -79,6 +76,17 @@ impl Session {
             options,
             settings: BTreeMap::new(),
             variables: BTreeMap::new(),
+            written: Written::new(),
+        }
+    }
+
+    /// The session as it is now, for a statement that may outlive it.
+    pub(crate) fn for_change(&self) -> Session {
+        Session {
+            engine: self.engine.clone(),
+            options: self.options.clone(),
+            settings: self.settings.clone(),
+            variables: self.variables.clone(),
             written: Written::new(),
         }
     }
@@ -178,13 +186,16 @@ impl Session {
         if !parameters.is_empty() && !is_pull {
             planner::bind_parameters(&mut parsed.statement, parameters)?;
         }
-        // What is stored has to hold the values too.
-        let stored = matches!(parsed.statement, Statement::CreateAsSelect(_) | Statement::InsertSelect(_));
-        let text = match parameters {
-            [_, ..] if stored => Cow::Owned(parsed.statement.to_string()),
-            _ => Cow::Borrowed(parsed.text.as_str()),
-        };
-        let text = text.as_ref();
+        if !parameters.is_empty()
+            && matches!(parsed.statement, Statement::CreateAsSelect(_) | Statement::InsertSelect(_))
+        {
+            // What is stored has to hold the values too.
+            parsed.text = parsed.statement.to_string();
+        }
+        if changes::is_change(&parsed.statement) {
+            return changes::execute(self, parsed).await;
+        }
+        let text = parsed.text.as_str();
         let engine = self.engine.clone();
         match &parsed.statement {
             Statement::Query(query) => {
@@ -193,24 +204,11 @@ impl Session {
                 }
                 select::select(self, query, statement, parameters).await
             }
-            Statement::CreateSource(create) => create::create_source(self, create, text),
-            Statement::CreateAsSelect(create) => create::create_as_select(self, create, text).await,
             Statement::InsertValues(values) => {
                 let (response, written) = insert::insert_values(self, values).await?;
                 self.written.extend(written);
                 Ok(response)
             }
-            Statement::InsertSelect(query) => create::insert_select(self, query, text),
-            Statement::DropSource(source) => drop::drop_source(self, source).await,
-            Statement::CreateType { if_not_exists, name, data_type } => {
-                create::create_type(self, name.value.as_str(), data_type, *if_not_exists)
-            }
-            Statement::DropType { if_exists, name } => {
-                drop::drop_type(&engine, name.value.as_str(), *if_exists)
-            }
-            Statement::Terminate(target) => control::terminate(&engine, target).await,
-            Statement::Pause(target) => control::pause(&engine, target).await,
-            Statement::Resume(target) => control::resume(&engine, target).await,
             Statement::Show(statement) => show::show(self, statement),
             Statement::Describe { target: DescribeTarget::Source(name), extended } => {
                 let target = DescribeTarget::Source(self.resolved(name));

@@ -114,6 +114,14 @@ pub fn all_decisions() -> Range<Bytes> {
     KeyBuilder::new(KeyKind::EpochDecision).prefix_range()
 }
 
+/// The topic in a key made by [`decision`].
+#[must_use]
+pub fn topic_of_decision(key: &[u8]) -> Option<String> {
+    let mut key = KeyReader::new(key, KeyKind::EpochDecision).ok()?;
+    key.i64().ok()?;
+    text(&mut key)
+}
+
 /// The producer of a key made by [`decision`].
 #[must_use]
 pub fn parse_decision(key: &[u8]) -> Option<i64> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tidemill_sql::lookup::SourceKind;
 use tidemill_storage::log::{
     Appended, Isolation, Log, MemoryLog, PartitionOffsets, Slice, TopicDescription, TopicSettings, Watermark,
 };
@@ -12,8 +13,10 @@ use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{Offset, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
 use tokio::sync::watch;
 
+use crate::catalog::{Catalog, CatalogSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::group_offsets::{GroupOffset, GroupOffsets};
+use crate::runtime::decisions;
 use crate::transactions::Transactions;
 
 /// Limits and defaults of topics.
@@ -56,6 +59,10 @@ pub struct Topics {
     groups: GroupOffsets,
     transactions: Transactions,
     limits: TopicLimits,
+    store: Arc<dyn StateStore>,
+    /// What is declared over the topics; none where topics stand alone.
+    catalog: Option<Arc<Catalog>>,
+    changes: Arc<watch::Sender<()>>,
 }
 
 impl Topics {
@@ -63,8 +70,20 @@ impl Topics {
     #[must_use]
     pub fn new(log: Arc<dyn Log>, store: Arc<dyn StateStore>, limits: TopicLimits) -> Topics {
         let groups = GroupOffsets::new(store.clone());
-        let transactions = Transactions::new(log.clone(), store, groups.clone());
-        Topics { log, groups, transactions, limits }
+        let transactions = Transactions::new(log.clone(), store.clone(), groups.clone());
+        Topics { log, groups, transactions, limits, store, catalog: None, changes: Arc::default() }
+    }
+
+    /// The same topics under what a catalog declares over them.
+    #[must_use]
+    pub fn under(self, catalog: Arc<Catalog>) -> Topics {
+        Topics { catalog: Some(catalog), ..self }
+    }
+
+    /// Tells when topics are made, changed or deleted.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Topics that last as long as the process, for tests and throwaway sessions.
@@ -118,17 +137,44 @@ impl Topics {
             settings.partitions = self.limits.partitions_default;
         }
         self.check_partitions(name, settings.partitions, 0)?;
-        Ok(self.log.create_topic(name, settings)?)
+        if self.log.topic(name).is_none() {
+            // What was decided about an earlier topic of this name would pass for decided about this one.
+            decisions::forget_topic(self.store.as_ref(), name)?;
+        }
+        let created = self.log.create_topic(name, settings)?;
+        self.changes.send_replace(());
+        Ok(created)
     }
 
-    /// Changes a topic's settings; the number of partitions may only grow.
+    /// Changes a topic's settings; the number of partitions may only grow, and not under a table.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid`, `LimitExceeded`, and those of the disk.
+    /// `NotFound`, `Invalid`, `InUse`, `LimitExceeded`, and those of the disk.
     pub fn alter(&self, name: &TopicName, settings: TopicSettings) -> Result<TopicDescription> {
         let current = self.log.topic(name).map_or(0, |topic| topic.settings.partitions);
         self.check_partitions(name, settings.partitions, current)?;
-        Ok(self.log.alter_topic(name, settings)?)
+        if settings.partitions > current {
+            self.check_no_table(name)?;
+        }
+        let altered = self.log.alter_topic(name, settings)?;
+        self.changes.send_replace(());
+        Ok(altered)
+    }
+
+    /// A key of a table has one row because all its records are in one partition, and another number of
+    /// partitions would send the later ones elsewhere.
+    fn check_no_table(&self, topic: &TopicName) -> Result<()> {
+        let Some(catalog) = self.catalog.as_ref().map(|catalog| catalog.state()) else { return Ok(()) };
+        let is_table = |found: &&Arc<CatalogSource>| {
+            found.source.kind == SourceKind::Table && found.source.topic == topic.as_str()
+        };
+        let Some(table) = catalog.sources.values().find(is_table) else { return Ok(()) };
+        let message = format!(
+            "topic '{topic}' is that of table {}: more partitions would part the records of its keys",
+            table.source.name
+        );
+        Err(Error::new(ErrorKind::InUse, message)
+            .with_hint("make a topic with more partitions, and the table anew from it"))
     }
 
     fn check_partitions(&self, name: &TopicName, wanted: u32, current: u32) -> Result<()> {
@@ -159,6 +205,7 @@ impl Topics {
     /// `NotFound`, and those of the disk.
     pub fn delete(&self, name: &TopicName) -> Result<()> {
         self.log.delete_topic(name)?;
+        self.changes.send_replace(());
         self.groups.forget_topic(name)
     }
 
@@ -273,5 +320,35 @@ impl Topics {
     /// Those of the disk.
     pub fn group(&self, group: &str) -> Result<BTreeMap<TopicPartition, GroupOffset>> {
         self.groups.fetch(group)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_storage::PartitionId;
+    use tidemill_storage::state::{Durability, WriteBatch};
+
+    use super::*;
+
+    #[test]
+    fn a_topic_that_is_made_again_inherits_no_decision() {
+        let store = Arc::new(MemoryStateStore::new());
+        let topics = Topics::new(Arc::new(MemoryLog::default()), store.clone(), TopicLimits::default());
+        let [again, other] = ["again", "other"].map(|name| TopicName::new(name).unwrap());
+        let producer = ProducerId(ProducerId::ENGINE_FIRST.0 + 1);
+        let mut changes = WriteBatch::default();
+        for topic in [&again, &other] {
+            topics.create(topic, TopicSettings::default()).unwrap();
+            let target = TopicPartition::new(topic.clone(), PartitionId(0));
+            decisions::record(&mut changes, producer, &target, Offset(5_000));
+        }
+        store.write(changes, Durability::Synced).unwrap();
+        topics.delete(&again).unwrap();
+        topics.create(&again, TopicSettings::default()).unwrap();
+        let decided = decisions::lookup(store.as_ref()).unwrap();
+        let decided =
+            |topic: &TopicName| decided(producer, &TopicPartition::new(topic.clone(), PartitionId(0)));
+        assert_eq!(decided(&again), None, "an epoch that was never decided would pass for decided");
+        assert_eq!(decided(&other), Some(Offset(5_000)));
     }
 }

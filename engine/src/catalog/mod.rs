@@ -58,19 +58,24 @@ impl CatalogState {
     /// `NotFound`, with what it may have been meant to be.
     pub fn source(&self, name: &str) -> Result<&Arc<CatalogSource>> {
         self.sources.get(name).ok_or_else(|| {
-            let error = Error::new(ErrorKind::NotFound, format!("'{name}' does not exist"));
-            let near = self
-                .sources
-                .keys()
-                .map(|other| {
-                    (strsim::damerau_levenshtein(&other.to_uppercase(), &name.to_uppercase()), other)
-                })
-                .filter(|(distance, _)| *distance <= 1 + name.len() / 4)
-                .min();
-            match near {
-                Some((_, other)) => error.with_hint(format!("did you mean '{other}'?")),
-                None => error.with_hint("SHOW STREAMS and SHOW TABLES list what exists"),
-            }
+            let names = self.sources.keys().map(String::as_str);
+            Error::new(ErrorKind::NotFound, format!("'{name}' does not exist"))
+                .with_suggestion(name, names)
+                .or_hint("SHOW STREAMS and SHOW TABLES list what exists")
+        })
+    }
+
+    /// A persistent query. Ids are upper-case except where the sink's name was quoted; either spelling
+    /// is taken.
+    ///
+    /// # Errors
+    /// `NotFound`, with what it may have been meant to be.
+    pub fn query(&self, id: &str) -> Result<&Arc<QueryRecord>> {
+        let found = self.queries.values().find(|query| query.id.eq_ignore_ascii_case(id));
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("there is no query '{id}'"))
+                .with_suggestion(id, self.queries.keys().map(String::as_str))
+                .or_hint("SHOW QUERIES lists what runs")
         })
     }
 

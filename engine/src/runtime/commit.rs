@@ -10,14 +10,25 @@
 //! between 2 and 3 the decision is there and the output is visible from the start. See
 //! [`super::decisions`] for how long a decision is kept.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tidemill_storage::log::{Log, StagedOutput};
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 use tidemill_storage::{ErrorKind, ProducerId};
+use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::decisions;
 
-/// Everything one epoch changes.
+/// How long a commit waits for space on a full disk before it is tried again, at first …
+const DISK_FULL_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// … and at most: each try writes as much as there is space for.
+const DISK_FULL_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Everything one epoch changes. Cheap to clone beside being committed: the bytes are shared.
+#[derive(Clone)]
 pub struct Epoch {
     /// The query's own producer id.
     pub producer: ProducerId,
@@ -58,5 +69,39 @@ pub fn commit(log: &dyn Log, store: &dyn StateStore, epoch: Epoch) -> Result<()>
             }
             Err(error.into())
         }
+    }
+}
+
+/// Commits an epoch. Where the disk is full nothing of it has happened, so it is tried again until there
+/// is space, and `waits` hears of each try; or once more when the query is told to end, which then goes
+/// back to its last commit.
+///
+/// # Errors
+/// As [`commit`].
+pub async fn commit_when_there_is_space(
+    log: Arc<dyn Log>,
+    store: Arc<dyn StateStore>,
+    epoch: Epoch,
+    stop: CancellationToken,
+    waits: impl Fn(&Error),
+) -> Result<()> {
+    let mut pause = DISK_FULL_PAUSE_MIN;
+    loop {
+        let (log, store, attempt) = (log.clone(), store.clone(), epoch.clone());
+        let is_last = stop.is_cancelled();
+        let attempt =
+            tokio::task::spawn_blocking(move || commit(log.as_ref(), store.as_ref(), attempt)).await;
+        match attempt.map_err(|error| Error::internal(format!("a commit panicked: {error}")))? {
+            Err(error) if error.kind == crate::error::ErrorKind::DiskFull && !is_last => {
+                tracing::warn!(%error, "a commit waits for space");
+                waits(&error);
+            }
+            result => return result,
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(DISK_FULL_PAUSE_MAX);
     }
 }

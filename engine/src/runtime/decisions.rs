@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidemill_storage::log::Decisions;
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
-use tidemill_storage::{Offset, ProducerId, TopicPartition};
+use tidemill_storage::{Offset, ProducerId, TopicName, TopicPartition};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result};
@@ -79,6 +79,22 @@ pub fn forget(store: &dyn StateStore, keys: Vec<Bytes>) -> Result<()> {
     }
     // Nobody needs them gone: they may come back with a power cut and go the next time.
     Ok(store.write(changes, Durability::Buffered)?)
+}
+
+/// Forgets what was decided about topics of a name that is free. A new topic of that name begins at
+/// offset 0, and what was decided far behind that would pass for its own.
+///
+/// # Errors
+/// Those of the disk.
+pub fn forget_topic(store: &dyn StateStore, topic: &TopicName) -> Result<()> {
+    let mut changes = WriteBatch::default();
+    for entry in store.snapshot().scan(state_keys::all_decisions()) {
+        let (key, _) = entry?;
+        if state_keys::topic_of_decision(&key).is_some_and(|name| name == topic.as_str()) {
+            changes.delete(key);
+        }
+    }
+    if changes.is_empty() { Ok(()) } else { Ok(store.write(changes, Durability::Synced)?) }
 }
 
 fn damaged() -> Error {

@@ -21,6 +21,8 @@
 //! - [`memory_budget`]: what all queries together hold in memory;
 //! - [`commit`]: an epoch becomes durable and visible at once;
 //! - [`decisions`]: what a start asks about epochs, and for how long;
+//! - [`positions`]: how far a query has read;
+//! - [`stages`]: the workers of a query, made from what is committed;
 //! - [`query`]: the loop of one query, and its handle;
 //! - [`stable_hash`]: which shard, which partition.
 
@@ -31,6 +33,7 @@ pub mod gathered;
 pub mod header_columns;
 pub mod ledger;
 pub mod memory_budget;
+pub mod positions;
 pub mod query;
 pub mod read_ahead;
 pub mod record_feed;
@@ -40,5 +43,6 @@ pub mod session_channel;
 pub mod sink;
 pub mod source;
 pub mod stable_hash;
+pub mod stages;
 pub mod windowed_key;
 pub mod worker;

@@ -1,16 +1,15 @@
 //! The loop of one query, and its handle.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use parking_lot::Mutex;
 use tidemill_storage::log::{Log, StagedOutput, Watermark};
 use tidemill_storage::state::{Change, StateStore, WriteBatch};
-use tidemill_storage::{Offset, PartitionId, ProducerId, TopicName, TopicPartition};
+use tidemill_storage::{Offset, ProducerId, TopicName, TopicPartition};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -18,18 +17,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{Input, Report};
-use crate::physical::{PhysicalPlan, StageInput};
+use crate::physical::PhysicalPlan;
 use crate::processing_log::ProcessingLog;
 use crate::runtime::commit::{self, Epoch};
 use crate::runtime::exchange::{Mailbox, StreamTimes};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::memory_budget::{MemoryBudget, MemoryShare};
+use crate::runtime::positions::{self, Position, Positions};
 use crate::runtime::read_ahead::{Bound, Place};
 use crate::runtime::session_channel::SessionSender;
-use crate::runtime::sink::{SinkOutput, SinkWriter};
+use crate::runtime::sink::{SinkOutput, SinkSpec};
 use crate::runtime::source::PartitionReader;
-use crate::runtime::worker::{self, Followed, Operators, Output, Worker};
-use crate::state_keys;
+use crate::runtime::stages::{self, TopicForm};
+use crate::runtime::worker::{self, Output, Worker};
 
 /// Bytes of output that wait for a commit; beyond it the rounds wait for the commit before.
 const OUTPUT_BYTES_MAX: usize = 32 << 20;
@@ -45,12 +45,25 @@ const FROZEN_INLINE_BYTES_MAX: usize = 256 << 10;
 pub enum QueryStatus {
     /// It takes input as it comes.
     Running,
+    /// It would go on, but a commit cannot be made for the reason given; it is tried again.
+    Waiting(String),
     /// It was told to wait, or could not start for the reason given.
     Paused(Option<String>),
     /// It ended with an error; RESUME tries again from the last commit.
-    Failed(String),
+    Failed(Error),
     /// It was told to end, or reached its LIMIT.
     Stopped,
+}
+
+impl QueryStatus {
+    /// Whether it does nothing any more, not even a last commit.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self {
+            QueryStatus::Running | QueryStatus::Waiting(_) => false,
+            QueryStatus::Paused(_) | QueryStatus::Failed(_) | QueryStatus::Stopped => true,
+        }
+    }
 }
 
 /// How a query runs.
@@ -77,6 +90,8 @@ pub struct Environment {
     pub compute: Handle,
     /// Takes reports.
     pub processing_log: ProcessingLog,
+    /// Tells when topics were made, changed or deleted.
+    pub topic_changes: watch::Receiver<()>,
 }
 
 /// Who a query is.
@@ -113,8 +128,6 @@ pub struct QueryHandle {
     stop: CancellationToken,
     counters: Arc<Counters>,
     ledgers: Arc<Ledgers>,
-    task: Arc<Mutex<Option<JoinHandle<()>>>>,
-    failure: Arc<OnceLock<Error>>,
 }
 
 impl QueryHandle {
@@ -150,177 +163,87 @@ impl QueryHandle {
     /// Waits for its end; gives the error it ended with, if it did.
     pub async fn failure(&self) -> Option<Error> {
         let mut status = self.status.clone();
-        let ended = status.wait_for(|status| !matches!(status, QueryStatus::Running)).await;
-        match ended.as_deref() {
-            Ok(QueryStatus::Failed(reason)) => {
-                Some(self.failure.get().cloned().unwrap_or_else(|| Error::internal(reason.clone())))
-            }
+        match status.wait_for(QueryStatus::has_ended).await.as_deref() {
+            Ok(QueryStatus::Failed(error)) => Some(error.clone()),
             Ok(_) => None,
             Err(_) => Some(Error::internal("the query ended without saying why")),
         }
     }
 
-    /// Ends it after a last commit, and waits for that.
+    /// Ends it after a last commit, and waits for that, however many callers do.
     pub async fn stop(&self) {
         self.stop.cancel();
-        let task = self.task.lock().take();
-        match task {
-            // A panic of the loop was reported as a failure by the loop's own guard.
-            Some(task) => drop(task.await),
-            // Another caller waits for the task; this one waits for what the task says at its end.
-            None => drop(self.failure().await),
-        }
+        // Why it ended is part of its status.
+        let _ = self.failure().await;
     }
 }
 
-/// Starts a query. Its input positions are those of its last commit, or `start` where it has none.
-/// `session` takes the rows of a query of a session.
+/// Starts a query. It goes on where its last commit left it, or begins at `start_at` in topics it has
+/// never read. `session` takes the rows of a query of a session.
 ///
 /// # Errors
 /// A plan that cannot be run, a topic that is gone, state that cannot be read.
 pub fn start(
     identity: QueryIdentity,
-    plan: &PhysicalPlan,
-    sink: &dyn Fn(usize) -> Result<SinkWriter>,
-    start: &dyn Fn(&TopicPartition) -> Result<Offset>,
+    plan: PhysicalPlan,
+    sink: SinkSpec,
+    start_at: StartAt,
     environment: Environment,
     options: QueryOptions,
     session: Option<SessionSender>,
 ) -> Result<QueryHandle> {
     let memory =
         if session.is_some() { options.memory.session_query()? } else { options.memory.persistent_query() };
-    let stages = build_stages(&identity, plan, sink, start, &environment, &options)?;
-    let (status_sender, status) = watch::channel(QueryStatus::Running);
+    let (status, status_receiver) = watch::channel(QueryStatus::Running);
+    let status = Arc::new(status);
     let stop = CancellationToken::new();
     let counters = Arc::new(Counters::default());
     let ledgers = Ledgers::restore(environment.store.as_ref(), identity.number, plan.sources())?;
     let ledgers = Arc::new(ledgers);
-    let query = Query {
+    let compute = environment.compute.clone();
+    let mut query = Query {
         identity: identity.clone(),
         exchanges: plan.stages.iter().map(|stage| stage.exchange.clone()).collect(),
         stream_times: vec![StreamTimes::default(); plan.stages.len()],
         limit: plan.limit,
+        plan,
+        sink,
+        start_at,
         session,
-        stages,
-        environment: environment.clone(),
+        stages: Vec::new(),
+        topics: BTreeMap::new(),
+        environment,
         options,
         counters: counters.clone(),
         ledgers: ledgers.clone(),
         round_ledgers: Vec::new(),
+        status: status.clone(),
+        stop: stop.clone(),
         pending: Pending::default(),
         in_flight: None,
         last_commit: None,
-        positions: BTreeMap::new(),
+        positions: Positions::new(),
         memory,
     };
-    let failure = Arc::new(OnceLock::new());
-    let failed = failure.clone();
-    let token = stop.clone();
+    query.build_stages()?;
     let id = identity.id.clone();
-    let task = environment.compute.spawn(async move {
+    compute.spawn(async move {
         let mut query = query;
-        let ended = std::panic::AssertUnwindSafe(query.run(token)).catch_unwind().await;
+        let ended = std::panic::AssertUnwindSafe(query.run()).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(Error::internal("the query's loop panicked")));
         // Whatever ended the loop: a query has not ended while an epoch of it may still happen.
         let ended = ended.and(query.wait_commit().await);
-        let status = match ended {
+        drop(query);
+        let ended = match ended {
             Ok(()) => QueryStatus::Stopped,
             Err(error) => {
                 tracing::error!(query = %id, error = %error, "query failed");
-                let reason = error.to_string();
-                let _ = failed.set(error);
-                QueryStatus::Failed(reason)
+                QueryStatus::Failed(error)
             }
         };
-        let _ = status_sender.send(status);
+        status.send_replace(ended);
     });
-    let task = Arc::new(Mutex::new(Some(task)));
-    Ok(QueryHandle { identity, status, stop, counters, ledgers, task, failure })
-}
-
-/// Makes the workers of every stage.
-fn build_stages(
-    identity: &QueryIdentity,
-    plan: &PhysicalPlan,
-    sink: &dyn Fn(usize) -> Result<SinkWriter>,
-    start: &dyn Fn(&TopicPartition) -> Result<Offset>,
-    environment: &Environment,
-    options: &QueryOptions,
-) -> Result<Vec<Vec<Option<Worker>>>> {
-    let mut stages = Vec::with_capacity(plan.stages.len());
-    let followed = follow(plan);
-    for (index, stage) in plan.stages.iter().enumerate() {
-        let last = index + 1 == plan.stages.len();
-        let workers = match &stage.input {
-            StageInput::Scan(scan) => {
-                let topic = environment.log.topic(&scan.topic).ok_or_else(|| {
-                    Error::new(ErrorKind::NotFound, format!("topic '{}' does not exist", scan.topic))
-                })?;
-                topic.settings.partitions as usize
-            }
-            StageInput::Exchanged(_) => options.shards,
-        };
-        let mut built = Vec::with_capacity(workers);
-        for shard in 0..workers {
-            let reader = match &stage.input {
-                StageInput::Scan(scan) => {
-                    let target = TopicPartition::new(scan.topic.clone(), PartitionId(shard as u32));
-                    let position = committed_position(environment.store.as_ref(), identity.number, &target)?;
-                    let position = position.map_or_else(|| start(&target), Ok)?;
-                    Some(PartitionReader::new(environment.log.clone(), scan, target, position)?)
-                }
-                StageInput::Exchanged(_) => None,
-            };
-            let chain = stage
-                .operators
-                .iter()
-                .map(|operator| {
-                    let prefix = state_keys::operator_state(identity.number, operator.number, shard as u16);
-                    let snapshot = environment.store.snapshot();
-                    let fresh = snapshot.scan(state_keys::prefix_range(&prefix)).next().is_none();
-                    operator.build(crate::operators::StateRoom { prefix, fresh })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let sink = if last { Some(sink(shard)?) } else { None };
-            let operators =
-                Operators { chain, followed: followed[index], every_update: options.every_update };
-            built.push(Some(Worker::new(reader, operators, sink, environment.store.clone())));
-        }
-        stages.push(built);
-    }
-    Ok(stages)
-}
-
-/// Whose records come to each stage, and where they are kept.
-fn follow(plan: &PhysicalPlan) -> Vec<Followed> {
-    let sources = plan.sources();
-    let mut followed = vec![Followed::default(); plan.stages.len()];
-    for (index, stage) in plan.stages.iter().enumerate() {
-        if let StageInput::Scan(scan) = &stage.input {
-            followed[index].left = sources.iter().position(|name| *name == scan.source.name);
-        }
-        followed[index].keeper = stage.operators.iter().position(|operator| operator.kind.keeps_rows());
-        if let Some(to) = &stage.exchange
-            && followed[index].keeper.is_none()
-        {
-            let source = followed[index].left;
-            match to.input {
-                Input::Left => followed[to.stage].left = source,
-                Input::Right => followed[to.stage].right = source,
-            }
-        }
-    }
-    followed
-}
-
-/// Where the last commit left an input partition.
-fn committed_position(store: &dyn StateStore, query: u64, target: &TopicPartition) -> Result<Option<Offset>> {
-    let Some(bytes) = store.get(&state_keys::input_offset(query, target))? else { return Ok(None) };
-    let bytes: [u8; 8] = bytes
-        .as_ref()
-        .try_into()
-        .map_err(|_| Error::new(ErrorKind::Corrupt, format!("the stored position of {target} is damaged")))?;
-    Ok(Some(Offset(i64::from_be_bytes(bytes))))
+    Ok(QueryHandle { identity, status: status_receiver, stop, counters, ledgers })
 }
 
 /// A worker at its work; it comes back with what it gave.
@@ -340,7 +263,12 @@ struct Pending {
 /// The state of the loop.
 struct Query {
     identity: QueryIdentity,
+    plan: PhysicalPlan,
+    sink: SinkSpec,
+    start_at: StartAt,
     stages: Vec<Vec<Option<Worker>>>,
+    /// The topics it reads and writes.
+    topics: BTreeMap<TopicName, TopicForm>,
     exchanges: Vec<Option<crate::physical::Exchange>>,
     /// How far event time has come on the inputs of each stage, as its shards know.
     stream_times: Vec<StreamTimes>,
@@ -353,19 +281,32 @@ struct Query {
     ledgers: Arc<Ledgers>,
     /// What became of records in this round, by the index of their source.
     round_ledgers: Vec<(usize, Counts)>,
+    status: Arc<watch::Sender<QueryStatus>>,
+    stop: CancellationToken,
     pending: Pending,
     in_flight: Option<JoinHandle<Result<()>>>,
     last_commit: Option<Instant>,
-    positions: BTreeMap<TopicPartition, Offset>,
+    /// Positions that differ from those stored.
+    positions: Positions,
     /// Its part of the memory of all queries.
     memory: MemoryShare,
 }
 
 impl Query {
-    async fn run(&mut self, stop: CancellationToken) -> Result<()> {
+    async fn run(&mut self) -> Result<()> {
+        let stop = self.stop.clone();
         let arrivals = Arc::new(Notify::new());
-        let _watchers = self.watch_inputs(&arrivals)?;
+        let mut watchers = self.watch_inputs(&arrivals)?;
+        let mut topic_changes = self.environment.topic_changes.clone();
         loop {
+            if topic_changes.has_changed().is_ok_and(|changed| changed) {
+                topic_changes.mark_unchanged();
+                if self.have_topics_grown()? {
+                    self.commit_all().await?;
+                    self.build_stages()?;
+                    watchers = self.watch_inputs(&arrivals)?;
+                }
+            }
             let worked = self.round().await?;
             if self.limit == Some(0) {
                 break;
@@ -389,6 +330,7 @@ impl Query {
                 () = session_gone(self.session.as_ref()) => break,
                 () = arrivals.notified() => {}
                 () = self.memory.shortage() => {}
+                Ok(()) = topic_changes.changed() => topic_changes.mark_changed(),
                 result = finished(&mut self.in_flight), if self.in_flight.is_some() => {
                     self.in_flight = None;
                     result?;
@@ -396,11 +338,44 @@ impl Query {
                 () = tokio::time::sleep(wait), if self.pending.dirty && self.in_flight.is_none() => {}
             }
         }
+        drop(watchers);
+        self.commit_all().await
+    }
+
+    /// Makes everything up to now durable.
+    async fn commit_all(&mut self) -> Result<()> {
         self.wait_commit().await?;
         if self.pending.dirty {
             self.begin_commit().await?;
             self.wait_commit().await?;
         }
+        Ok(())
+    }
+
+    /// Whether the topics have more partitions than the workers were made for.
+    fn have_topics_grown(&self) -> Result<bool> {
+        let mut grown = false;
+        for (name, form) in &self.topics {
+            let now = TopicForm::of(&stages::topic(self.environment.log.as_ref(), name)?);
+            if now.id != form.id {
+                let message = format!("topic '{name}' was deleted and made again while the query ran");
+                return Err(Error::new(ErrorKind::NotFound, message)
+                    .with_hint("RESUME the query to go on with the new topic from its beginning"));
+            }
+            grown |= now.partitions != form.partitions;
+        }
+        Ok(grown)
+    }
+
+    /// Makes the workers of every stage from what is committed.
+    fn build_stages(&mut self) -> Result<()> {
+        let (sink, start_at) = (&self.sink, self.start_at);
+        let built =
+            stages::build(&self.identity, &self.plan, sink, start_at, &self.environment, &self.options)?;
+        (self.stages, self.topics) = (built.workers, built.topics);
+        // Positions that were found here and now have to count at the next start too.
+        self.pending.dirty |= !built.fresh.is_empty();
+        self.positions.extend(built.fresh);
         Ok(())
     }
 
@@ -562,7 +537,11 @@ impl Query {
         self.counters.results_dropped.fetch_add(output.results_dropped, Ordering::Relaxed);
         self.report(&output.reports);
         if let Some(reader) = self.stages[stage][shard].as_ref().and_then(|worker| worker.reader.as_ref()) {
-            self.positions.insert(reader.target().clone(), reader.position());
+            let target = reader.target();
+            if let Some(form) = self.topics.get(&target.topic) {
+                let position = Position { topic: form.id, offset: reader.position() };
+                self.positions.insert(target.clone(), position);
+            }
         }
         if let Some(sink) = output.sink {
             self.counters.rows_out.fetch_add(output.rows_out, Ordering::Relaxed);
@@ -707,10 +686,8 @@ impl Query {
         }
         let mut pending = std::mem::take(&mut self.pending);
         self.freeze_state(&mut pending.changes).await?;
-        for (target, position) in std::mem::take(&mut self.positions) {
-            let key = state_keys::input_offset(self.identity.number, &target);
-            pending.changes.put(key, Bytes::copy_from_slice(&position.0.to_be_bytes()));
-        }
+        let positions = std::mem::take(&mut self.positions);
+        positions::record(&mut pending.changes, self.identity.number, positions);
         self.ledgers.commit(&mut pending.changes);
         self.last_commit = Some(Instant::now());
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -723,11 +700,16 @@ impl Query {
             pending.outputs.into_iter().map(|(target, batches)| StagedOutput { target, batches }).collect();
         let epoch = Epoch { producer, outputs, changes: pending.changes };
         let (log, store) = (self.environment.log.clone(), self.environment.store.clone());
-        self.in_flight = Some(
-            self.environment
-                .compute
-                .spawn_blocking(move || commit::commit(log.as_ref(), store.as_ref(), epoch)),
-        );
+        let (status, stop) = (self.status.clone(), self.stop.clone());
+        let commit = async move {
+            let waits = |error: &Error| drop(status.send_replace(QueryStatus::Waiting(error.to_string())));
+            let committed = commit::commit_when_there_is_space(log, store, epoch, stop, waits).await;
+            status.send_if_modified(|status| {
+                std::mem::replace(status, QueryStatus::Running) != QueryStatus::Running
+            });
+            committed
+        };
+        self.in_flight = Some(self.environment.compute.spawn(commit));
         Ok(())
     }
 }
@@ -795,9 +777,6 @@ impl StartAt {
 ///
 /// # Errors
 /// `NotFound`.
-pub fn partition_count(log: &dyn Log, topic: &TopicName) -> Result<u32> {
-    let found = log.topic(topic);
-    let found =
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("topic '{topic}' does not exist")))?;
-    Ok(found.settings.partitions)
+pub fn partition_count(log: &dyn Log, name: &TopicName) -> Result<u32> {
+    Ok(stages::topic(log, name)?.settings.partitions)
 }

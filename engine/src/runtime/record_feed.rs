@@ -12,7 +12,7 @@ use tidemill_storage::log::{Isolation, Log};
 use tidemill_storage::record::{Record, RecordReader};
 use tidemill_storage::{ErrorKind as StorageErrorKind, Offset, TopicPartition};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes read at a time: they may have to wait for the next portion, for each partition of each query,
 /// and yet the cost of a read is shared by many records.
@@ -74,9 +74,19 @@ impl RecordFeed {
     /// Whether there is a record to take.
     ///
     /// # Errors
-    /// `NotFound` where the topic was deleted.
+    /// `NotFound` where the topic was deleted, `Corrupt` where it lost records that were taken.
     pub fn has_more(&self) -> Result<bool> {
-        Ok(self.log.offsets(&self.target)?.last_stable > self.position)
+        let offsets = self.log.offsets(&self.target)?;
+        if self.position > offsets.end {
+            // Waiting would skip as many records as are missing, without a word.
+            let message = format!(
+                "{} ends at offset {}, before offset {} up to which the query has read it",
+                self.target, offsets.end, self.position
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message)
+                .with_hint("TERMINATE the query and make it again to read the topic from its beginning"));
+        }
+        Ok(offsets.last_stable > self.position)
     }
 
     /// Hands the next records to `visit`.

@@ -18,6 +18,7 @@ use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
 use crate::operators::{Dropped, Report};
+use crate::physical::PhysicalPlan;
 use crate::runtime::scan::part_schema;
 use crate::runtime::stable_hash;
 use crate::runtime::windowed_key::push_window;
@@ -46,6 +47,59 @@ pub struct SinkOutput {
     pub too_large_rows: u64,
     /// Reports of those.
     pub reports: Vec<Report>,
+}
+
+/// Where a query leaves its results; each worker of its last stage has a writer of its own.
+#[derive(Clone)]
+pub enum SinkSpec {
+    /// In a source's topic.
+    Topic {
+        /// The source.
+        source: Arc<Source>,
+        /// Where the rows are stored, for a table that is to have them.
+        table: Option<StoredTable>,
+    },
+    /// With a session.
+    Session {
+        /// The columns as the session sees them.
+        schema: SchemaRef,
+    },
+}
+
+impl SinkSpec {
+    /// The topic it writes, if it does.
+    ///
+    /// # Errors
+    /// `Invalid` where it has no legal name.
+    pub fn topic(&self) -> Result<Option<TopicName>> {
+        match self {
+            SinkSpec::Topic { source, .. } => Ok(Some(TopicName::new(&source.topic)?)),
+            SinkSpec::Session { .. } => Ok(None),
+        }
+    }
+
+    /// The writer of one worker, for the results of a plan. `partitions` is how many its topic has.
+    ///
+    /// # Errors
+    /// As [`RowEncoder::new`].
+    pub fn writer(
+        &self,
+        log: &Arc<dyn Log>,
+        plan: &PhysicalPlan,
+        partitions: u32,
+        worker: usize,
+    ) -> Result<SinkWriter> {
+        Ok(match self {
+            SinkSpec::Topic { source, table } => {
+                let (log, table) = (log.clone(), table.clone());
+                let sink = TopicSink::new(log, source, &plan.schema, partitions, worker, table)?;
+                SinkWriter::Topic(Box::new(sink))
+            }
+            SinkSpec::Session { schema } => {
+                SinkWriter::Session(SessionSink::new(schema.clone(), plan.key.clone()))
+            }
+        })
+    }
 }
 
 /// Where a worker of the last stage leaves its rows.

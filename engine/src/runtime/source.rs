@@ -113,7 +113,7 @@ impl PartitionReader {
     /// Whether there is a record to read.
     ///
     /// # Errors
-    /// `NotFound` where the topic was deleted.
+    /// `NotFound` where the topic was deleted, `Corrupt` where it lost records that were read.
     pub fn has_input(&self) -> Result<bool> {
         self.feed.has_more()
     }

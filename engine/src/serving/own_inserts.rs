@@ -21,6 +21,7 @@ use crate::catalog::CatalogState;
 use crate::catalog::record::QueryRecord;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::positions;
 use crate::runtime::query::{QueryStatus, partition_count};
 use crate::state_keys;
 
@@ -124,8 +125,8 @@ fn input_topics(catalog: &CatalogState, record: &QueryRecord) -> BTreeSet<String
 /// Whether a query's last commit is behind all of these.
 fn has_read(store: &dyn StateStore, query: u64, awaited: &Written) -> Result<bool> {
     for (target, offset) in awaited {
-        let position = stored_offset(store, &state_keys::input_offset(query, target))?;
-        if position.is_none_or(|position| position < *offset) {
+        let position = positions::committed(store, query, target)?;
+        if position.is_none_or(|position| position.offset < *offset) {
             return Ok(false);
         }
     }
@@ -137,7 +138,7 @@ fn decided(log: &dyn Log, store: &dyn StateStore, producer: i64, topic: &TopicNa
     let mut found = Written::new();
     for partition in 0..partition_count(log, topic)? {
         let target = TopicPartition::new(topic.clone(), PartitionId(partition));
-        if let Some(end) = stored_offset(store, &state_keys::decision(producer, &target))? {
+        if let Some(end) = decided_end(store, producer, &target)? {
             found.insert(target, end);
         }
     }
@@ -153,10 +154,10 @@ fn is_published(log: &dyn Log, decided: &Written) -> Result<bool> {
     Ok(true)
 }
 
-fn stored_offset(store: &dyn StateStore, key: &[u8]) -> Result<Option<Offset>> {
-    let Some(bytes) = store.get(key)? else { return Ok(None) };
+fn decided_end(store: &dyn StateStore, producer: i64, target: &TopicPartition) -> Result<Option<Offset>> {
+    let Some(bytes) = store.get(&state_keys::decision(producer, target))? else { return Ok(None) };
     let bytes = bytes.as_ref().try_into();
-    let bytes = bytes.map_err(|_| Error::new(ErrorKind::Corrupt, "a stored position is damaged"))?;
+    let bytes = bytes.map_err(|_| Error::new(ErrorKind::Corrupt, "a stored decision is damaged"))?;
     Ok(Some(Offset(i64::from_be_bytes(bytes))))
 }
 

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use futures::stream;
-use tidemill_storage::log::Log;
 use tidemill_storage::state::memory::MemoryStateStore;
 
 use crate::error::Result;
@@ -18,7 +17,7 @@ use crate::physical::PhysicalPlan;
 use crate::response::{RowStream, Rows};
 use crate::runtime::query::{self, Environment, QueryHandle, QueryIdentity, QueryOptions, StartAt};
 use crate::runtime::session_channel::{self, SessionReceiver};
-use crate::runtime::sink::{SessionSink, SinkWriter};
+use crate::runtime::sink::SinkSpec;
 
 /// Numbers of session queries, for their ids.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -38,16 +37,8 @@ pub fn start(
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let identity = QueryIdentity { id: format!("transient_{number}"), number, producer: None };
     let (sender, receiver) = session_channel::channel();
-    let log: Arc<dyn Log> = environment.log.clone();
-    let handle = query::start(
-        identity,
-        plan,
-        &|_| Ok(SinkWriter::Session(SessionSink::new(shown.clone(), plan.key.clone()))),
-        &|target| start_at.offset(log.as_ref(), target),
-        environment,
-        options,
-        Some(sender),
-    )?;
+    let sink = SinkSpec::Session { schema: shown.clone() };
+    let handle = query::start(identity, plan.clone(), sink, start_at, environment, options, Some(sender))?;
     let stream = rows(receiver, handle.clone());
     Ok((Rows { schema: shown, endless: true, stream }, handle))
 }

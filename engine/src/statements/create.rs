@@ -4,22 +4,26 @@ use std::sync::Arc;
 
 use tidemill_sql::lookup::{Lookup, Source, SourceKind};
 use tidemill_sql::parser::ast::{CreateAsSelect, CreateSource, InsertSelect};
-use tidemill_sql::planner;
+use tidemill_sql::planner::{self, TopicOptions};
 use tidemill_sql::type_system::SqlType;
 use tidemill_sql::{SqlError, SqlErrorKind};
-use tidemill_storage::log::TopicSettings;
-use tidemill_storage::{ProducerId, TopicName};
+use tidemill_storage::ProducerId;
+use tidemill_storage::state::WriteBatch;
 
 use crate::catalog::record::{QueryRecord, print_type};
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, RecordPart};
+use crate::physical::PhysicalPlan;
 use crate::response::Response;
+use crate::runtime::positions::{self, Positions};
 use crate::runtime::query::StartAt;
 use crate::runtime::scan::part_schema;
 use crate::session::Session;
 use crate::state_keys::{prefix_range, table_rows};
+use crate::statements::control::while_halted;
+use crate::statements::source_topic::with_topic;
 use crate::statements::text_rows::done;
 use crate::{names, physical};
 
@@ -41,22 +45,26 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     let mut source = planned.source;
     check_formats(&source)?;
     if let Some(before) = engine.catalog().state().sources.get(name) {
+        check_not_filled(&engine.catalog().state(), name)?;
         check_same_topic(&before.source, &source)?;
     }
-    source.partitions = ensure_topic(engine, &source, planned.topic.partitions, planned.topic.retention_ms)?;
-    let replaced = engine.catalog().change(|state, _| {
-        let before = state.sources.get(name).cloned();
-        check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
-        let declared = CatalogSource {
-            oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
-            statement: text.to_owned(),
-            query: None,
-            stored_rows: None,
-            created_ms: chrono::Utc::now().timestamp_millis(),
-            source: Arc::new(source),
-        };
-        state.sources.insert(name.to_owned(), Arc::new(declared));
-        Ok(before.is_some())
+    let wanted = planned.topic;
+    let replaced = with_topic(engine, &source.clone(), wanted, wanted.partitions, |partitions| {
+        source.partitions = partitions;
+        engine.catalog().change(|state, _| {
+            let before = state.sources.get(name).cloned();
+            check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+            let declared = CatalogSource {
+                oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
+                statement: text.to_owned(),
+                query: None,
+                stored_rows: None,
+                created_ms: chrono::Utc::now().timestamp_millis(),
+                source: Arc::new(source),
+            };
+            state.sources.insert(name.to_owned(), Arc::new(declared));
+            Ok(before.is_some())
+        })
     })?;
     let verb = if replaced { "replaced" } else { "created" };
     Ok(done(tag, format!("{} {verb}", if word == "STREAM" { "Stream" } else { "Table" })))
@@ -79,41 +87,53 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let planned = planner::plan_create_as_select(statement, &lookup)?;
     // A plan that cannot be run must not leave a topic behind.
     let plan = physical::planner::plan(&planned.query, session.overtaken())?;
-    let mut sink = planned.sink;
+    let sink = planned.sink;
     check_formats(&sink)?;
     let catalog = engine.catalog().state();
     if let Some(before) = catalog.sources.get(name)
         && let Some(query) = before.query.as_ref().and_then(|id| catalog.queries.get(id))
     {
+        if planned.query_id.is_some() {
+            let message = format!("query {} keeps its id when it is replaced", query.id);
+            return Err(Error::new(ErrorKind::Invalid, message).with_hint("leave QUERY_ID out"));
+        }
         engine.queries().check_replaceable(query, &catalog, &plan)?;
-        return replace_query(session, before, query, sink, text).await;
+        return replace_query(session, before, query, sink, planned.topic, text).await;
     }
     if let Some(before) = catalog.sources.get(name) {
         check_same_topic(&before.source, &sink)?;
     }
-    sink.partitions = ensure_topic(engine, &sink, Some(sink.partitions), planned.topic.retention_ms)?;
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
-    let new = NewQuery { session, text, sources: planned.query.sources.clone(), prefix };
-    let record = engine.catalog().change(|state, changes| {
-        let before = state.sources.get(name).cloned();
-        check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
-        let record = new.record(state, engine, name)?;
-        let declared = CatalogSource {
-            oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
-            statement: text.to_owned(),
-            query: Some(record.id.clone()),
-            stored_rows: (sink.kind == SourceKind::Table).then_some(record.number),
-            created_ms: chrono::Utc::now().timestamp_millis(),
-            source: Arc::new(sink),
-        };
-        if let Some(number) = before.and_then(|before| before.stored_rows) {
-            changes.delete_range(prefix_range(&table_rows(number)));
-        }
-        state.sources.insert(name.to_owned(), Arc::new(declared));
-        Ok(record)
+    let new = NewQuery::new(session, text, &planned.query.sources, &plan, prefix, planned.query_id)?;
+    let record = with_topic(engine, &sink.clone(), planned.topic, Some(sink.partitions), |partitions| {
+        engine.catalog().change(|state, changes| {
+            let before = state.sources.get(name).cloned();
+            check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+            let record = new.record(state, changes, name)?;
+            let declared = CatalogSource {
+                oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
+                statement: text.to_owned(),
+                query: Some(record.id.clone()),
+                stored_rows: (sink.kind == SourceKind::Table).then_some(record.number),
+                created_ms: chrono::Utc::now().timestamp_millis(),
+                source: Arc::new(Source { partitions, ..sink }),
+            };
+            if let Some(number) = before.and_then(|before| before.stored_rows) {
+                changes.delete_range(prefix_range(&table_rows(number)));
+            }
+            state.sources.insert(name.to_owned(), Arc::new(declared));
+            Ok(record)
+        })
     })?;
-    engine.queries().start(&record, &engine.catalog().state())?;
-    Ok(done(tag, format!("Created query with ID {}", record.id)))
+    Ok(started(engine, &record, &tag, format!("Created query with ID {}", record.id)))
+}
+
+/// Starts a query behind its change of the catalog, and tells how that went: the change stands either way.
+fn started(engine: &Engine, record: &QueryRecord, tag: &str, changed: String) -> Response {
+    match engine.queries().start_or_pause(record, &engine.catalog().state()) {
+        Ok(()) => done(tag, changed),
+        Err(error) => done(tag, format!("{changed}; it is paused, because it could not start: {error}")),
+    }
 }
 
 /// Gives a query another statement: it keeps its id, its state and its place in the input.
@@ -121,49 +141,47 @@ async fn replace_query(
     session: &Session,
     before: &Arc<CatalogSource>,
     query: &Arc<QueryRecord>,
-    mut sink: Source,
+    sink: Source,
+    wanted: TopicOptions,
     text: &str,
 ) -> Result<Response> {
     let engine = session.engine();
     let name = before.source.name.as_str();
-    sink.partitions = before.source.partitions;
     check_same_topic(&before.source, &sink)?;
-    engine.queries().pause(&query.id).await;
-    let replaced = engine.catalog().change(|state, _| {
-        check_replaceable(state, name, Some(before), true)?;
-        if !state.sources.get(name).is_some_and(|now| Arc::ptr_eq(now, before))
-            || !state.queries.get(&query.id).is_some_and(|now| Arc::ptr_eq(now, query))
-        {
-            let message = format!("'{name}' was changed by another statement at the same time");
-            return Err(Error::new(ErrorKind::InUse, message).with_hint("try again"));
-        }
-        let record = QueryRecord {
-            statement: text.to_owned(),
-            every_update: session.every_update(),
-            overtaken: session.overtaken(),
-            settings: session.planning_settings(),
-            ..query.as_ref().clone()
-        };
-        let declared =
-            CatalogSource { statement: text.to_owned(), source: Arc::new(sink), ..before.as_ref().clone() };
-        state.sources.insert(name.to_owned(), Arc::new(declared));
-        state.queries.insert(query.id.clone(), Arc::new(record));
-        Ok(())
-    });
-    // Replaced or not, what the catalog now has goes on.
-    let catalog = engine.catalog().state();
-    let record = catalog.queries.get(&query.id);
-    let restarted = match record.filter(|record| !record.paused) {
-        Some(record) => engine.queries().start(record, &catalog),
-        None => Ok(()),
-    };
-    replaced?;
-    restarted?;
+    let own = [query.id.clone()];
+    while_halted(engine, &own, || {
+        with_topic(engine, &before.source, wanted, None, |partitions| {
+            engine.catalog().change(|state, _| {
+                check_replaceable(state, name, Some(before), true)?;
+                let record = QueryRecord {
+                    statement: text.to_owned(),
+                    every_update: session.every_update(),
+                    overtaken: session.overtaken(),
+                    settings: session.planning_settings(),
+                    ..query.as_ref().clone()
+                };
+                let declared = CatalogSource {
+                    statement: text.to_owned(),
+                    source: Arc::new(Source { partitions, ..sink }),
+                    ..before.as_ref().clone()
+                };
+                state.sources.insert(name.to_owned(), Arc::new(declared));
+                state.queries.insert(query.id.clone(), Arc::new(record));
+                Ok(())
+            })
+        })
+    })
+    .await?;
     let tag = match before.source.kind {
         SourceKind::Stream => "CREATE STREAM",
         SourceKind::Table => "CREATE TABLE",
     };
-    Ok(done(tag, format!("Replaced query with ID {}", query.id)))
+    let replaced = format!("Replaced query with ID {}", query.id);
+    let catalog = engine.catalog().state();
+    let Some(record) = catalog.queries.get(&query.id).filter(|record| !record.paused) else {
+        return Ok(done(tag, format!("{replaced}; it is paused")));
+    };
+    Ok(started(engine, record, tag, replaced))
 }
 
 /// Whether what is written into a source from now on goes with what was written before it was replaced:
@@ -205,17 +223,16 @@ fn check_same_topic(before: &Source, now: &Source) -> Result<()> {
 /// Everything that is wrong with the statement, and those of the disk.
 pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) -> Result<Response> {
     let engine = session.engine();
-    let planner::PlannedInsert { query: plan, target } =
-        planner::plan_insert_select(statement, &session.lookup())?;
-    let name = target.name.as_str();
-    physical::planner::plan(&plan, session.overtaken())?;
-    let new = NewQuery { session, text, sources: plan.sources.clone(), prefix: "INSERTQUERY" };
-    let record = engine.catalog().change(|state, _| {
+    let planned = planner::plan_insert_select(statement, &session.lookup())?;
+    let name = planned.target.name.as_str();
+    let plan = physical::planner::plan(&planned.query, session.overtaken())?;
+    let sources = &planned.query.sources;
+    let new = NewQuery::new(session, text, sources, &plan, "INSERTQUERY", planned.query_id)?;
+    let record = engine.catalog().change(|state, changes| {
         state.source(name)?;
-        new.record(state, engine, name)
+        new.record(state, changes, name)
     })?;
-    engine.queries().start(&record, &engine.catalog().state())?;
-    Ok(done("INSERT INTO", format!("Created query with ID {}", record.id)))
+    Ok(started(engine, &record, "INSERT INTO", format!("Created query with ID {}", record.id)))
 }
 
 /// Declares a type.
@@ -256,34 +273,70 @@ struct NewQuery<'a> {
     text: &'a str,
     sources: Vec<String>,
     prefix: &'static str,
+    given_id: Option<String>,
+    start_at: StartAt,
+    beginning: Positions,
 }
 
-impl NewQuery<'_> {
-    /// Makes the record and puts it into the catalog.
-    fn record(&self, state: &mut CatalogState, engine: &Engine, sink: &str) -> Result<Arc<QueryRecord>> {
+impl<'a> NewQuery<'a> {
+    fn new(
+        session: &'a Session,
+        text: &'a str,
+        sources: &[String],
+        plan: &PhysicalPlan,
+        prefix: &'static str,
+        given_id: Option<String>,
+    ) -> Result<NewQuery<'a>> {
+        let start_at = session.start_at(StartAt::Earliest);
+        let beginning = positions::beginning(session.engine().log().as_ref(), plan, start_at)?;
+        Ok(NewQuery { session, text, sources: sources.to_vec(), prefix, given_id, start_at, beginning })
+    }
+
+    /// Makes the record and puts it into the catalog, with where it begins.
+    fn record(
+        self,
+        state: &mut CatalogState,
+        changes: &mut WriteBatch,
+        sink: &str,
+    ) -> Result<Arc<QueryRecord>> {
         for source in &self.sources {
             state.source(source)?;
         }
-        let number = state.take_query_number();
-        let id = match self.prefix {
-            "INSERTQUERY" => format!("INSERTQUERY_{number}"),
-            prefix => format!("{prefix}_{sink}_{number}"),
+        let mut number = state.take_query_number();
+        let id = match self.given_id {
+            Some(id) if state.queries.contains_key(&id) => {
+                let message = format!("query ID '{id}' already exists");
+                return Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("give another QUERY_ID"));
+            }
+            Some(id) => id,
+            None => loop {
+                let id = match self.prefix {
+                    "INSERTQUERY" => format!("INSERTQUERY_{number}"),
+                    prefix => format!("{prefix}_{sink}_{number}"),
+                };
+                if !state.queries.contains_key(&id) {
+                    break id;
+                }
+                // A statement gave this id to its query.
+                number = state.take_query_number();
+            },
         };
         let producer = ProducerId::ENGINE_FIRST.0 + i64::try_from(number).unwrap_or(0);
-        let start_at = match self.session.start_at(StartAt::Earliest) {
+        let start_at = match self.start_at {
             StartAt::Earliest => "earliest",
             StartAt::Latest => "latest",
         };
+        positions::record(changes, number, self.beginning);
         let record = Arc::new(QueryRecord {
             id,
             number,
             producer,
             statement: self.text.to_owned(),
             sink: sink.to_owned(),
-            sources: self.sources.clone(),
+            sources: self.sources,
             paused: false,
             start_at: start_at.to_owned(),
-            shards: engine.queries().defaults().shards,
+            shards: self.session.engine().queries().defaults().shards,
             every_update: self.session.every_update(),
             overtaken: self.session.overtaken(),
             settings: self.session.planning_settings(),
@@ -353,6 +406,18 @@ fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
     }
 }
 
+/// Whether no query writes a source that is declared anew: it would go on writing the old shape.
+fn check_not_filled(state: &CatalogState, name: &str) -> Result<()> {
+    let writers = state.writers(name);
+    if writers.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Cannot replace '{name}': queries [{}] write into it", writers.join(", "));
+    Err(Error::new(ErrorKind::InUse, message).with_hint(
+        "replace its query too with CREATE OR REPLACE … AS SELECT, or terminate what writes it first",
+    ))
+}
+
 /// Whether the formats can have the columns.
 fn check_formats(source: &Source) -> Result<()> {
     for (part, spec) in [(RecordPart::Key, &source.key_format), (RecordPart::Value, &source.value_format)] {
@@ -374,34 +439,4 @@ fn check_formats(source: &Source) -> Result<()> {
         wrapped.map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
     }
     Ok(())
-}
-
-/// The topic behind a source: it exists, or is made. Gives its number of partitions.
-fn ensure_topic(
-    engine: &Engine,
-    source: &Source,
-    partitions: Option<u32>,
-    retention_ms: Option<i64>,
-) -> Result<u32> {
-    let topic = TopicName::new(&source.topic)?;
-    if let Some(existing) = engine.topics().get(&topic) {
-        let there = existing.settings.partitions;
-        return match partitions {
-            Some(wanted) if wanted != there => Err(Error::new(
-                ErrorKind::Invalid,
-                format!("topic '{topic}' exists with {there} partitions; the statement says {wanted}"),
-            )
-            .with_hint("leave PARTITIONS out, or name another KAFKA_TOPIC")),
-            _ => Ok(there),
-        };
-    }
-    let Some(partitions) = partitions else {
-        return Err(Error::new(ErrorKind::NotFound, format!("Kafka topic does not exist: {topic}"))
-            .with_hint("add PARTITIONS to the WITH clause to create the topic"));
-    };
-    let mut settings = TopicSettings { partitions, ..TopicSettings::default() };
-    if let Some(retention) = retention_ms {
-        settings.retention_ms = Some(retention).filter(|ms| *ms >= 0);
-    }
-    Ok(engine.topics().create(&topic, settings)?.settings.partitions)
 }

@@ -128,8 +128,11 @@ fn describe_function(name: &str) -> Result<Response> {
     }
     let described = functions::described().into_iter().find(|(name, _)| *name == wanted);
     let (name, description) = described.ok_or_else(|| {
+        let mut known = functions::names();
+        known.extend(aggregates::all().iter().map(|function| function.name.to_owned()));
         Error::new(ErrorKind::UnknownFunction, format!("there is no function '{name}'"))
-            .with_hint("SHOW FUNCTIONS lists all functions")
+            .with_suggestion(&wanted, known.iter().map(String::as_str))
+            .or_hint("SHOW FUNCTIONS lists all functions")
     })?;
     rows(
         FUNCTION,

@@ -1,16 +1,20 @@
 //! DROP STREAM, DROP TABLE, DROP TYPE.
 
+use std::sync::Arc;
+
 use tidemill_sql::Position;
 use tidemill_sql::lookup::SourceKind;
 use tidemill_sql::parser::ast::DropSource;
 use tidemill_storage::TopicName;
 
+use crate::catalog::record::QueryRecord;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::queries::plan_record;
 use crate::response::Response;
 use crate::session::Session;
 use crate::state_keys;
-use crate::statements::control::forget_query;
+use crate::statements::control::{forget_query, while_halted};
 use crate::statements::text_rows::done;
 
 /// Drops a stream or table. The query that fills it ends with it; queries that read it, or others
@@ -45,20 +49,21 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     }
     let own = found.query.clone();
     check_unused(&catalog, name, own.as_deref())?;
-    if let Some(id) = &own {
-        engine.queries().remove(id).await;
-    }
     let topic = found.source.topic.clone();
-    engine.catalog().change(|state, changes| {
-        check_unused(state, name, own.as_deref())?;
-        if let Some(record) = own.as_ref().and_then(|id| state.queries.remove(id)) {
-            forget_query(&record, changes);
-        }
-        if let Some(number) = state.sources.remove(name).and_then(|source| source.stored_rows) {
-            changes.delete_range(state_keys::prefix_range(&state_keys::table_rows(number)));
-        }
-        Ok(())
-    })?;
+    let own: Vec<String> = own.into_iter().collect();
+    while_halted(engine, &own, || {
+        engine.catalog().change(|state, changes| {
+            for record in own.iter().filter_map(|id| state.queries.remove(id)) {
+                forget_query(&record, changes);
+            }
+            if let Some(number) = state.sources.remove(name).and_then(|source| source.stored_rows) {
+                changes.delete_range(state_keys::prefix_range(&state_keys::table_rows(number)));
+            }
+            Ok(())
+        })
+    })
+    .await?;
+    engine.queries().forget(&own);
     if statement.delete_topic {
         engine.topics().delete(&TopicName::new(&topic)?)?;
     }
@@ -85,14 +90,35 @@ fn check_unused(catalog: &crate::catalog::CatalogState, name: &str, own: Option<
     .with_hint("terminate these queries, or drop what they fill, first"))
 }
 
-/// Drops a type.
+/// Drops a type. Sources hold what their types stand for, but queries are planned from their statements
+/// whenever they start: one that names the type stands in the way.
 ///
 /// # Errors
-/// `NotFound`, and those of the disk.
+/// `NotFound`, `InUse`, and those of the disk.
 pub fn drop_type(engine: &Engine, name: &str, if_exists: bool) -> Result<Response> {
-    let dropped = engine.catalog().change(|state, _| Ok(state.types.remove(name).is_some()))?;
+    let dropped = engine.catalog().change(|state, _| {
+        let before = Arc::new(state.clone());
+        if state.types.remove(name).is_none() {
+            return Ok(false);
+        }
+        let after = Arc::new(state.clone());
+        let environment = engine.queries().environment();
+        let can_start = |query: &QueryRecord, catalog| plan_record(query, catalog, environment).is_ok();
+        // A query that could not start before is not held up by this.
+        let users =
+            state.queries.values().filter(|query| can_start(query, &before) && !can_start(query, &after));
+        let users: Vec<&str> = users.map(|query| query.id.as_str()).collect();
+        if users.is_empty() {
+            return Ok(true);
+        }
+        let message = format!("Cannot drop type '{name}': queries [{}] use it", users.join(", "));
+        Err(Error::new(ErrorKind::InUse, message).with_hint("terminate these queries first"))
+    })?;
     if !dropped && !if_exists {
-        return Err(Error::new(ErrorKind::NotFound, format!("type '{name}' does not exist")));
+        let catalog = engine.catalog().state();
+        return Err(Error::new(ErrorKind::NotFound, format!("type '{name}' does not exist"))
+            .with_suggestion(name, catalog.types.keys().map(String::as_str))
+            .or_hint("SHOW TYPES lists what exists"));
     }
     let message =
         if dropped { format!("Dropped type '{name}'") } else { format!("Type '{name}' does not exist") };

@@ -79,11 +79,7 @@ fn physical_lines(plan: &PhysicalPlan) -> Vec<String> {
 fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
     let engine = session.engine();
     let catalog = engine.catalog().state();
-    let found = catalog.queries.values().find(|query| query.id.eq_ignore_ascii_case(id));
-    let record = found.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("there is no query '{id}'"))
-            .with_hint("SHOW QUERIES lists what runs")
-    })?;
+    let record = catalog.query(id)?;
     let mut lines = vec![format!("Query {}", record.id), format!("  {}", record.statement)];
     lines.extend(physical_lines(&crate::queries::plan_record(
         record,

@@ -1,5 +1,6 @@
 //! One room per family of statements: what a parsed statement does to the engine.
 
+pub mod changes;
 pub mod control;
 pub mod create;
 pub mod describe;
@@ -10,5 +11,6 @@ pub mod print;
 pub mod select;
 pub mod settings;
 pub mod show;
+pub mod source_topic;
 pub mod system;
 pub mod text_rows;

@@ -51,7 +51,12 @@ pub fn print(engine: &Engine, statement: &PrintTopic) -> Result<Response> {
             Some(found) => {
                 error.with_hint(format!("the topic of {} is '{}'", found.source.name, found.source.topic))
             }
-            None => error.with_hint("SHOW TOPICS lists what exists; topic names are case-sensitive"),
+            None => {
+                let topics = engine.topics().list();
+                error
+                    .with_suggestion(&statement.topic, topics.iter().map(|topic| topic.name.as_str()))
+                    .or_hint("SHOW TOPICS lists what exists; topic names are case-sensitive")
+            }
         });
     };
     let start_at = if statement.from_beginning { StartAt::Earliest } else { StartAt::Latest };

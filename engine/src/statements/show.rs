@@ -144,6 +144,7 @@ fn queries(session: &Session) -> Result<Response> {
     let cells = catalog.queries.values().map(|record| {
         let status = match engine.queries().status(&record.id) {
             Some(QueryStatus::Running) => "RUNNING".to_owned(),
+            Some(QueryStatus::Waiting(reason)) => format!("RUNNING, waiting: {reason}"),
             Some(QueryStatus::Paused(None)) => "PAUSED".to_owned(),
             Some(QueryStatus::Paused(Some(reason))) => format!("PAUSED: {reason}"),
             Some(QueryStatus::Failed(reason)) => format!("FAILED: {reason}"),

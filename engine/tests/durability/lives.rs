@@ -8,8 +8,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use tidemill_engine::engine::{EngineOptions, Storage};
-use tidemill_engine::{Dialect, Engine, Response, SessionOptions};
-use tidemill_storage::log::MemoryLog;
+use tidemill_engine::{Dialect, Engine, Response, Session, SessionOptions};
+use tidemill_storage::log::{MemoryLog, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
 use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{PartitionId, TopicName, TopicPartition};
@@ -32,13 +32,25 @@ impl Lives {
     pub(crate) fn begin() -> Lives {
         let storage =
             Storage { log: Arc::new(MemoryLog::default()), store: Arc::new(MemoryStateStore::new()) };
+        Lives::begin_on(storage)
+    }
+
+    pub(crate) fn begin_on(storage: Storage) -> Lives {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Lives { engine: open(&storage), storage, runtime }
     }
 
     /// Ends this life well, and begins the next.
     pub(crate) fn restart(&mut self) {
-        self.runtime.block_on(self.engine.shutdown()).unwrap();
+        self.shut_down();
+        self.reopen();
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.block_on(self.engine.shutdown()).unwrap();
+    }
+
+    pub(crate) fn reopen(&mut self) {
         self.engine = open(&self.storage);
     }
 
@@ -47,14 +59,35 @@ impl Lives {
         self.storage.store.snapshot().scan(range).count()
     }
 
-    pub(crate) fn try_sql(&self, statement: &str) -> tidemill_engine::Result<Response> {
-        let options = SessionOptions {
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    fn session(&self) -> Session {
+        self.engine.session(SessionOptions {
             user: "test".to_owned(),
             database: "test".to_owned(),
             backend_id: 0,
             dialect: Dialect::Postgres,
-        };
-        self.runtime.block_on(self.engine.session(options).execute(statement, &[]))
+        })
+    }
+
+    /// Runs a statement in a session of its own.
+    pub(crate) async fn execute(&self, statement: &str) -> tidemill_engine::Result<Response> {
+        self.session().execute(statement, &[]).await
+    }
+
+    pub(crate) fn try_sql(&self, statement: &str) -> tidemill_engine::Result<Response> {
+        self.block_on(self.execute(statement))
+    }
+
+    /// Runs a statement under some settings.
+    pub(crate) fn sql_with(&self, settings: &[(&str, &str)], statement: &str) -> Response {
+        let mut session = self.session();
+        for (name, value) in settings {
+            session.set(name, value).unwrap();
+        }
+        self.block_on(session.execute(statement, &[])).unwrap_or_else(|error| panic!("{statement}: {error}"))
     }
 
     pub(crate) fn sql(&self, statement: &str) -> Response {
@@ -84,13 +117,45 @@ impl Lives {
 
     /// Appends records as a client and waits until they are acknowledged: key, value, timestamp.
     pub(crate) fn produce(&self, topic: &str, records: &[(&str, &str, i64)]) {
+        self.produce_to(topic, 0, records);
+    }
+
+    pub(crate) fn produce_to(&self, topic: &str, partition: u32, records: &[(&str, &str, i64)]) {
         let mut builder = BatchBuilder::new(Codec::None);
         for (key, value, time_ms) in records {
             builder.append(*time_ms, Some(key.as_bytes()), Some(value.as_bytes()), &[]).unwrap();
         }
-        let target = TopicPartition::new(TopicName::new(topic).unwrap(), PartitionId(0));
+        let target = TopicPartition::new(TopicName::new(topic).unwrap(), PartitionId(partition));
         let appended = self.engine.topics().append(&target, builder.build().unwrap(), None).unwrap();
-        self.runtime.block_on(appended.durable()).unwrap();
+        self.block_on(appended.durable()).unwrap();
+    }
+
+    pub(crate) fn create_topic(&self, topic: &str, partitions: u32) {
+        let settings = TopicSettings { partitions, ..TopicSettings::default() };
+        self.engine.topics().create(&TopicName::new(topic).unwrap(), settings).unwrap();
+    }
+
+    pub(crate) fn delete_topic(&self, topic: &str) {
+        self.engine.topics().delete(&TopicName::new(topic).unwrap()).unwrap();
+    }
+
+    pub(crate) fn grow_topic(&self, topic: &str, partitions: u32) -> tidemill_engine::Result<()> {
+        let settings = TopicSettings { partitions, ..self.topic_settings(topic) };
+        self.engine.topics().alter(&TopicName::new(topic).unwrap(), settings).map(drop)
+    }
+
+    pub(crate) fn has_topic(&self, topic: &str) -> bool {
+        self.engine.topics().get(&TopicName::new(topic).unwrap()).is_some()
+    }
+
+    pub(crate) fn topic_settings(&self, topic: &str) -> TopicSettings {
+        self.engine.topics().get(&TopicName::new(topic).unwrap()).unwrap().settings
+    }
+
+    /// The status of a query as it is shown; `None` where there is no such query.
+    pub(crate) fn status(&self, id: &str) -> Option<String> {
+        let shown = self.rows("SHOW QUERIES");
+        shown.iter().find_map(|row| row.strip_prefix(&format!("{id}|"))?.split('|').next().map(str::to_owned))
     }
 
     /// The value of a metric, whose labels are written as they are rendered.

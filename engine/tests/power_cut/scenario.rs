@@ -4,9 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use tidemill_engine::state_keys;
+use tidemill_engine::runtime::positions;
 use tidemill_storage::log::Isolation;
-use tidemill_storage::state::StateStore;
 use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 
 use crate::machine::{Machine, Outcome, Records, number_of};
@@ -167,10 +166,9 @@ fn unsettled(machine: &Machine) -> Outcome<Option<String>> {
             for partition in (0..PARTITIONS).map(PartitionId) {
                 let target = TopicPartition::new(TopicName::new(source).unwrap(), partition);
                 let visible = topics.offsets(&target).map_err(|error| error.to_string())?.high_watermark;
-                let key = state_keys::input_offset(number_of(&id), &target);
-                let committed = machine.store().get(&key).map_err(|error| error.to_string())?;
-                let committed =
-                    committed.map_or(0, |bytes| i64::from_be_bytes(bytes[..].try_into().unwrap()));
+                let committed = positions::committed(machine.store(), number_of(&id), &target);
+                let committed = committed.map_err(|error| error.to_string())?;
+                let committed = committed.map_or(0, |position| position.offset.0);
                 if committed != visible.0 {
                     return Ok(Some(format!("{id} has committed {committed} of {visible} in {target}")));
                 }
