@@ -110,11 +110,13 @@ impl MemoryBudget {
 }
 
 impl MemoryShare {
-    /// Tells how much the query holds now.
+    /// Tells how much the query holds now: `kept` until something happens, its state above all, and
+    /// `passing` through it.
     ///
     /// # Errors
-    /// `LimitExceeded` for a query of a session that is to end because it holds too much.
-    pub fn hold(&mut self, bytes: usize) -> Result<()> {
+    /// `LimitExceeded` for a query of a session that is to end because it keeps too much.
+    pub fn hold(&mut self, kept: usize, passing: usize) -> Result<()> {
+        let bytes = kept.saturating_add(passing);
         let Inner { bytes_max, held, shortages } = self.budget.inner.as_ref();
         let mut held = held.lock();
         let sum = if self.of_session { &mut held.session_bytes } else { &mut held.persistent_bytes };
@@ -134,11 +136,11 @@ impl MemoryShare {
         let equal_share = sessions_max / session_queries.max(1);
         let mine_max =
             if session_bytes > sessions_max { equal_share } else { usize::MAX }.min(bytes_max / SESSION_PART);
-        if bytes <= mine_max {
+        if kept <= mine_max {
             return Ok(());
         }
         let message = format!(
-            "out of memory: the query holds {bytes} bytes, and with {session_queries} queries of sessions one has {mine_max}"
+            "out of memory: the query keeps {kept} bytes, and with {session_queries} queries of sessions one has {mine_max}"
         );
         Err(Error::new(ErrorKind::LimitExceeded, message).with_hint(
             "make it a persistent query (CREATE TABLE … AS SELECT), whose state is on disk, or start the server with a larger --memory",
@@ -196,11 +198,11 @@ mod tests {
         let budget = MemoryBudget::new(1_000);
         let mut queries: Vec<MemoryShare> = (0..10).map(|_| budget.persistent_query()).collect();
         for query in &mut queries[..9] {
-            query.hold(100).expect("persistent queries do not end");
+            query.hold(100, 0).expect("persistent queries do not end");
         }
-        queries[9].hold(100).expect("persistent queries do not end");
+        queries[9].hold(100, 0).expect("persistent queries do not end");
         assert!(queries.iter().all(|query| query.bytes_to_keep().is_none()), "the budget is just used up");
-        queries[0].hold(300).expect("persistent queries do not end");
+        queries[0].hold(300, 0).expect("persistent queries do not end");
         let kept: Vec<usize> = queries.iter().filter_map(MemoryShare::bytes_to_keep).collect();
         assert_eq!(kept, [125, 41, 41, 41, 41, 41, 41, 41, 41, 41]);
     }
@@ -209,9 +211,9 @@ mod tests {
     fn an_idle_query_hears_of_a_shortage() {
         let budget = MemoryBudget::new(1_000);
         let (mut idle, mut busy) = (budget.persistent_query(), budget.persistent_query());
-        idle.hold(800).expect("persistent queries do not end");
+        idle.hold(800, 0).expect("persistent queries do not end");
         assert!(idle.shortage().now_or_never().is_none());
-        busy.hold(300).expect("persistent queries do not end");
+        busy.hold(300, 0).expect("persistent queries do not end");
         assert!(idle.shortage().now_or_never().is_some());
         assert_eq!(idle.bytes_to_keep(), Some(363));
     }
@@ -220,8 +222,8 @@ mod tests {
     fn a_query_of_a_session_that_holds_too_much_ends() {
         let budget = MemoryBudget::new(1_000);
         let mut query = budget.session_query().expect("the first");
-        query.hold(250).expect("a quarter is allowed");
-        assert_eq!(query.hold(251).expect_err("too much").kind, ErrorKind::LimitExceeded);
+        query.hold(250, 300).expect("a quarter is allowed, and what passes through");
+        assert_eq!(query.hold(251, 0).expect_err("too much").kind, ErrorKind::LimitExceeded);
         drop(query);
         assert_eq!(budget.held_bytes(), 0);
     }
@@ -232,12 +234,12 @@ mod tests {
         let mut queries: Vec<MemoryShare> =
             (0..5).map(|_| budget.session_query().expect("there are few")).collect();
         for query in &mut queries[..4] {
-            query.hold(120).expect("together they hold less than half");
+            query.hold(120, 0).expect("together they hold less than half");
         }
-        queries[4].hold(90).expect("less than an equal share");
-        assert!(queries[0].hold(120).is_err(), "more than an equal share");
+        queries[4].hold(90, 0).expect("less than an equal share");
+        assert!(queries[0].hold(120, 0).is_err(), "more than an equal share");
         queries.remove(0);
-        queries[0].hold(120).expect("there is room again");
+        queries[0].hold(120, 0).expect("there is room again");
     }
 
     #[test]

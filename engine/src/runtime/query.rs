@@ -627,13 +627,13 @@ impl Query {
             (state + worker.memory_bytes(), buffers + worker.buffered_bytes())
         });
         self.counters.state_bytes.store(state as u64, Ordering::Relaxed);
-        let mut held = state + buffers + self.pending.output_bytes;
+        let mut kept = state;
         if let Some(session) = &self.session {
             // Its store is its own, and in memory.
             let stored = usize::try_from(self.environment.store.memory_bytes()).unwrap_or(usize::MAX);
-            held = held.saturating_add(stored) + session.queued_bytes();
+            kept = kept.saturating_add(stored).saturating_add(session.queued_bytes());
         }
-        self.memory.hold(held)
+        self.memory.hold(kept, buffers + self.pending.output_bytes)
     }
 
     /// Tells how much the query holds, and forgets clean state where the memory of all queries is short.

@@ -47,7 +47,7 @@ fn what_a_commit_writes_does_not_grow_with_the_records_of_a_key() {
         most = most.max(bytes);
     }
     // A record has some 30 bytes. Written anew with all the others of its key at each commit, it would
-    // have been 1.5 GB.
+    // have been more than 1 GB.
     assert!(most < 1_500, "{most} bytes in one commit");
     assert!(written < 10_000_000, "{written} bytes in all");
 }
