@@ -13,6 +13,8 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use ::rocksdb::{Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, ReadOptions};
 use bytes::{Bytes, BytesMut};
@@ -32,6 +34,10 @@ const MULTI_GET_KEYS_MAX: usize = 1024;
 /// RocksDB's own bytes around the key and the value of one change in a batch, at most: a tag and two
 /// lengths.
 const CHANGE_OVERHEAD_BYTES: usize = 11;
+
+/// How long a writer waits before it asks again whether RocksDB takes writes: less than it takes to
+/// flush a write buffer, so that writers lose little, and long enough that asking costs nothing.
+const HELD_BACK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Keyed state in a RocksDB.
 ///
@@ -68,6 +74,25 @@ impl RocksDbStateStore {
             buffered: write_options(Durability::Buffered),
             poison: Poison::default(),
         })
+    }
+
+    /// Writes a batch. While RocksDB holds writes back, because buffers are not flushed as fast as they
+    /// fill, it waits here and not in RocksDB: there a writer waits at the head of the queue of writers,
+    /// through which the flush has to pass that makes room again after the disk was full. Neither
+    /// would ever go on.
+    fn write_when_possible(
+        &self,
+        batch: &WriteBatch,
+        options: &::rocksdb::WriteOptions,
+    ) -> std::result::Result<(), ::rocksdb::Error> {
+        loop {
+            match self.database.write_opt(native_batch(batch), options) {
+                Err(error) if error.kind() == ::rocksdb::ErrorKind::Incomplete => {
+                    thread::sleep(HELD_BACK_PAUSE);
+                }
+                written => return written,
+            }
+        }
     }
 
     fn column_family(&self) -> &ColumnFamily {
@@ -120,8 +145,7 @@ impl StateStore for RocksDbStateStore {
             Durability::Synced => &self.synced,
             Durability::Buffered => &self.buffered,
         };
-        self.database
-            .write_opt(native_batch(&batch), options)
+        self.write_when_possible(&batch, options)
             .map_err(|error| self.poison.after(storage_error("write", &self.directory, &error)))
     }
 

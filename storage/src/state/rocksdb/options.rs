@@ -89,6 +89,8 @@ pub(super) fn write_options(durability: Durability) -> WriteOptions {
     // Without a sync the batch has reached the system when the write returns: the death of the
     // process does not lose it, a power cut may.
     options.set_sync(durability == Durability::Synced);
+    // The store waits itself where RocksDB would make a writer wait; see its `write_when_possible`.
+    options.set_no_slowdown(true);
     options
 }
 

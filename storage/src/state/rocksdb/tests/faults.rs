@@ -94,7 +94,7 @@ fn a_full_disk_refuses_writes_until_there_is_space() {
             assert_eq!(error.kind(), ErrorKind::DiskFull, "{error}");
             assert!(freed.elapsed() < Duration::from_secs(60), "still after a minute: {error}");
             // RocksDB looks for space by a clock of its own; nothing tells when it has.
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
         drop(store);
         let store = open(&state);
