@@ -253,7 +253,8 @@ impl Session {
         if self.written.is_empty() {
             return Ok(());
         }
-        let query = parser::parse_general(text, select)?;
+        // What does not parse reads nothing; the statement itself says what is wrong with it.
+        let Ok(query) = parser::parse_general(text, select) else { return Ok(()) };
         if !own_inserts::arrived(&self.engine, &self.written, &query).await? {
             // A query that is far behind is waited for once, and read as it is from then on.
             self.written.clear();

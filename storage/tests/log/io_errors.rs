@@ -99,10 +99,10 @@ fn retention_that_fails_for_one_partition_is_done_for_the_others() {
         }
     }
     world.sync().unwrap();
-    world.disk.inject(None, 1, Fault::DiskFull);
+    world.disk.inject(Some(Call::Remove), 1, Fault::DiskFull);
     assert_eq!(world.log().enforce_retention().unwrap_err().kind(), ErrorKind::DiskFull);
-    let starts = targets.map(|target| world.log().offsets(&target).unwrap().log_start);
-    assert_eq!(starts.iter().filter(|start| **start > Offset(0)).count(), 2, "{starts:?}");
+    // Two segments of each partition go; those of the one that failed are all that is left to do.
+    assert_eq!(world.log().enforce_retention().unwrap(), 2);
 }
 
 #[test]
