@@ -52,7 +52,7 @@ pub(crate) fn explain(error: &Df, names: &Names) -> Error {
             Some(own) => own.clone(),
             None => Error::internal(inner.to_string()),
         },
-        Df::ArrowError(arrow, _) => Error::new(ErrorKind::Evaluation, arrow_message(arrow)),
+        Df::ArrowError(arrow, _) => Error::new(arrow_kind(arrow), arrow_message(arrow)),
         Df::SQL(parser, _) => Error::new(ErrorKind::Syntax, parser.to_string()),
         Df::Plan(text) => explain_plan(text, names),
         Df::NotImplemented(text) if text.starts_with("Unsupported CAST") => {
@@ -190,6 +190,14 @@ fn duplicate_column(name: &str) -> Error {
         .with_hint("give one of them a name of its own with AS")
 }
 
+fn arrow_kind(error: &ArrowError) -> ErrorKind {
+    match error {
+        ArrowError::DivideByZero => ErrorKind::DivisionByZero,
+        ArrowError::CastError(_) | ArrowError::ParseError(_) => ErrorKind::InvalidText,
+        _ => ErrorKind::Evaluation,
+    }
+}
+
 fn arrow_message(error: &ArrowError) -> String {
     match error {
         ArrowError::DivideByZero => "division by zero".to_owned(),
@@ -289,6 +297,6 @@ mod tests {
     #[tokio::test]
     async fn values_that_cannot_be_computed_are_told_without_the_machinery() {
         let (kind, message, ..) = wrong("SELECT 1 / (id - 1) FROM orders").await;
-        assert_eq!((kind, message.as_str()), (ErrorKind::Evaluation, "division by zero"));
+        assert_eq!((kind, message.as_str()), (ErrorKind::DivisionByZero, "division by zero"));
     }
 }

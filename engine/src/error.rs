@@ -32,8 +32,12 @@ pub enum ErrorKind {
     TooComplex,
     /// The object is in use: what uses it is named.
     InUse,
-    /// A value could not be computed in a query over what is there now (division by zero, bad cast).
+    /// A value could not be computed (a sum that does not fit its type).
     Evaluation,
+    /// A number was divided by zero.
+    DivisionByZero,
+    /// A text is no value of the type it is to become.
+    InvalidText,
     /// The client asked for the end, or went away.
     Cancelled,
     /// A memory, connection or size limit of the server.

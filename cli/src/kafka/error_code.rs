@@ -48,6 +48,8 @@ pub(crate) fn of_topic(error: &Error) -> ResponseError {
         | ErrorKind::UnknownFunction
         | ErrorKind::Type
         | ErrorKind::Evaluation
+        | ErrorKind::DivisionByZero
+        | ErrorKind::InvalidText
         | ErrorKind::TooComplex
         | ErrorKind::Invalid => ResponseError::InvalidRequest,
         ErrorKind::InUse | ErrorKind::LimitExceeded => ResponseError::PolicyViolation,
@@ -82,6 +84,8 @@ pub(crate) fn of_coordination(error: &Error) -> ResponseError {
         | ErrorKind::UnknownFunction
         | ErrorKind::Type
         | ErrorKind::Evaluation
+        | ErrorKind::DivisionByZero
+        | ErrorKind::InvalidText
         | ErrorKind::TooComplex
         | ErrorKind::Invalid
         | ErrorKind::InUse

@@ -50,6 +50,8 @@ impl SqlState {
             ErrorKind::TooComplex => SqlState("54001"),
             ErrorKind::InUse => SqlState("2BP01"),
             ErrorKind::Evaluation => SqlState("22000"),
+            ErrorKind::DivisionByZero => SqlState("22012"),
+            ErrorKind::InvalidText => SqlState("22P02"),
             ErrorKind::Cancelled => SqlState::QUERY_CANCELED,
             ErrorKind::LimitExceeded => SqlState("53000"),
             ErrorKind::Unavailable => SqlState("57P03"),

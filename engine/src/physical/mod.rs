@@ -125,7 +125,7 @@ impl PhysicalPlan {
     #[must_use]
     pub fn row_retention_ms(&self) -> Option<i64> {
         self.stages.last()?.operators.iter().find_map(|operator| match &operator.kind {
-            OperatorKind::Aggregate(spec) => spec.window.as_ref().map(windows::retention_ms),
+            OperatorKind::Aggregate(spec) => spec.window.as_ref().map(windows::row_retention_ms),
             _ => None,
         })
     }

@@ -16,7 +16,8 @@ pub fn default_grace_ms(window_size_ms: i64) -> i64 {
     DEFAULT_LIFETIME_MS.saturating_sub(window_size_ms).max(0)
 }
 
-/// How long after its start (for sessions: after its end) the results of a window can be looked up.
+/// How long after its start (for sessions: after its end) a window is kept: while it can change, or as
+/// long as RETENTION says.
 #[must_use]
 pub fn retention_ms(window: &WindowSpec) -> i64 {
     let length_ms = match window.kind {
@@ -24,6 +25,15 @@ pub fn retention_ms(window: &WindowSpec) -> i64 {
         WindowKind::Session { gap_ms } => gap_ms,
     };
     length_ms.saturating_add(window.grace_ms).max(window.retention_ms.unwrap_or(0))
+}
+
+/// How long after its start (for sessions: after its end) the result of a window can be looked up.
+/// Without RETENTION it is a day at least: results that are final as soon as their window ends would
+/// otherwise be gone before anyone could read them.
+#[must_use]
+pub fn row_retention_ms(window: &WindowSpec) -> i64 {
+    let default_ms = if window.retention_ms.is_none() { DEFAULT_LIFETIME_MS } else { 0 };
+    retention_ms(window).max(default_ms)
 }
 
 /// When windows of fixed size are closed: as soon as stream time reaches their end plus the grace.
@@ -121,5 +131,16 @@ mod tests {
         assert_eq!(retention_ms(&window), 15);
         window.retention_ms = Some(100);
         assert_eq!(retention_ms(&window), 100);
+    }
+
+    #[test]
+    fn a_result_can_be_looked_up_for_a_day_unless_the_window_says_how_long() {
+        let mut window =
+            WindowSpec { kind: WindowKind::Tumbling { size_ms: 10 }, grace_ms: 0, retention_ms: None };
+        assert_eq!(row_retention_ms(&window), DEFAULT_LIFETIME_MS);
+        window.retention_ms = Some(100);
+        assert_eq!(row_retention_ms(&window), 100);
+        window.kind = WindowKind::Tumbling { size_ms: 2 * DEFAULT_LIFETIME_MS };
+        assert_eq!(row_retention_ms(&window), 2 * DEFAULT_LIFETIME_MS);
     }
 }
