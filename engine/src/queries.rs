@@ -33,7 +33,8 @@ pub struct QueryDefaults {
     pub commit_interval: Duration,
     /// Shards behind an exchange, for new queries.
     pub shards: usize,
-    /// Bytes of state all queries together hold in memory, those of sessions included.
+    /// Bytes all queries together hold in memory, those of sessions included: state, what is read and what
+    /// waits for a commit.
     pub state_bytes_max: usize,
 }
 
@@ -243,7 +244,13 @@ impl Queries {
     pub async fn pause(&self, ids: &[String]) {
         self.halt(ids).await;
         for id in ids {
-            self.set(id, Slot::NotStarted(QueryStatus::Paused(None)));
+            // What ended a query before, or in its last commit, is what SHOW QUERIES goes on telling.
+            let reason = match self.status(id) {
+                Some(QueryStatus::Failed(error)) => Some(error.to_string()),
+                Some(QueryStatus::Paused(reason)) => reason,
+                _ => None,
+            };
+            self.set(id, Slot::NotStarted(QueryStatus::Paused(reason)));
         }
     }
 

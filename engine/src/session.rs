@@ -1,7 +1,6 @@
 //! Who is asking, with which settings: one session a connection.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -151,9 +150,9 @@ impl Session {
                 Some(select::shown_schema(self, &plan.schema))
             }
             Statement::Query(query) => {
-                let (_, plan) = select::plan_now(self, query, statement).await?;
+                let (query, plan) = select::plan_now(self, query, statement).await?;
                 fill_gaps(&mut types, select::parameter_types(&plan)?);
-                Some(Arc::new(plan.schema().as_arrow().clone()))
+                Some(query.shown_schema(plan.schema().as_arrow()))
             }
             Statement::Show(Show { what: ShowWhat::Setting(name), .. }) => {
                 Some(settings::show_one_schema(name))

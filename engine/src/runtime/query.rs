@@ -24,7 +24,7 @@ use crate::runtime::exchange::{Mailbox, StreamTimes};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::memory_budget::{MemoryBudget, MemoryShare};
 use crate::runtime::positions::{self, Position, Positions};
-use crate::runtime::read_ahead::{Bound, Place};
+use crate::runtime::read_ahead::{Bound, Passing, Place};
 use crate::runtime::session_channel::SessionSender;
 use crate::runtime::sink::{SinkOutput, SinkSpec};
 use crate::runtime::source::PartitionReader;
@@ -407,7 +407,7 @@ impl Query {
     /// Runs one round; tells whether any record was read or any row given.
     async fn round(&mut self) -> Result<bool> {
         let mut mailboxes: Vec<Mailbox> = self.stages.iter().map(|_| Mailbox::default()).collect();
-        let (mut worked, bound) = self.read_ahead(&mut mailboxes).await?;
+        let (mut worked, passing) = self.read_ahead(&mut mailboxes).await?;
         for stage in 0..self.stages.len() {
             let mut mailbox = std::mem::take(&mut mailboxes[stage]);
             let stream_times = &mut self.stream_times[stage];
@@ -420,12 +420,14 @@ impl Query {
             let mut running = Vec::new();
             for (shard, slot) in self.stages[stage].iter_mut().enumerate() {
                 let runs = mailbox.runs.remove(&shard).unwrap_or_default();
-                let through_ms = bound.map(|bound| bound.through_ms((stage, shard)));
-                let reads = slot.as_ref().and_then(|worker| worker.reader.as_ref());
-                let has_input = match (reads, through_ms) {
+                let (mut through_ms, place) = (None, (stage, shard));
+                let has_input = match (slot.as_ref().and_then(|worker| worker.reader.as_ref()), passing) {
                     (None, _) => advanced || !runs.is_empty(),
-                    (Some(reader), None) => reader.ahead().rows() > 0 || reader.has_input()?,
-                    (Some(reader), Some(through_ms)) => reader.ahead().has_passing(through_ms),
+                    (Some(reader), Passing::All) => reader.ahead().rows() > 0 || reader.has_input()?,
+                    (Some(_), Passing::Of(only)) => only == Some(place),
+                    (Some(reader), Passing::Through(bound)) => {
+                        reader.ahead().has_passing(*through_ms.insert(bound.through_ms(place)))
+                    }
                 };
                 if has_input && let Some(mut worker) = slot.take() {
                     running.push((
@@ -452,23 +454,26 @@ impl Query {
         Ok(worked)
     }
 
-    /// Where rows of several partitions meet, reads ahead of each and gives the bound up to which rows
-    /// pass in this round; otherwise none. Tells whether any record was read.
+    /// Where rows of several partitions meet, reads ahead of each; gives what passes in this round, and
+    /// whether any record was read. What comes to a partition after it was looked at here is for the
+    /// next round, which alone can compare it with the others.
     ///
     /// The sources are read one after the other, the tables of a join behind its stream: a table's row
     /// that was acknowledged before a stream's record was sent is then read no later than that.
-    async fn read_ahead(&mut self, mailboxes: &mut [Mailbox]) -> Result<(bool, Option<Bound>)> {
+    async fn read_ahead(&mut self, mailboxes: &mut [Mailbox]) -> Result<(bool, Passing)> {
         if self.exchanges.iter().all(Option::is_none) {
-            return Ok((false, None));
+            return Ok((false, Passing::All));
         }
         let sources: BTreeSet<usize> = self.readers().map(|((stage, _), _)| stage).collect();
-        let mut busy = 0;
-        for (_, reader) in self.readers() {
-            busy += usize::from(reader.ahead().rows() > 0 || reader.has_input()?);
+        let mut busy = Vec::new();
+        for (place, reader) in self.readers() {
+            if reader.ahead().rows() > 0 || reader.has_input()? {
+                busy.push(place);
+            }
         }
-        if sources.len() == 1 && busy <= 1 {
+        if sources.len() == 1 && busy.len() <= 1 {
             // Nobody to run ahead of.
-            return Ok((false, None));
+            return Ok((false, Passing::Of(busy.first().copied())));
         }
         let mut worked = false;
         for stage in sources.into_iter().rev() {
@@ -491,11 +496,11 @@ impl Query {
         }
         let mut unread: Vec<(Place, i64)> = Vec::new();
         for (place, reader) in self.readers() {
-            if reader.has_input()? {
+            if reader.holds_back()? {
                 unread.push((place, reader.ahead().latest_ms()));
             }
         }
-        Ok((worked, Some(Bound::of(unread.into_iter()))))
+        Ok((worked, Passing::Through(Bound::of(unread.into_iter()))))
     }
 
     /// The readers of partitions, with their places.

@@ -51,6 +51,17 @@ impl Bound {
     }
 }
 
+/// Which rows pass in a round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Passing {
+    /// All there are: no partitions meet.
+    All,
+    /// Those of one partition, the only one that has any; none where no partition has.
+    Of(Option<Place>),
+    /// Those up to a bound.
+    Through(Bound),
+}
+
 /// Rows that are read of a partition and have not passed yet, in their order.
 #[derive(Default)]
 pub struct ReadAhead {

@@ -21,6 +21,9 @@ use crate::runtime::scan::{ScanColumn, ScanSpec, part_schema};
 use crate::runtime::windowed_key::split_windowed_key;
 use crate::time::timestamp_column::TimestampExtractor;
 
+/// Rows, and for each which of the records it is.
+pub type DecodedRows = (ChangeBatch, Vec<u32>);
+
 /// Decodes gathered records into a scan's columns.
 pub struct RowDecoder {
     target: TopicPartition,
@@ -134,7 +137,7 @@ impl RowDecoder {
         gathered: &Gathered,
         ledger: &mut Ledger,
         reports: &mut Vec<Report>,
-    ) -> Result<Option<(ChangeBatch, Vec<u32>)>> {
+    ) -> Result<Option<DecodedRows>> {
         let mut drops = Drops { target: &self.target, ledger, reports };
         let mut left = Left::all_of(gathered);
         if let Some(window) = self.window {

@@ -127,6 +127,6 @@ fn records_that_retention_took_are_in_the_ledger() {
     let mut reader = PartitionReader::new(log, &scan, target, Offset(2)).expect("the formats have the types");
     let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
     let read = reader.read(&mut ledger, &mut reports).expect("reads");
-    assert_eq!((read.records, read.rows.map(|(batch, _)| batch.rows())), (8, Some(5)));
+    assert_eq!((read.records, read.rows.map(|batch| batch.rows())), (8, Some(5)));
     assert_eq!((ledger.rejected, reports.len()), (3, 1));
 }

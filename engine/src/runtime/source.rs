@@ -16,7 +16,7 @@ use crate::operators::{Dropped, Ledger, Report};
 use crate::runtime::gathered::Gathered;
 use crate::runtime::read_ahead::ReadAhead;
 use crate::runtime::record_feed::{Portion, RecordFeed};
-use crate::runtime::row_decoder::RowDecoder;
+use crate::runtime::row_decoder::{DecodedRows, RowDecoder};
 use crate::runtime::scan::ScanSpec;
 
 /// Rows a partition gives in one round. Large enough that the cost of a round is shared by many rows,
@@ -30,10 +30,8 @@ const ROUND_BYTES_MAX: usize = 8 << 20;
 pub struct Read {
     /// Number of records taken from the partition, those included that retention took first.
     pub records: u64,
-    /// The rows that decoded, if any, and the offsets of their records.
-    pub rows: Option<(ChangeBatch, Vec<Offset>)>,
-    /// Whether there is more than this round's bound.
-    pub more: bool,
+    /// The rows that decoded, if any.
+    pub rows: Option<ChangeBatch>,
 }
 
 /// Reads one partition for one query.
@@ -42,6 +40,8 @@ pub struct PartitionReader {
     gathered: Gathered,
     rows: RowDecoder,
     ahead: ReadAhead,
+    /// Whether the last read left records behind.
+    more: bool,
 }
 
 impl PartitionReader {
@@ -60,6 +60,7 @@ impl PartitionReader {
             feed: RecordFeed::new(log, target, position),
             gathered: Gathered::default(),
             ahead: ReadAhead::default(),
+            more: false,
         })
     }
 
@@ -91,12 +92,24 @@ impl PartitionReader {
     ///
     /// # Errors
     /// As [`PartitionReader::read`].
-    pub fn read_ahead(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<Read> {
-        let mut read = self.read(ledger, reports)?;
-        if let Some((batch, offsets)) = read.rows.take() {
-            self.ahead.push(batch, offsets);
+    pub fn read_ahead(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<()> {
+        let (_, decoded) = self.take_portion(ledger, reports)?;
+        if let Some((batch, rows)) = decoded {
+            let offset = |row: &u32| Offset(self.gathered.offsets[*row as usize]);
+            self.ahead.push(batch, rows.iter().map(offset).collect());
         }
-        Ok(read)
+        self.free_portion();
+        Ok(())
+    }
+
+    /// Whether rows of other partitions wait for what this one has not read yet: where its last read
+    /// left records behind, or it has no room to read and there are some. What came after a read to the
+    /// end holds nobody back.
+    ///
+    /// # Errors
+    /// As [`PartitionReader::has_input`].
+    pub fn holds_back(&self) -> Result<bool> {
+        if self.wants_ahead() { Ok(self.more) } else { self.has_input() }
     }
 
     /// Takes the rows read ahead that pass.
@@ -123,10 +136,23 @@ impl PartitionReader {
     /// # Errors
     /// What the log cannot give: `Corrupt`, `Io`, `NotFound`.
     pub fn read(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<Read> {
+        let (records, decoded) = self.take_portion(ledger, reports)?;
+        self.free_portion();
+        Ok(Read { records, rows: decoded.map(|(batch, _)| batch) })
+    }
+
+    /// Takes a round's portion of records; gives their number, and the rows of those that decode with
+    /// which of them each is.
+    fn take_portion(
+        &mut self,
+        ledger: &mut Ledger,
+        reports: &mut Vec<Report>,
+    ) -> Result<(u64, Option<DecodedRows>)> {
         self.gathered.clear();
         let portion = Portion { records_max: ROUND_ROWS_MAX, bytes_max: ROUND_BYTES_MAX };
         let gathered = &mut self.gathered;
         let taken = self.feed.take(portion, |record| gathered.push(record))?;
+        self.more = taken.more;
         let mut lost = 0;
         if let Some(gap) = taken.gap {
             // Retention was faster than the query: the gap is told and counted, not hidden.
@@ -145,11 +171,13 @@ impl PartitionReader {
         let records = self.gathered.rows() as u64;
         let decoded =
             if records == 0 { None } else { self.rows.decode_rows(&self.gathered, ledger, reports)? };
-        let offset = |row: &u32| Offset(self.gathered.offsets[*row as usize]);
-        let rows = decoded.map(|(batch, rows)| (batch, rows.iter().map(offset).collect()));
-        if !taken.more {
+        Ok((records + lost, decoded))
+    }
+
+    /// A partition that is read to its end needs no large room for records.
+    fn free_portion(&mut self) {
+        if !self.more {
             self.gathered.give_back();
         }
-        Ok(Read { records: records + lost, rows, more: taken.more })
     }
 }

@@ -37,8 +37,6 @@ pub struct Output {
     pub results_dropped: u64,
     /// For the processing log.
     pub reports: Vec<Report>,
-    /// Whether the partition had more than the round's bound.
-    pub more: bool,
 }
 
 /// Whose records come to a chain, and how far they are followed; see [`super::ledger`].
@@ -100,8 +98,7 @@ impl Worker {
         let mut output = Output::default();
         if let Some(reader) = &mut self.reader {
             let mut dropped = Ledger::default();
-            let read = reader.read_ahead(&mut dropped, &mut output.reports)?;
-            output.more = read.more;
+            reader.read_ahead(&mut dropped, &mut output.reports)?;
             output.reports.truncate(REPORTS_MAX);
             // What has not passed is read again after a crash: it counts when it passes.
             output.book_read(self.operators.followed, dropped.total(), dropped);
@@ -126,9 +123,8 @@ impl Worker {
             } else {
                 let mut dropped = Ledger::default();
                 let read = reader.read(&mut dropped, &mut output.reports)?;
-                output.more = read.more;
                 output.book_read(followed, read.records, dropped);
-                batches.extend(read.rows.map(|(batch, _)| batch));
+                batches.extend(read.rows);
             }
         }
         let input = batches.into_iter().map(|batch| (Input::Left, batch)).collect();

@@ -1,5 +1,6 @@
 //! Reading results: what is there now ([`pull`]), and changes as they come ([`push`]).
 
+mod column_names;
 pub mod own_inserts;
 pub mod pull;
 pub mod push;

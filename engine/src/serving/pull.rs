@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result as DfResult;
@@ -26,7 +27,7 @@ use crate::datafusion_error::{self, Names};
 use crate::error::{Error, Result};
 use crate::response::Rows;
 use crate::serving::source_table::SourceTable;
-use crate::serving::{result_rows, rewrite};
+use crate::serving::{column_names, result_rows, rewrite};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -100,7 +101,19 @@ impl PullQuery {
         let context = self.context.clone();
         let started = async move { context.execute_logical_plan(plan).await?.execute_stream().await };
         let batches = result_rows::run_on(&self.compute, started).await?;
-        Ok(result_rows::rows(&self.compute, batches.map_err(|error| self.explain(&error))?))
+        let rows = result_rows::rows(&self.compute, batches.map_err(|error| self.explain(&error))?);
+        Ok(Rows { schema: self.shown_schema(&rows.schema), ..rows })
+    }
+
+    /// The columns of its result under the names that a client is told.
+    #[must_use]
+    pub fn shown_schema(&self, schema: &Schema) -> SchemaRef {
+        let given = column_names::given(&self.query, schema.fields().len());
+        let shown = schema.fields().iter().zip(given).map(|(field, name)| match name {
+            Some(name) => Arc::new(field.as_ref().clone().with_name(name)),
+            None => field.clone(),
+        });
+        Arc::new(Schema::new(shown.collect::<Vec<_>>()))
     }
 
     fn explain(&self, error: &DataFusionError) -> Error {

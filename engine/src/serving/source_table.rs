@@ -1,6 +1,6 @@
 //! A stream or table as DataFusion reads it: a snapshot of what is there when the query begins.
 //!
-//! - A stream is the records of its topic, up to the high watermark of each partition.
+//! - A stream is the records of its topic, up to the last stable offset of each partition.
 //! - A table that a query fills has its rows stored; they are read as of one snapshot of the state.
 //!   A condition on the whole key makes it a point look-up.
 //! - A table that is only declared over a topic is the latest record of each key.

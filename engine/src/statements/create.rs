@@ -45,7 +45,6 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     let mut source = planned.source;
     check_formats(&source)?;
     if let Some(before) = engine.catalog().state().sources.get(name) {
-        check_not_filled(&engine.catalog().state(), name)?;
         check_same_topic(&before.source, &source)?;
     }
     let wanted = planned.topic;
@@ -53,7 +52,7 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
         source.partitions = partitions;
         engine.catalog().change(|state, _| {
             let before = state.sources.get(name).cloned();
-            check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+            check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
             let declared = CatalogSource {
                 oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
                 statement: text.to_owned(),
@@ -108,7 +107,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let record = with_topic(engine, &sink.clone(), planned.topic, Some(sink.partitions), |partitions| {
         engine.catalog().change(|state, changes| {
             let before = state.sources.get(name).cloned();
-            check_replaceable(state, name, before.as_ref(), statement.or_replace)?;
+            check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
             let record = new.record(state, changes, name)?;
             let declared = CatalogSource {
                 oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
@@ -152,7 +151,7 @@ async fn replace_query(
     while_halted(engine, &own, || {
         with_topic(engine, &before.source, wanted, None, |partitions| {
             engine.catalog().change(|state, _| {
-                check_replaceable(state, name, Some(before), true)?;
+                check_replaceable(state, name, Some(before), Some(&query.id), true)?;
                 let record = QueryRecord {
                     statement: text.to_owned(),
                     every_update: session.every_update(),
@@ -232,7 +231,8 @@ pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) ->
         state.source(name)?;
         new.record(state, changes, name)
     })?;
-    Ok(started(engine, &record, "INSERT INTO", format!("Created query with ID {}", record.id)))
+    // Clients read the number of rows from the tag of any INSERT: none have been inserted yet.
+    Ok(started(engine, &record, "INSERT 0 0", format!("Created query with ID {}", record.id)))
 }
 
 /// Declares a type.
@@ -370,11 +370,13 @@ fn exists_already(
     Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("use CREATE OR REPLACE, or DROP it first"))
 }
 
-/// Whether a name may be taken over: queries that read the source were planned over its old shape.
+/// Whether a name may be taken over: queries that read the source were planned over its old shape, and
+/// those that write it would go on writing that, but for the one that is replaced with it.
 fn check_replaceable(
     state: &CatalogState,
     name: &str,
     before: Option<&Arc<CatalogSource>>,
+    replaced: Option<&str>,
     or_replace: bool,
 ) -> Result<()> {
     let Some(before) = before else { return check_distinct(state, name) };
@@ -385,6 +387,13 @@ fn check_replaceable(
     if !readers.is_empty() {
         let message = format!("Cannot replace '{name}': queries [{}] read from it", readers.join(", "));
         return Err(Error::new(ErrorKind::InUse, message).with_hint("terminate them first"));
+    }
+    let writers: Vec<&str> = state.writers(name).into_iter().filter(|id| Some(*id) != replaced).collect();
+    if !writers.is_empty() {
+        let message = format!("Cannot replace '{name}': queries [{}] write into it", writers.join(", "));
+        return Err(Error::new(ErrorKind::InUse, message).with_hint(
+            "replace its query too with CREATE OR REPLACE … AS SELECT, or terminate what writes it first",
+        ));
     }
     if before.source.topic == crate::processing_log::TOPIC {
         return Err(Error::new(
@@ -404,18 +413,6 @@ fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
             Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("choose another name"))
         }
     }
-}
-
-/// Whether no query writes a source that is declared anew: it would go on writing the old shape.
-fn check_not_filled(state: &CatalogState, name: &str) -> Result<()> {
-    let writers = state.writers(name);
-    if writers.is_empty() {
-        return Ok(());
-    }
-    let message = format!("Cannot replace '{name}': queries [{}] write into it", writers.join(", "));
-    Err(Error::new(ErrorKind::InUse, message).with_hint(
-        "replace its query too with CREATE OR REPLACE … AS SELECT, or terminate what writes it first",
-    ))
 }
 
 /// Whether the formats can have the columns.

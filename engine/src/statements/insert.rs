@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::DFSchema;
-use tidemill_sql::lookup::ColumnRole;
+use tidemill_sql::lookup::{ColumnRole, SourceKind};
 use tidemill_sql::parser::ast::InsertValues;
 use tidemill_sql::planner;
 use tidemill_storage::log::{Appended, Origin};
@@ -34,6 +34,13 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     if source.read_only {
         let message = format!("Cannot insert values into read-only source '{}'", source.name);
         return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let catalog = engine.catalog().state();
+    if source.kind == SourceKind::Table
+        && let Some(query) = catalog.sources.get(&source.name).and_then(|found| found.query.as_deref())
+    {
+        let message = format!("Cannot insert values into table '{}': query {query} keeps it", source.name);
+        return Err(Error::new(ErrorKind::Invalid, message).with_hint("insert into what the query reads"));
     }
     let fields: Vec<Field> = source
         .columns

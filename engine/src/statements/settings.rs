@@ -70,7 +70,7 @@ settings! {
     "ksql.persistence.default.format.value", "", any, "Value format of sources that name none.";
     "ksql.persistence.wrap.single.values", "", any, "Whether a single value column is wrapped in a record.";
     "ksql.output.topic.name.prefix", "", any, "What the names of result topics begin with.";
-    "ksql.query.push.v2.enabled", "false", boolean, "Accepted; every push query shares the server's readers.";
+    "ksql.query.push.v2.enabled", "false", boolean, "Accepted and without effect: there is one kind of push query.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";

@@ -75,3 +75,14 @@ fn a_column_that_was_written_cannot_go() {
     produce(&lives, &[("a", 1)]);
     lives.await_rows("SELECT k, n FROM passed", &["a|1"]);
 }
+
+#[test]
+fn a_stream_that_another_query_writes_keeps_its_columns() {
+    let lives = with_events();
+    lives.sql("CREATE STREAM passed AS SELECT k, n FROM events");
+    lives.sql("INSERT INTO passed SELECT k, m AS n FROM events");
+    let error = lives
+        .try_sql("CREATE OR REPLACE STREAM passed AS SELECT k, n, n * 10 AS ten FROM events")
+        .unwrap_err();
+    assert!(error.to_string().contains("write into it"), "{error}");
+}
