@@ -88,24 +88,6 @@ fn a_full_disk_refuses_calls_and_takes_them_again_once_there_is_space() {
 }
 
 #[test]
-fn retention_that_fails_for_one_partition_is_done_for_the_others() {
-    let mut world = World::opened();
-    let settings = TopicSettings { segment_bytes: 1, retention_bytes: Some(0), ..TopicSettings::default() };
-    let targets = [partition("a", 0), partition("b", 0), partition("c", 0)];
-    for (topic, target) in ["a", "b", "c"].into_iter().zip(&targets) {
-        world.create_topic(topic, settings.clone()).unwrap();
-        for _ in 0..3 {
-            world.append(target, 1).unwrap();
-        }
-    }
-    world.sync().unwrap();
-    world.disk.inject(Some(Call::Remove), 1, Fault::DiskFull);
-    assert_eq!(world.log().enforce_retention().unwrap_err().kind(), ErrorKind::DiskFull);
-    // Two segments of each partition go; those of the one that failed are all that is left to do.
-    assert_eq!(world.log().enforce_retention().unwrap(), 2);
-}
-
-#[test]
 fn after_a_failed_sync_nothing_is_acknowledged_and_everything_is_refused() {
     let mut world = World::opened();
     world.create_topic("a", Default::default()).unwrap();
