@@ -101,7 +101,7 @@ fn run(case: &Case) {
         if (number + 1) % BATCHES_A_COMMIT == 0 {
             let mut changes = WriteBatch::default();
             operator.commit(&mut changes).expect("commits");
-            store.write(changes, Durability::Buffered).expect("memory takes writes");
+            store.write(&changes, Durability::Buffered).expect("memory takes writes");
         }
     }
     let seconds = started.elapsed().as_secs_f64();

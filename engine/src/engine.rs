@@ -330,6 +330,6 @@ fn cluster_id(store: &dyn StateStore) -> Result<String> {
     let id: String = uuid::Uuid::new_v4().simple().to_string().chars().take(22).collect();
     let mut changes = WriteBatch::default();
     changes.put(key, id.clone().into_bytes());
-    store.write(changes, Durability::Synced)?;
+    store.write(&changes, Durability::Synced)?;
     Ok(id)
 }

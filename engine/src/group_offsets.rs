@@ -53,7 +53,7 @@ impl GroupOffsets {
     pub fn commit(&self, group: &str, offsets: &[(TopicPartition, GroupOffset)]) -> Result<()> {
         let mut changes = WriteBatch::default();
         self.stage(group, offsets, &mut changes)?;
-        Ok(self.store.write(changes, Durability::Synced)?)
+        Ok(self.store.write(&changes, Durability::Synced)?)
     }
 
     /// Adds offsets of a group to changes that are written with others.
@@ -136,7 +136,7 @@ impl GroupOffsets {
                 changes.delete(key);
             }
         }
-        if changes.is_empty() { Ok(()) } else { Ok(self.store.write(changes, Durability::Synced)?) }
+        if changes.is_empty() { Ok(()) } else { Ok(self.store.write(&changes, Durability::Synced)?) }
     }
 
     /// Forgets a group's offsets; all of them where `targets` is `None`.
@@ -153,7 +153,7 @@ impl GroupOffsets {
                 }
             }
         }
-        Ok(self.store.write(changes, Durability::Synced)?)
+        Ok(self.store.write(&changes, Durability::Synced)?)
     }
 }
 

@@ -342,7 +342,7 @@ mod tests {
             let target = TopicPartition::new(topic.clone(), PartitionId(0));
             decisions::record(&mut changes, producer, &target, Offset(5_000));
         }
-        store.write(changes, Durability::Synced).unwrap();
+        store.write(&changes, Durability::Synced).unwrap();
         topics.delete(&again).unwrap();
         topics.create(&again, TopicSettings::default()).unwrap();
         let decided = decisions::lookup(store.as_ref()).unwrap();

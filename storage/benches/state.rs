@@ -88,7 +88,7 @@ fn write_all(store: &RocksDbStateStore, durability: Durability) {
             let number = number * STRIDE % KEYS;
             batch.put(key(number), vec![number as u8; VALUE_BYTES]);
         }
-        store.write(batch, durability).unwrap();
+        store.write(&batch, durability).unwrap();
     }
 }
 
@@ -106,7 +106,7 @@ fn small_commits(store: &RocksDbStateStore, writers: u64) {
                             batch.put(key(number * STRIDE % KEYS), vec![number as u8; VALUE_BYTES]);
                         }
                         let begun = Instant::now();
-                        store.write(batch, Durability::Synced).unwrap();
+                        store.write(&batch, Durability::Synced).unwrap();
                         begun.elapsed()
                     };
                     (0..COMMITS).map(commit).collect::<Vec<_>>()

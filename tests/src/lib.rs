@@ -8,7 +8,7 @@ mod server;
 
 pub use files::{files, repository};
 pub use program::program;
-pub use server::Server;
+pub use server::{Server, wait_for_ports};
 
 /// Until something that should happen must have happened. Generous: a slow machine is no failure.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! A server of one's own: the real program on free ports, in a directory that goes afterwards.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,30 @@ use crate::{PATIENCE, program};
 
 /// How often something outside is looked at that cannot be waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Waits until a server says where it listens; gives its ports by door.
+///
+/// # Errors
+/// How it ended instead, or that it took too long.
+///
+/// # Panics
+/// If the system cannot say whether the process runs.
+pub fn wait_for_ports(process: &mut Child, file: &Path) -> Result<Value, String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // Also what is written so far is no JSON yet.
+        if let Some(ports) = fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+            return Ok(ports);
+        }
+        if let Some(status) = process.try_wait().expect("a process can be asked") {
+            return Err(status.to_string());
+        }
+        if Instant::now() >= deadline {
+            return Err("it took too long".to_owned());
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
 
 /// A running server. Dropping it kills it.
 pub struct Server {
@@ -42,14 +66,9 @@ impl Server {
             .spawn()
             .expect("the program runs");
         let mut server = Server { process, ports: Value::Null, directory };
-        let deadline = Instant::now() + PATIENCE;
-        while server.ports.is_null() {
-            let ended = server.process.try_wait().expect("a process can be asked");
-            assert!(ended.is_none() && Instant::now() < deadline, "no start: {}", server.messages());
-            match fs::read(&ports_file) {
-                Ok(text) => server.ports = serde_json::from_slice(&text).unwrap_or_default(),
-                Err(_) => std::thread::sleep(LOOK_AGAIN),
-            }
+        match wait_for_ports(&mut server.process, &ports_file) {
+            Ok(ports) => server.ports = ports,
+            Err(ended) => panic!("no start: {ended}: {}", server.messages()),
         }
         server
     }

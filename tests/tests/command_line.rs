@@ -5,11 +5,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tidemill_tests::{PATIENCE, Server, program};
+use tidemill_tests::{Server, program, wait_for_ports};
 
 const FREE_PORTS: [&str; 6] =
     ["--postgres", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0"];
@@ -52,13 +52,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 
 /// Waits until a server says where it listens.
 fn ports(process: &mut Child, file: &Path) -> Value {
-    let deadline = Instant::now() + PATIENCE;
-    while !file.exists() {
-        let ended = process.try_wait().expect("a process can be asked");
-        assert!(ended.is_none() && Instant::now() < deadline, "the server does not start: {ended:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    serde_json::from_slice(&fs::read(file).expect("the ports can be read")).expect("the ports are JSON")
+    wait_for_ports(process, file).unwrap_or_else(|ended| panic!("the server does not start: {ended}"))
 }
 
 /// Asks a process to end; gives its exit code and messages.

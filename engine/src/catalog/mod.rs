@@ -163,7 +163,7 @@ impl Catalog {
         let result = change(&mut new, &mut batch)?;
         write_differences(&old, &new, &mut batch)?;
         if !batch.is_empty() {
-            self.store.write(batch, Durability::Synced)?;
+            self.store.write(&batch, Durability::Synced)?;
         }
         *self.state.write() = Arc::new(new);
         Ok(result)

@@ -120,7 +120,7 @@ impl Driver {
 
     /// Lets the changes of a commit reach the store: before the next one begins.
     pub(crate) fn finish_commit(&mut self, changes: WriteBatch) {
-        self.store.write(changes, Durability::Synced).expect("memory takes writes");
+        self.store.write(&changes, Durability::Synced).expect("memory takes writes");
     }
 
     /// Forgets what is committed, as far as the operator can.
@@ -150,7 +150,7 @@ impl Driver {
             }
             changes.put(key, value);
         }
-        self.store.write(changes, Durability::Synced).expect("memory takes writes");
+        self.store.write(&changes, Durability::Synced).expect("memory takes writes");
     }
 
     /// Bytes the operator holds.

@@ -27,8 +27,7 @@ const DISK_FULL_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// … and at most: each try writes as much as there is space for.
 const DISK_FULL_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Everything one epoch changes. Cheap to clone beside being committed: the bytes are shared.
-#[derive(Clone)]
+/// Everything one epoch changes.
 pub struct Epoch {
     /// The query's own producer id.
     pub producer: ProducerId,
@@ -43,17 +42,17 @@ pub struct Epoch {
 /// # Errors
 /// Those of log and store. After `DiskFull` the epoch did not happen; after any other failure of the
 /// store only the next start can tell, and log and store take nothing more until then.
-pub fn commit(log: &dyn Log, store: &dyn StateStore, epoch: Epoch) -> Result<()> {
-    let Epoch { producer, outputs, mut changes } = epoch;
+pub fn commit(log: &dyn Log, store: &dyn StateStore, epoch: &mut Epoch) -> Result<()> {
+    let Epoch { producer, outputs, changes } = epoch;
     if outputs.is_empty() {
         if !changes.is_empty() {
             store.write(changes, Durability::Synced)?;
         }
         return Ok(());
     }
-    let staged = log.stage(producer, outputs)?;
+    let staged = log.stage(*producer, outputs.clone())?;
     for (target, end) in staged.ends() {
-        decisions::record(&mut changes, producer, target, *end);
+        decisions::record(changes, *producer, target, *end);
     }
     match store.write(changes, Durability::Synced) {
         Ok(()) => {
@@ -81,17 +80,22 @@ pub fn commit(log: &dyn Log, store: &dyn StateStore, epoch: Epoch) -> Result<()>
 pub async fn commit_when_there_is_space(
     log: Arc<dyn Log>,
     store: Arc<dyn StateStore>,
-    epoch: Epoch,
+    mut epoch: Epoch,
     stop: CancellationToken,
     waits: impl Fn(&Error),
 ) -> Result<()> {
     let mut pause = DISK_FULL_PAUSE_MIN;
     loop {
-        let (log, store, attempt) = (log.clone(), store.clone(), epoch.clone());
+        let (log, store) = (log.clone(), store.clone());
         let is_last = stop.is_cancelled();
-        let attempt =
-            tokio::task::spawn_blocking(move || commit(log.as_ref(), store.as_ref(), attempt)).await;
-        match attempt.map_err(|error| Error::internal(format!("a commit panicked: {error}")))? {
+        let attempt = tokio::task::spawn_blocking(move || {
+            let result = commit(log.as_ref(), store.as_ref(), &mut epoch);
+            (epoch, result)
+        });
+        let result;
+        (epoch, result) =
+            attempt.await.map_err(|error| Error::internal(format!("a commit panicked: {error}")))?;
+        match result {
             Err(error) if error.kind == crate::error::ErrorKind::DiskFull && !is_last => {
                 tracing::warn!(%error, "a commit waits for space");
                 waits(&error);

@@ -21,6 +21,14 @@ pub fn record(changes: &mut WriteBatch, producer: ProducerId, target: &TopicPart
     changes.put(state_keys::decision(producer.0, target), Bytes::copy_from_slice(&end.0.to_be_bytes()));
 }
 
+/// How far the output of a query in a partition has been decided, if it has any there.
+///
+/// # Errors
+/// Those of the disk, `Corrupt`.
+pub fn end_of(store: &dyn StateStore, producer: i64, target: &TopicPartition) -> Result<Option<Offset>> {
+    store.get(&state_keys::decision(producer, target))?.map(|end| offset(&end)).transpose()
+}
+
 /// What the log asks at its start. All decisions are read before, because to the log a decision that
 /// cannot be read would be one that was never made, and it would cut off what was.
 ///
@@ -30,9 +38,8 @@ pub fn lookup(store: &dyn StateStore) -> Result<Decisions> {
     let mut decided: BTreeMap<Bytes, Offset> = BTreeMap::new();
     for entry in store.snapshot().scan(state_keys::all_decisions()) {
         let (key, end) = entry?;
-        let end = end.as_ref().try_into().map_err(|_| damaged())?;
         // The entry may share a large buffer with its neighbours.
-        decided.insert(Bytes::copy_from_slice(&key), Offset(i64::from_be_bytes(end)));
+        decided.insert(Bytes::copy_from_slice(&key), offset(&end)?);
     }
     Ok(Arc::new(move |producer: ProducerId, target: &TopicPartition| {
         decided.get(&state_keys::decision(producer.0, target)).copied()
@@ -78,7 +85,7 @@ pub fn forget(store: &dyn StateStore, keys: Vec<Bytes>) -> Result<()> {
         changes.delete(key);
     }
     // Nobody needs them gone: they may come back with a power cut and go the next time.
-    Ok(store.write(changes, Durability::Buffered)?)
+    Ok(store.write(&changes, Durability::Buffered)?)
 }
 
 /// Forgets what was decided about topics of a name that is free. A new topic of that name begins at
@@ -94,7 +101,11 @@ pub fn forget_topic(store: &dyn StateStore, topic: &TopicName) -> Result<()> {
             changes.delete(key);
         }
     }
-    if changes.is_empty() { Ok(()) } else { Ok(store.write(changes, Durability::Synced)?) }
+    if changes.is_empty() { Ok(()) } else { Ok(store.write(&changes, Durability::Synced)?) }
+}
+
+fn offset(end: &[u8]) -> Result<Offset> {
+    Ok(Offset(i64::from_be_bytes(end.try_into().map_err(|_| damaged())?)))
 }
 
 fn damaged() -> Error {

@@ -46,9 +46,37 @@ struct Inner {
 
 #[derive(Default, Debug)]
 struct Held {
-    persistent_bytes: usize,
-    session_bytes: usize,
+    persistent: Holding,
+    sessions: Holding,
     session_queries: usize,
+}
+
+impl Held {
+    fn bytes(&self) -> usize {
+        self.persistent.bytes().saturating_add(self.sessions.bytes())
+    }
+}
+
+/// What is held, in bytes. What passes through is gone with its round or commit and cannot be forgotten:
+/// it takes room from what is kept, and is no reason to end a query.
+#[derive(Clone, Copy, Default, Debug)]
+struct Holding {
+    kept: usize,
+    passing: usize,
+}
+
+impl Holding {
+    fn bytes(self) -> usize {
+        self.kept.saturating_add(self.passing)
+    }
+
+    /// With one part of it exchanged for another.
+    fn exchanged(self, before: Holding, now: Holding) -> Holding {
+        Holding {
+            kept: (self.kept + now.kept).saturating_sub(before.kept),
+            passing: (self.passing + now.passing).saturating_sub(before.passing),
+        }
+    }
 }
 
 /// What one query holds of the budget; given back when dropped.
@@ -56,7 +84,7 @@ struct Held {
 pub struct MemoryShare {
     budget: MemoryBudget,
     of_session: bool,
-    bytes: usize,
+    holding: Holding,
     shortages: watch::Receiver<u64>,
 }
 
@@ -96,7 +124,7 @@ impl MemoryBudget {
         MemoryShare {
             budget: self.clone(),
             of_session,
-            bytes: 0,
+            holding: Holding::default(),
             shortages: self.inner.shortages.subscribe(),
         }
     }
@@ -104,8 +132,7 @@ impl MemoryBudget {
     /// Bytes that all queries hold.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        let held = self.inner.held.lock();
-        held.persistent_bytes + held.session_bytes
+        self.inner.held.lock().bytes()
     }
 }
 
@@ -116,15 +143,14 @@ impl MemoryShare {
     /// # Errors
     /// `LimitExceeded` for a query of a session that is to end because it keeps too much.
     pub fn hold(&mut self, kept: usize, passing: usize) -> Result<()> {
-        let bytes = kept.saturating_add(passing);
+        let before = std::mem::replace(&mut self.holding, Holding { kept, passing });
         let Inner { bytes_max, held, shortages } = self.budget.inner.as_ref();
         let mut held = held.lock();
-        let sum = if self.of_session { &mut held.session_bytes } else { &mut held.persistent_bytes };
-        *sum = (*sum + bytes).saturating_sub(self.bytes);
-        let has_grown = bytes > self.bytes;
-        self.bytes = bytes;
-        let is_short = held.persistent_bytes + held.session_bytes > *bytes_max;
-        let (session_bytes, session_queries) = (held.session_bytes, held.session_queries);
+        let sum = if self.of_session { &mut held.sessions } else { &mut held.persistent };
+        *sum = sum.exchanged(before, self.holding);
+        let has_grown = self.holding.bytes() > before.bytes();
+        let is_short = held.bytes() > *bytes_max;
+        let (sessions_keep, session_queries) = (held.sessions.kept, held.session_queries);
         drop(held);
         if is_short && has_grown {
             shortages.send_modify(|count| *count += 1);
@@ -135,7 +161,7 @@ impl MemoryShare {
         let sessions_max = bytes_max / SESSIONS_PART;
         let equal_share = sessions_max / session_queries.max(1);
         let mine_max =
-            if session_bytes > sessions_max { equal_share } else { usize::MAX }.min(bytes_max / SESSION_PART);
+            if sessions_keep > sessions_max { equal_share } else { usize::MAX }.min(bytes_max / SESSION_PART);
         if kept <= mine_max {
             return Ok(());
         }
@@ -147,17 +173,17 @@ impl MemoryShare {
         ))
     }
 
-    /// How much of what the query holds it is to keep, if memory is short and it can forget.
+    /// How much of what the query keeps it is to go on keeping, if memory is short and it can forget.
     #[must_use]
     pub fn bytes_to_keep(&self) -> Option<usize> {
         let Inner { bytes_max, held, .. } = self.budget.inner.as_ref();
         let held = held.lock();
-        let is_short = held.persistent_bytes + held.session_bytes > *bytes_max;
-        if !is_short || self.of_session {
+        if held.bytes() <= *bytes_max || self.of_session {
             return None;
         }
-        let kept = bytes_max.saturating_sub(held.session_bytes) / KEPT_PART;
-        Some(proportion(self.bytes, kept, held.persistent_bytes))
+        let others = held.sessions.bytes().saturating_add(held.persistent.passing);
+        let kept = bytes_max.saturating_sub(others) / KEPT_PART;
+        Some(proportion(self.holding.kept, kept, held.persistent.kept))
     }
 
     /// Waits until memory runs short, for a query that has nothing else to do.
@@ -171,12 +197,9 @@ impl MemoryShare {
 impl Drop for MemoryShare {
     fn drop(&mut self) {
         let mut held = self.budget.inner.held.lock();
-        if self.of_session {
-            held.session_bytes = held.session_bytes.saturating_sub(self.bytes);
-            held.session_queries -= 1;
-        } else {
-            held.persistent_bytes = held.persistent_bytes.saturating_sub(self.bytes);
-        }
+        let sum = if self.of_session { &mut held.sessions } else { &mut held.persistent };
+        *sum = sum.exchanged(self.holding, Holding::default());
+        held.session_queries -= usize::from(self.of_session);
     }
 }
 
@@ -205,6 +228,20 @@ mod tests {
         queries[0].hold(300, 0).expect("persistent queries do not end");
         let kept: Vec<usize> = queries.iter().filter_map(MemoryShare::bytes_to_keep).collect();
         assert_eq!(kept, [125, 41, 41, 41, 41, 41, 41, 41, 41, 41]);
+    }
+
+    #[test]
+    fn what_passes_through_takes_room_from_what_is_kept_and_ends_nobody() {
+        let budget = MemoryBudget::new(1_000);
+        let mut query = budget.persistent_query();
+        query.hold(500, 600).expect("persistent queries do not end");
+        assert_eq!(query.bytes_to_keep(), Some(200), "half of the room that is left");
+        let mut sessions: Vec<MemoryShare> =
+            (0..4).map(|_| budget.session_query().expect("there are few")).collect();
+        for session in &mut sessions {
+            session.hold(120, 400).expect("together they keep less than half");
+        }
+        sessions[0].hold(130, 400).expect("what passes is not counted against it");
     }
 
     #[test]

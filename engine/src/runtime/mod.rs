@@ -11,7 +11,7 @@
 //!
 //! - [`record_feed`]: the records of a partition in bounded portions;
 //! - [`scan`]: what is read of a source; [`source`], [`gathered`], [`row_decoder`]: from a partition's
-//!   bytes to change batches; [`windowed_key`]: windows in keys;
+//!   bytes to change batches; [`windowed_key`] and [`header_columns`]: windows in keys, headers as columns;
 //! - [`read_ahead`]: which rows wait so that partitions keep in step;
 //! - [`exchange`]: rows to shards, and many runs to one order;
 //! - [`ledger`]: what became of every record;

@@ -38,7 +38,7 @@ fn append(log: &MemoryLog, partition: u32, records: usize) {
 fn store_positions(store: &MemoryStateStore, positions: Positions) {
     let mut changes = WriteBatch::default();
     record(&mut changes, QUERY, positions);
-    store.write(changes, Durability::Synced).unwrap();
+    store.write(&changes, Durability::Synced).unwrap();
 }
 
 fn restored(store: &MemoryStateStore, log: &MemoryLog) -> (Vec<i64>, usize) {
@@ -92,7 +92,7 @@ fn a_damaged_position_is_told() {
     let topic = log.create_topic(&name(), settings(1)).unwrap();
     let mut changes = WriteBatch::default();
     changes.put(state_keys::input_offset(QUERY, &target(0)), vec![1, 2, 3]);
-    store.write(changes, Durability::Synced).unwrap();
+    store.write(&changes, Durability::Synced).unwrap();
     let found = restore(&store, &log, QUERY, &topic, StartAt::Latest, &mut Positions::new());
     assert_eq!(found.unwrap_err().kind, ErrorKind::Corrupt);
 }

@@ -699,7 +699,7 @@ impl Query {
         let Some(producer) = self.identity.producer else {
             // A query of a session keeps its state to itself; nothing has to survive.
             let durability = tidemill_storage::state::Durability::Buffered;
-            return Ok(self.environment.store.write(pending.changes, durability)?);
+            return Ok(self.environment.store.write(&pending.changes, durability)?);
         };
         let outputs =
             pending.outputs.into_iter().map(|(target, batches)| StagedOutput { target, batches }).collect();

@@ -20,10 +20,9 @@ use tokio::time::Instant;
 use crate::catalog::CatalogState;
 use crate::catalog::record::QueryRecord;
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::positions;
+use crate::error::Result;
 use crate::runtime::query::{QueryStatus, partition_count};
-use crate::state_keys;
+use crate::runtime::{decisions, positions};
 
 /// How long a SELECT waits at most. A query that is further behind is read as it is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -138,7 +137,7 @@ fn decided(log: &dyn Log, store: &dyn StateStore, producer: i64, topic: &TopicNa
     let mut found = Written::new();
     for partition in 0..partition_count(log, topic)? {
         let target = TopicPartition::new(topic.clone(), PartitionId(partition));
-        if let Some(end) = decided_end(store, producer, &target)? {
+        if let Some(end) = decisions::end_of(store, producer, &target)? {
             found.insert(target, end);
         }
     }
@@ -152,13 +151,6 @@ fn is_published(log: &dyn Log, decided: &Written) -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-fn decided_end(store: &dyn StateStore, producer: i64, target: &TopicPartition) -> Result<Option<Offset>> {
-    let Some(bytes) = store.get(&state_keys::decision(producer, target))? else { return Ok(None) };
-    let bytes = bytes.as_ref().try_into();
-    let bytes = bytes.map_err(|_| Error::new(ErrorKind::Corrupt, "a stored decision is damaged"))?;
-    Ok(Some(Offset(i64::from_be_bytes(bytes))))
 }
 
 #[cfg(test)]

@@ -26,11 +26,8 @@ use crate::runtime::scan::ScanSpec;
 /// Rows decoded at a time where they are read one by one.
 pub(super) const BATCH_ROWS: usize = 8_192;
 
-/// Bytes read from a partition at a time.
-pub(super) const READ_BYTES: usize = 4 << 20;
-
-/// Bytes of keys and values decoded at a time: what was compressed may be many times what was read.
-pub(super) const DECODE_BYTES: usize = 4 * READ_BYTES;
+/// Bytes of keys and values decoded at a time.
+pub(super) const DECODE_BYTES: usize = 4 << 20;
 
 /// What one step of a scan came to.
 pub(super) enum Step {

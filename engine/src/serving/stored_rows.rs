@@ -10,7 +10,7 @@ use tidemill_storage::state::StateSnapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::gathered::Gathered;
 use crate::runtime::scan::ScanSpec;
-use crate::serving::row_scan::{BATCH_ROWS, READ_BYTES, RowScan, Step, decode_rows};
+use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
 use crate::state::table_rows::{TableRows, parse_value};
 
 /// Rows of a table as they are stored. Cheap to clone.
@@ -67,7 +67,7 @@ impl StoredRows {
     fn gather(&self, from: Bytes, gathered: &mut Gathered) -> Result<Rest> {
         for entry in self.snapshot.scan(from..self.rows.all().end) {
             let (key, stored) = entry?;
-            if gathered.rows() == BATCH_ROWS || gathered.bytes() >= READ_BYTES {
+            if gathered.rows() == BATCH_ROWS || gathered.bytes() >= DECODE_BYTES {
                 return Ok(Rest::From(key));
             }
             let (time_ms, value) = parse_value(&stored).ok_or_else(|| self.damaged())?;

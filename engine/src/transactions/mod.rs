@@ -306,7 +306,7 @@ impl Transactions {
             };
             let mut changes = WriteBatch::default();
             changes.delete(state_keys::transactional_id(&oldest));
-            self.inner.store.write(changes, Durability::Buffered)?;
+            self.inner.store.write(&changes, Durability::Buffered)?;
             live.remove(&oldest);
         }
         let created = live.entry(id.to_owned()).or_insert_with(|| Arc::new(Shared::new(Record::default())));
@@ -329,7 +329,7 @@ impl Transactions {
     /// Stores a transaction, together with other changes.
     fn save(&self, id: &str, record: &Record, mut with: WriteBatch) -> Result<()> {
         with.put(state_keys::transactional_id(id), record.encode()?);
-        Ok(self.inner.store.write(with, Durability::Synced)?)
+        Ok(self.inner.store.write(&with, Durability::Synced)?)
     }
 }
 

@@ -85,7 +85,7 @@ impl StateStore for HeldStore {
         self.store.multi_get(keys)
     }
 
-    fn write(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
+    fn write(&self, batch: &WriteBatch, durability: Durability) -> Result<()> {
         let decides = |change: &Change| match change {
             Change::Put(key, _) => key.first() == Some(&(KeyKind::EpochDecision as u8)),
             _ => false,

@@ -167,27 +167,27 @@ impl Lives {
 
     /// Waits until a condition gives something.
     pub(crate) fn eventually<T>(&self, what: &str, mut condition: impl FnMut(&Lives) -> Option<T>) -> T {
+        self.await_ok(|lives| condition(lives).ok_or_else(|| format!("it never happened: {what}")))
+    }
+
+    /// Asks until the answer is good; fails with the last one that was not.
+    fn await_ok<T>(&self, mut ask: impl FnMut(&Lives) -> Result<T, String>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(found) = condition(self) {
-                return found;
+            match ask(self) {
+                Ok(found) => return found,
+                Err(reason) => assert!(Instant::now() < deadline, "{reason}"),
             }
-            assert!(Instant::now() < deadline, "it never happened: {what}");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Waits until a query over what is there now gives these rows.
     pub(crate) fn await_rows(&self, query: &str, expected: &[&str]) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let found = self.rows(query);
-            if found == expected {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{query} gives {found:?}, not {expected:?}");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.await_ok(|lives| {
+            let found = lives.rows(query);
+            if found == expected { Ok(()) } else { Err(format!("{query} gives {found:?}, not {expected:?}")) }
+        });
     }
 }
 

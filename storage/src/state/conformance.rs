@@ -73,7 +73,7 @@ pub(super) fn many_keys_are_read_in_the_order_asked(store: &dyn StateStore) {
     for number in 0..5_000_u32 {
         batch.put(number.to_be_bytes().to_vec(), format!("value {number}"));
     }
-    store.write(batch, Durability::Buffered).unwrap();
+    store.write(&batch, Durability::Buffered).unwrap();
     let asked: Vec<u32> = (0..5_000).map(|step| step * 7_919 % 6_000).chain([3, 3]).collect();
     let keys: Vec<Bytes> = asked.iter().map(|number| Bytes::from(number.to_be_bytes().to_vec())).collect();
     let values = store.multi_get(&keys).unwrap();
@@ -92,7 +92,7 @@ pub(super) fn a_deleted_key_is_gone_and_a_missing_one_is_no_error(store: &dyn St
     batch.delete("a");
     batch.delete("never there");
     assert!(!batch.is_empty());
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
     assert_eq!(entries(store), [pair("b", "2")]);
 }
 
@@ -108,19 +108,19 @@ pub(super) fn changes_of_a_batch_apply_in_their_order(store: &dyn StateStore) {
     batch.put("r3", "before the range delete");
     batch.delete_range(range(b"r", b"s"));
     batch.put("r2", "after the range delete");
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
     assert_eq!(
         entries(store),
         [pair("back", "again"), pair("k", "last"), pair("r2", "after the range delete")]
     );
-    store.write(WriteBatch::default(), Durability::Synced).unwrap();
+    store.write(&WriteBatch::default(), Durability::Synced).unwrap();
 }
 
 pub(super) fn a_range_delete_takes_its_start_and_leaves_its_end(store: &dyn StateStore) {
     put(store, &[("a", ""), ("b", ""), ("b\0", ""), ("bz", ""), ("c", ""), ("d", "")]);
     let mut batch = WriteBatch::default();
     batch.delete_range(range(b"b", b"c"));
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
     assert_eq!(entries(store), [pair("a", ""), pair("c", ""), pair("d", "")]);
 }
 
@@ -129,7 +129,7 @@ pub(super) fn a_range_the_wrong_way_round_is_empty(store: &dyn StateStore) {
     for empty in [range(b"b", b"a"), range(b"a", b"a")] {
         let mut batch = WriteBatch::default();
         batch.delete_range(empty.clone());
-        store.write(batch, Durability::Synced).unwrap();
+        store.write(&batch, Durability::Synced).unwrap();
         assert_eq!(store.snapshot().scan(empty).count(), 0);
     }
     // The store still takes writes.
@@ -143,7 +143,7 @@ pub(super) fn a_scan_goes_through_its_range_in_byte_order(store: &dyn StateStore
     for key in keys.iter().rev() {
         batch.put(key.to_vec(), key.to_vec());
     }
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
     let snapshot = store.snapshot();
     assert_eq!(keys_in(&*snapshot, range(b"", &ABOVE_ALL)), keys);
     assert_eq!(keys_in(&*snapshot, range(b"\0\0", b"b")), [&b"\0\xFF"[..], b"a", b"a\0"]);
@@ -158,7 +158,7 @@ pub(super) fn a_scan_hands_out_small_and_large_entries_alike(store: &dyn StateSt
     }
     let mut batch = WriteBatch::default();
     batch.changes.extend(expected.iter().map(|(key, value)| Change::Put(key.clone(), value.clone())));
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
     assert_eq!(entries(store), expected);
 }
 
@@ -170,7 +170,7 @@ pub(super) fn a_snapshot_sees_nothing_written_after_it(store: &dyn StateStore) {
     batch.delete("b");
     batch.delete_range(range(b"c", b"d"));
     batch.put("e", "2");
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
     assert_eq!(entries_of(&*before), [pair("a", "1"), pair("b", "1"), pair("c", "1")]);
     assert_eq!(before.get(b"a").unwrap(), Some(Bytes::from("1")));
     assert_eq!(before.get(b"e").unwrap(), None);
@@ -204,7 +204,7 @@ pub(super) fn concurrent_writers_and_readers_see_whole_batches(store: &dyn State
                         }
                         let durability =
                             if number % 8 == 0 { Durability::Synced } else { Durability::Buffered };
-                        store.write(batch, durability).unwrap();
+                        store.write(&batch, durability).unwrap();
                     }
                 })
             })
@@ -240,7 +240,7 @@ pub(super) fn agrees_with_an_ordered_map(store: &dyn StateStore) {
     let run = |steps| {
         let mut batch = WriteBatch::default();
         batch.delete_range(range(b"", &ABOVE_ALL));
-        store.write(batch, Durability::Buffered).unwrap();
+        store.write(&batch, Durability::Buffered).unwrap();
         compare(store, steps)
     };
     TestRunner::new(config).run(&steps, run).unwrap();
@@ -259,7 +259,7 @@ fn compare(store: &dyn StateStore, steps: Vec<Step>) -> Result<(), TestCaseError
                         Change::DeleteRange(range) => model.retain(|key, _| !range.contains(key)),
                     }
                 }
-                store.write(WriteBatch { changes }, durability).unwrap();
+                store.write(&WriteBatch { changes }, durability).unwrap();
             }
             Step::Get(key) => prop_assert_eq!(store.get(&key).unwrap(), model.get(&key).cloned()),
             Step::Scan(range) => {
@@ -309,7 +309,7 @@ fn put(store: &dyn StateStore, entries: &[(&'static str, &'static str)]) {
     for (key, value) in entries {
         batch.put(*key, *value);
     }
-    store.write(batch, Durability::Synced).unwrap();
+    store.write(&batch, Durability::Synced).unwrap();
 }
 
 fn entries(store: &dyn StateStore) -> Vec<(Bytes, Bytes)> {

@@ -126,7 +126,7 @@ impl StateStore for MemoryStateStore {
         Ok(keys.iter().map(|key| contents.current.get(key).cloned()).collect())
     }
 
-    fn write(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
+    fn write(&self, batch: &WriteBatch, durability: Durability) -> Result<()> {
         let mut contents = self.contents.write();
         contents.check_alive()?;
         self.poison.check()?;
@@ -173,18 +173,18 @@ impl Contents {
         if self.is_alive { Ok(()) } else { Err(not_alive()) }
     }
 
-    fn apply(&mut self, batch: WriteBatch) {
-        for change in batch.changes {
+    fn apply(&mut self, batch: &WriteBatch) {
+        for change in &batch.changes {
             match change {
                 Change::Put(key, value) => {
-                    self.remove(&key);
-                    self.bytes += entry_bytes(&key, &value);
-                    self.current.insert_mut(key, value);
+                    self.remove(key);
+                    self.bytes += entry_bytes(key, value);
+                    self.current.insert_mut(key.clone(), value.clone());
                 }
-                Change::Delete(key) => self.remove(&key),
+                Change::Delete(key) => self.remove(key),
                 Change::DeleteRange(range) => {
                     let keys: Vec<Bytes> =
-                        entries_in(&self.current, &range).map(|(key, _)| key.clone()).collect();
+                        entries_in(&self.current, range).map(|(key, _)| key.clone()).collect();
                     for key in keys {
                         self.remove(&key);
                     }

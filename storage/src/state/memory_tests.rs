@@ -8,7 +8,7 @@ conformance::suite!(|| ((), MemoryStateStore::new()));
 fn put(store: &MemoryStateStore, key: &'static str, durability: Durability) -> Result<()> {
     let mut batch = WriteBatch::default();
     batch.put(key, "value");
-    store.write(batch, durability)
+    store.write(&batch, durability)
 }
 
 fn keys(store: &MemoryStateStore) -> Vec<Bytes> {
@@ -95,6 +95,6 @@ fn memory_is_counted_as_entries_come_and_go() {
     assert_eq!(store.memory_bytes(), 2 * one);
     let mut batch = WriteBatch::default();
     batch.delete_range(Bytes::from_static(b"a")..Bytes::from_static(b"z"));
-    store.write(batch, Durability::Buffered).unwrap();
+    store.write(&batch, Durability::Buffered).unwrap();
     assert_eq!(store.memory_bytes(), 0);
 }

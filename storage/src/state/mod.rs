@@ -141,7 +141,7 @@ pub trait StateStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// `DiskFull`, `Io`, `Corrupt`, `Poisoned`; then nothing of the batch is visible.
-    fn write(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
+    fn write(&self, batch: &WriteBatch, durability: Durability) -> Result<()>;
 
     /// A view of now. It may outlive the store, and holds back the space of what it still sees: drop
     /// it when done.

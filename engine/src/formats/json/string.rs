@@ -64,7 +64,8 @@ fn write_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
-/// The character of a `\uXXXX` escape, or of two that form a pair, and the length of what was read.
+/// The character of an escape of `\u` and four digits, or of two that form a pair, and the length of what
+/// was read.
 fn unicode_escape(escape: &str) -> (Option<char>, usize) {
     let unit = |at: usize| {
         escape

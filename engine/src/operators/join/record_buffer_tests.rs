@@ -30,7 +30,7 @@ fn commit(buffer: &mut RecordBuffer, store: &dyn StateStore) -> usize {
     let mut changes = WriteBatch::default();
     buffer.commit(&mut changes);
     let bytes = changes.changes.iter().map(Change::bytes).sum();
-    store.write(changes, Durability::Synced).expect("memory takes writes");
+    store.write(&changes, Durability::Synced).expect("memory takes writes");
     bytes
 }
 

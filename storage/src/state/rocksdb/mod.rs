@@ -139,13 +139,13 @@ impl StateStore for RocksDbStateStore {
         Ok(values)
     }
 
-    fn write(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
+    fn write(&self, batch: &WriteBatch, durability: Durability) -> Result<()> {
         self.poison.check()?;
         let options = match durability {
             Durability::Synced => &self.synced,
             Durability::Buffered => &self.buffered,
         };
-        self.write_when_possible(&batch, options)
+        self.write_when_possible(batch, options)
             .map_err(|error| self.poison.after(storage_error("write", &self.directory, &error)))
     }
 

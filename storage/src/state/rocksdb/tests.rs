@@ -26,7 +26,7 @@ fn open(directory: &Path) -> RocksDbStateStore {
 fn put(store: &RocksDbStateStore, key: &'static str, value: impl Into<Bytes>) -> Result<()> {
     let mut batch = WriteBatch::default();
     batch.put(key, value);
-    store.write(batch, Durability::Synced)
+    store.write(&batch, Durability::Synced)
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn memory_stays_within_the_budget_while_more_is_written_and_read() {
         for key in 0..1_000_u32 {
             batch.put([number.to_be_bytes(), key.to_be_bytes()].concat(), vec![key as u8; 1_000]);
         }
-        store.write(batch, Durability::Buffered).unwrap();
+        store.write(&batch, Durability::Buffered).unwrap();
         // A whole batch is charged before the buffer it overfills is flushed.
         assert!(store.memory_bytes() < 2 * budget, "{} bytes of {budget}", store.memory_bytes());
     }

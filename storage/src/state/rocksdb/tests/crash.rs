@@ -61,7 +61,7 @@ fn write_until_killed(directory: &Path) -> ! {
     let mut number = last_batch(&store).map_or(0, |last| last + 1);
     loop {
         let synced = number.is_multiple_of(3);
-        store.write(batch(number), if synced { Durability::Synced } else { Durability::Buffered }).unwrap();
+        store.write(&batch(number), if synced { Durability::Synced } else { Durability::Buffered }).unwrap();
         if synced {
             tell("acknowledged", number);
         }

@@ -77,7 +77,7 @@ fn a_full_disk_refuses_writes_until_there_is_space() {
         let write = |number: u64| {
             let mut batch = WriteBatch::default();
             batch.put(number.to_be_bytes().to_vec(), numbered(number));
-            store.write(batch, Durability::Synced)
+            store.write(&batch, Durability::Synced)
         };
         let failure = loop {
             match write(number) {
