@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
-use tidemill_sql::lookup::{AggregateFunction, Lookup, Source};
+use tidemill_sql::lookup::{AggregateFunction, LambdaFunction, Lookup, Source};
 use tidemill_storage::TopicName;
 use tidemill_storage::log::Log;
 
@@ -36,6 +36,10 @@ impl Lookup for EngineLookup {
 
     fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         functions::lookup(name)
+    }
+
+    fn lambda_function(&self, name: &str) -> Option<Arc<dyn LambdaFunction>> {
+        functions::lookup_lambda(name)
     }
 
     fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
-use datafusion_expr::ScalarUDF;
+use datafusion_expr::{Expr, ScalarUDF};
 
 use crate::parser::identifier::Name;
+use crate::type_system::SqlType;
 
 /// A stream says what happened, a table what is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Debug)]
@@ -161,6 +162,61 @@ pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
     fn description(&self) -> &str;
 }
 
+/// An argument in a call of a function that takes lambdas.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallArgument {
+    /// NULL.
+    Null,
+    /// A value of a type.
+    Value(SqlType),
+    /// A lambda of so many variables.
+    Lambda(usize),
+}
+
+/// A lambda whose body is lowered.
+#[derive(Clone, Debug)]
+pub struct Lambda {
+    /// Columns by which the body refers to its variables, with their types.
+    pub variables: Vec<(String, SqlType)>,
+    /// Columns by which the body refers to what is around it, with their types.
+    pub captured: Vec<(String, SqlType)>,
+    /// What gives the captured columns' values, in the same order.
+    pub arguments: Vec<Expr>,
+    /// What it computes, over the columns above.
+    pub body: Expr,
+    /// The type of what it computes.
+    pub result: SqlType,
+}
+
+/// A call with its lambdas as a function of plain values.
+#[derive(Clone, Debug)]
+pub struct BoundLambdaCall {
+    /// Its arguments are the call's values, in the types of `passed`, then those of `captured`.
+    pub function: Arc<ScalarUDF>,
+    /// Types in which the call's values are passed; `None` for a NULL that may have any.
+    pub passed: Vec<Option<SqlType>>,
+    /// What the lambdas take of the row, one lambda after the other.
+    pub captured: Vec<Vec<Expr>>,
+    /// Type of the result.
+    pub result: SqlType,
+}
+
+/// A function that takes lambdas, as the planner sees it.
+pub trait LambdaFunction: Send + Sync + std::fmt::Debug {
+    /// Types of the variables of the next lambda, where those before it give values of the types `results`.
+    ///
+    /// # Errors
+    /// A sentence for the user: the function takes no such arguments.
+    fn variable_types(&self, arguments: &[CallArgument], results: &[SqlType])
+    -> Result<Vec<SqlType>, String>;
+
+    /// The call with its lambdas.
+    ///
+    /// # Errors
+    /// A sentence for the user: the function takes no such arguments or lambdas.
+    fn bind(&self, arguments: &[CallArgument], lambdas: Vec<Lambda>) -> Result<BoundLambdaCall, String>;
+}
+
 /// What the planner may ask.
 pub trait Lookup {
     /// A stream or table by its stored name.
@@ -187,6 +243,12 @@ pub trait Lookup {
 
     /// A scalar function by name, in any case.
     fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>>;
+
+    /// A function that takes lambdas, by name in any case.
+    fn lambda_function(&self, name: &str) -> Option<Arc<dyn LambdaFunction>> {
+        let _ = name;
+        None
+    }
 
     /// An aggregate function by name, in any case.
     fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>>;

@@ -170,7 +170,7 @@ fn context(
         .with_default_features()
         .build();
     let context = SessionContext::new_with_state(state);
-    for function in functions::all() {
+    for function in functions::for_snapshots() {
         context.register_udf(function.as_ref().clone());
     }
     let catalog = Arc::new(MemoryCatalogProvider::new());

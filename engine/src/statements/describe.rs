@@ -126,20 +126,19 @@ fn describe_function(name: &str) -> Result<Response> {
         cells.push(vec!["example".into(), function.example.into()]);
         return rows(FUNCTION, cells);
     }
-    let described = functions::described().into_iter().find(|(name, _)| *name == wanted);
-    let (name, description) = described.ok_or_else(|| {
+    let described = functions::description(&wanted).ok_or_else(|| {
         let mut known = functions::names();
         known.extend(aggregates::all().iter().map(|function| function.name.to_owned()));
         Error::new(ErrorKind::UnknownFunction, format!("there is no function '{name}'"))
             .with_suggestion(&wanted, known.iter().map(String::as_str))
             .or_hint("SHOW FUNCTIONS lists all functions")
     })?;
-    rows(
-        FUNCTION,
-        vec![
-            vec!["name".into(), name.into()],
-            vec!["kind".into(), "SCALAR".into()],
-            vec!["description".into(), description.into()],
-        ],
-    )
+    let mut cells = vec![
+        vec!["name".into(), described.name.into()],
+        vec!["kind".into(), described.category.into()],
+        vec!["description".into(), described.description.into()],
+    ];
+    cells.extend(described.forms.into_iter().map(|form| vec!["call".into(), form.into()]));
+    cells.extend(described.examples.iter().map(|example| vec!["example".into(), (*example).into()]));
+    rows(FUNCTION, cells)
 }

@@ -173,9 +173,8 @@ fn queries(session: &Session) -> Result<Response> {
 }
 
 fn list_functions() -> Result<Response> {
-    let mut listed: Vec<(String, &'static str, String)> = functions::described()
-        .into_iter()
-        .map(|(name, description)| (name, "SCALAR", description))
+    let mut listed: Vec<(String, &'static str, String)> = functions::descriptions()
+        .map(|function| (function.name, function.category, function.description.to_owned()))
         .chain(
             aggregates::all()
                 .iter()

@@ -48,7 +48,9 @@ impl Expression {
             | Node::IntervalUnit(_)
             | Node::Column(_)
             | Node::JoinKey(_)
-            | Node::WindowBound(_) => Vec::new(),
+            | Node::WindowBound(_)
+            | Node::LambdaVariable(_) => Vec::new(),
+            Node::Lambda { body, .. } => vec![body],
             Node::Negate(value)
             | Node::Not(value)
             | Node::IsNull { value, .. }
@@ -136,6 +138,10 @@ pub enum Node {
     Cast { value: Box<Expression>, target: SqlType },
     /// A function's call, by its upper-case name.
     Call { name: String, arguments: Vec<Expression> },
+    /// `(x, y) => a`, an argument of a function.
+    Lambda { variables: Vec<String>, body: Box<Expression> },
+    /// A variable of a lambda around the expression, by its stored name.
+    LambdaVariable(String),
     /// `a->b`.
     Field { value: Box<Expression>, name: String },
     /// `a[b]`.

@@ -127,6 +127,15 @@ impl Text {
                 self.write_list(arguments, f)?;
                 f.write_str(")")
             }
+            Node::Lambda { variables, body } => {
+                let variables: Vec<String> = variables.iter().map(|name| written_name(name)).collect();
+                match variables.as_slice() {
+                    [only] => write!(f, "{only} => ")?,
+                    several => write!(f, "({}) => ", several.join(", "))?,
+                }
+                self.write(body, f)
+            }
+            Node::LambdaVariable(name) => f.write_str(&written_name(name)),
             Node::Field { value, name } => {
                 self.write(value, f)?;
                 write!(f, "->{}", written_name(name))

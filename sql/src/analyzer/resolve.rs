@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, DuplicateTreatment, Expr as Ast, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, ObjectName, Spanned, Subscript, UnaryOperator, Value,
-    ValueWithSpan, visit_expressions,
+    FunctionArgExpr, FunctionArguments, Ident, LambdaFunction, ObjectName, Spanned, Subscript, UnaryOperator,
+    Value, ValueWithSpan, visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 
@@ -26,8 +26,10 @@ pub struct Resolver<'a> {
     pub scope: &'a Scope,
     /// The clause, for error texts.
     pub clause: Clause,
-    /// Custom types.
+    /// Custom types and functions.
     pub lookup: &'a dyn Lookup,
+    /// Stored names of the variables of the lambdas around the expression.
+    pub variables: &'a [String],
 }
 
 impl Resolver<'_> {
@@ -60,6 +62,7 @@ impl Resolver<'_> {
         let node = match ast {
             Ast::Nested(inner) => return self.resolve(inner),
             Ast::Value(value) => Node::Literal(literal(value)?),
+            Ast::Identifier(ident) if self.is_variable(ident) => Node::LambdaVariable(stored_name(ident)),
             Ast::Identifier(ident) => return self.column(None, ident),
             Ast::CompoundIdentifier(idents) => match idents.as_slice() {
                 [column] => return self.column(None, column),
@@ -117,6 +120,7 @@ impl Resolver<'_> {
             }
             Ast::Array(array) => Node::Array(self.list(&array.elem)?),
             Ast::Function(function) => self.call(function, ast)?,
+            Ast::Lambda(lambda) => self.lambda(lambda)?,
             _ => return Err(unsupported(ast)),
         };
         Ok(Expression::new(node, span))
@@ -291,6 +295,23 @@ impl Resolver<'_> {
                 Ok(Node::Call { name, arguments: arguments.collect::<Result<_, _>>()? })
             }
         }
+    }
+
+    fn lambda(&self, lambda: &LambdaFunction) -> Result<Node, SqlError> {
+        let variables: Vec<String> =
+            lambda.params.iter().map(|parameter| stored_name(&parameter.name)).collect();
+        if let Some(twice) = variables.iter().enumerate().find(|(at, name)| variables[..*at].contains(name)) {
+            let message = format!("A lambda has two variables of the name '{}'.", twice.1);
+            return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(lambda.body.span()));
+        }
+        // The variables of the inner lambda hide those of the same name around it.
+        let visible: Vec<String> = variables.iter().chain(self.variables).cloned().collect();
+        let body = Resolver { variables: &visible, ..*self }.boxed(&lambda.body)?;
+        Ok(Node::Lambda { variables, body })
+    }
+
+    fn is_variable(&self, ident: &Ident) -> bool {
+        !self.variables.is_empty() && self.variables.contains(&stored_name(ident))
     }
 
     fn map(&self, arguments: &[FunctionArg], whole: &Ast) -> Result<Node, SqlError> {

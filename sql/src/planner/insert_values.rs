@@ -215,8 +215,9 @@ fn plan_row(
         .at(row.first().map_or(Span::empty(), Spanned::span)));
     }
     let scope = Scope::default();
-    let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup };
-    let lowering = Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[] };
+    let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup, variables: &[] };
+    let lowering =
+        Lowering { scope: &scope, clause: Clause::Values, lookup, substitutions: &[], variables: &[] };
     let mut values: Vec<Option<Expr>> = vec![None; target.columns.len()];
     let mut positions: Vec<Option<Position>> = vec![None; target.columns.len()];
     let mut rowtime = None;

@@ -10,7 +10,7 @@ use datafusion_expr::{Expr, ReturnFieldArgs, ScalarUDF, TypeSignature};
 
 use super::{Lowering, Typed, type_text};
 use crate::analyzer::cast::{call, convert, null};
-use crate::analyzer::expression::Expression;
+use crate::analyzer::expression::{Expression, Node};
 use crate::analyzer::reserved::AS_VALUE;
 use crate::analyzer::resolve::unknown_function;
 use crate::error::{SqlError, SqlErrorKind};
@@ -35,6 +35,9 @@ impl Lowering<'_> {
             }
             return Err(unknown_function(name, self.lookup).at(expression.span));
         };
+        if arguments.iter().any(|argument| matches!(argument.node, Node::Lambda { .. })) {
+            return self.lambda_call(expression, name, arguments);
+        }
         let typed = arguments.iter().map(|argument| self.lower(argument)).collect::<Result<Vec<_>, _>>()?;
         let fields = typed
             .iter()

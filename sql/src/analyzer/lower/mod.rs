@@ -8,6 +8,7 @@
 //! hot predicates stand (see [`Lowering::predicate`]).
 
 mod calls;
+mod lambdas;
 mod nested;
 mod operators;
 mod predicates;
@@ -45,6 +46,19 @@ pub struct Lowering<'a> {
     pub lookup: &'a dyn Lookup,
     /// What is already computed, such as the groups and aggregates of an aggregation.
     pub substitutions: &'a [Substitution],
+    /// The variables of the lambdas around the expression, the innermost first.
+    pub variables: &'a [LambdaVariable],
+}
+
+/// A variable of a lambda.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LambdaVariable {
+    /// Its stored name.
+    pub name: String,
+    /// The column by which the body of the lambda refers to it.
+    pub column: String,
+    /// Its type.
+    pub data_type: SqlType,
 }
 
 impl Lowering<'_> {
@@ -161,6 +175,8 @@ impl Lowering<'_> {
             Node::Case { branches, otherwise } => self.case(expression, branches, otherwise.as_deref())?,
             Node::Cast { value, target } => self.cast(value, target)?,
             Node::Call { name, arguments } => self.call(expression, name, arguments)?,
+            Node::Lambda { .. } => return Err(lambdas::misplaced(expression)),
+            Node::LambdaVariable(name) => self.variable(name)?,
             Node::Field { value, name } => self.field(expression, value, name)?,
             Node::Subscript { value, index } => self.subscript(value, index)?,
             Node::Array(elements) => self.array(elements)?,

@@ -57,7 +57,8 @@ pub(super) fn join_sources(
     needed: &Needed,
     lookup: &dyn Lookup,
 ) -> Result<Joined, SqlError> {
-    let lowering = Lowering { scope: &from.scope, clause: Clause::JoinOn, lookup, substitutions: &[] };
+    let lowering =
+        Lowering { scope: &from.scope, clause: Clause::JoinOn, lookup, substitutions: &[], variables: &[] };
     let mut plan = scan(&from.scope.sources[0], needed)?;
     let mut key: Option<Typed> = None;
     for (index, step) in from.joins.iter().enumerate() {

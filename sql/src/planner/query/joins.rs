@@ -113,7 +113,7 @@ impl Criterion {
         lookup: &dyn Lookup,
     ) -> Result<Criterion, SqlError> {
         let scope = Scope { join_key: None, ..from.scope.clone() };
-        let resolver = Resolver { scope: &scope, clause: Clause::JoinOn, lookup };
+        let resolver = Resolver { scope: &scope, clause: Clause::JoinOn, lookup, variables: &[] };
         resolver.check_qualifiers(&join.on)?;
         let on = resolver.resolve(&join.on)?;
         let refuse = |message: String| Err(SqlError::unsupported(message).at(on.span));
@@ -157,7 +157,8 @@ impl Criterion {
                 quoted_name(first_source)
             ));
         };
-        let lowering = Lowering { scope: &scope, clause: Clause::JoinOn, lookup, substitutions: &[] };
+        let lowering =
+            Lowering { scope: &scope, clause: Clause::JoinOn, lookup, substitutions: &[], variables: &[] };
         let types = |expression: &Expression| lowering.lower(expression).map(|typed| typed.data_type);
         match (types(left)?, types(right)?) {
             (Some(left_type), Some(right_type)) if left_type == right_type => Ok(Criterion {

@@ -73,7 +73,7 @@ pub(super) fn expand(
 ) -> Result<Vec<ResultColumn>, SqlError> {
     let mut names = Names::new(&from.scope);
     let stars = Stars { from, partition_by, transient: !matches!(purpose, Purpose::Persistent { .. }) };
-    let resolver = Resolver { scope: &from.scope, clause: Clause::Select, lookup };
+    let resolver = Resolver { scope: &from.scope, clause: Clause::Select, lookup, variables: &[] };
     let mut columns = Vec::new();
     for item in items {
         match item {
@@ -235,7 +235,8 @@ fn fields(
     lookup: &dyn Lookup,
     span: Span,
 ) -> Result<Vec<ResultColumn>, SqlError> {
-    let lowering = Lowering { scope: &from.scope, clause: Clause::Select, lookup, substitutions: &[] };
+    let lowering =
+        Lowering { scope: &from.scope, clause: Clause::Select, lookup, substitutions: &[], variables: &[] };
     let data_type = lowering.lower(base)?.data_type;
     let Some(SqlType::Struct(fields)) = data_type else {
         let data_type = data_type.map_or_else(|| "null".to_owned(), |data_type| data_type.to_string());

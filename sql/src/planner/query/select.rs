@@ -74,7 +74,7 @@ impl<'a> Select<'a> {
         lookup: &'a dyn Lookup,
         purpose: &'a Purpose,
     ) -> Result<Select<'a>, SqlError> {
-        let resolver = |clause| Resolver { scope: &from.scope, clause, lookup };
+        let resolver = |clause| Resolver { scope: &from.scope, clause, lookup, variables: &[] };
         let partition_by = clause_on_input(&body.partition_by, Clause::PartitionBy, body, &resolver)?;
         let columns = expand(&body.projection, from, &partition_by, purpose, lookup)?;
         let filter = body.where_.as_ref().map(|ast| resolver(Clause::Where).resolve(ast)).transpose()?;
@@ -219,7 +219,7 @@ impl<'a> Select<'a> {
     }
 
     fn lowering<'b>(&'b self, clause: Clause, substitutions: &'b [Substitution]) -> Lowering<'b> {
-        Lowering { scope: &self.from.scope, clause, lookup: self.lookup, substitutions }
+        Lowering { scope: &self.from.scope, clause, lookup: self.lookup, substitutions, variables: &[] }
     }
 
     fn key_rule(&self) -> KeyRule<'_> {
