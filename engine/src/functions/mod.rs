@@ -23,7 +23,7 @@ mod signature;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use datafusion::execution::session_state::SessionStateDefaults;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::ScalarUDF;
 use tidemill_sql::analyzer::reserved;
 use tidemill_sql::lookup::LambdaFunction;
