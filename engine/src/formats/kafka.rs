@@ -64,10 +64,12 @@ impl Decoder for KafkaDecoder {
         for (index, payload) in payloads.iter().enumerate() {
             match payload {
                 None => {
-                    column.values.append_null();
+                    if self.projected {
+                        column.values.append_null();
+                    }
                     rows.null_row();
                 }
-                Some(payload) => match column.values.append(payload) {
+                Some(payload) => match column.values.take(payload, self.projected) {
                     Ok(()) => rows.row(),
                     Err(found) => {
                         let expected = type_name(column.field.data_type());
@@ -78,8 +80,7 @@ impl Decoder for KafkaDecoder {
                 },
             }
         }
-        let values = column.values.finish();
-        rows.finish(if self.projected { vec![values] } else { Vec::new() })
+        rows.finish(if self.projected { vec![column.values.finish()] } else { Vec::new() })
     }
 }
 
@@ -95,17 +96,30 @@ impl Values {
         })
     }
 
-    /// Appends a payload, or says what it is and appends nothing.
-    fn append(&mut self, payload: &[u8]) -> std::result::Result<(), String> {
+    /// Appends a payload, or with `kept` false only checks it; says what it is and appends nothing where it
+    /// is not of the type.
+    fn take(&mut self, payload: &[u8], kept: bool) -> std::result::Result<(), String> {
         match self {
-            Values::Integer(values) => values.append_value(i32::from_be_bytes(exactly(payload)?)),
-            Values::Bigint(values) => values.append_value(i64::from_be_bytes(exactly(payload)?)),
-            Values::Double(values) => values.append_value(f64::from_be_bytes(exactly(payload)?)),
-            Values::String(values) => values.append_value(
-                std::str::from_utf8(payload)
-                    .map_err(|error| format!("bytes that are not UTF-8 at byte {}", error.valid_up_to()))?,
-            ),
-            Values::Bytes(values) => values.append_value(payload),
+            Values::Integer(values) => {
+                let value = i32::from_be_bytes(exactly(payload)?);
+                kept.then(|| values.append_value(value));
+            }
+            Values::Bigint(values) => {
+                let value = i64::from_be_bytes(exactly(payload)?);
+                kept.then(|| values.append_value(value));
+            }
+            Values::Double(values) => {
+                let value = f64::from_be_bytes(exactly(payload)?);
+                kept.then(|| values.append_value(value));
+            }
+            Values::String(values) => {
+                let value = std::str::from_utf8(payload)
+                    .map_err(|error| format!("bytes that are not UTF-8 at byte {}", error.valid_up_to()))?;
+                kept.then(|| values.append_value(value));
+            }
+            Values::Bytes(values) => {
+                kept.then(|| values.append_value(payload));
+            }
         }
         Ok(())
     }
@@ -209,6 +223,14 @@ mod tests {
         let decoded = decoder.decode(payloads, &mut rejections).unwrap();
         assert_eq!((&decoded.columns[0], rejections.len()), (column, 0));
         assert_eq!(decoded.present.as_ref(), column.nulls());
+    }
+
+    #[test]
+    fn a_column_that_no_one_reads_is_checked() {
+        let mut decoder = Format::Kafka.decoder(&schema(DataType::Int32), &[], Wrapping::Bare).unwrap();
+        let mut rejections = Vec::new();
+        let decoded = decoder.decode(&[Some(&[0, 0, 0, 1]), Some(&[1]), None], &mut rejections).unwrap();
+        assert_eq!((decoded.rows, decoded.columns.len(), rejections.len()), (2, 0, 1));
     }
 
     #[test]

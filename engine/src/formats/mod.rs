@@ -165,7 +165,8 @@ impl Format {
     }
 
     /// A decoder of some of a key's or value's columns: those of `columns` at the positions in
-    /// `projection`, in that order.
+    /// `projection`, in that order. A payload is rejected where any of `columns` does not hold a value of its
+    /// type, whether it is projected or not.
     ///
     /// # Errors
     /// If the format does not have the columns' types: what [`Format::check`] says.

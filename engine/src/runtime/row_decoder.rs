@@ -38,6 +38,7 @@ pub struct RowDecoder {
 
 /// Decoder of a key or a value, with where each decoded column goes.
 struct PartDecoder {
+    /// None where the part has no columns: then everything is right. Columns that no one reads are checked.
     decoder: Option<Box<dyn Decoder>>,
     /// Indices, among the part's columns, of those decoded.
     projection: Vec<usize>,
@@ -52,7 +53,7 @@ impl PartDecoder {
             RecordPart::Key => &source.key_format,
             RecordPart::Value => &source.value_format,
         };
-        if projection.is_empty() {
+        if schema.fields().is_empty() {
             return Ok(PartDecoder { decoder: None, projection });
         }
         let format = Format::from_spec(spec, part)?;

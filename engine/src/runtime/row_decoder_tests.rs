@@ -92,6 +92,24 @@ fn a_record_that_does_not_decode_is_taken_out_of_both_parts_without_decoding_aga
 }
 
 #[test]
+fn a_record_is_good_or_bad_whatever_is_read_of_it() {
+    let rows = gathered(&[
+        (&[0, 0, 0, 1], Some(r#"{"T":1,"V":"a"}"#), 0),
+        (&[0, 0, 0, 2], Some(r#"{"T":"no number","V":"b"}"#), 0),
+        (&[0, 0], Some(r#"{"T":3,"V":"c"}"#), 0),
+    ]);
+    for columns in [&["T"][..], &["V"], &["K"], &[]] {
+        let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+        let scan = ScanSpec::new(&stream(None), &columns).expect("the columns are there");
+        let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
+        let mut decoder = RowDecoder::new(&scan, target).expect("the formats have the types");
+        let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
+        let batch = decoder.decode(&rows, &mut ledger, &mut reports).expect("decodes");
+        assert_eq!((batch.map(|batch| batch.rows()), ledger.rejected), (Some(1), 2), "{columns:?}");
+    }
+}
+
+#[test]
 fn no_row_has_a_time_before_1970_wherever_its_time_is_from() {
     let rows = gathered(&[
         (&[0, 0, 0, 1], Some(r#"{"T":5,"V":"a"}"#), -1),

@@ -10,11 +10,15 @@ use crate::formats::decoded::{Decoded, Rejection, RowTracker, ValueFault, quoted
 use crate::formats::scalar::ScalarBuilder;
 use crate::formats::{Decoder, check_batch_size, unsupported_column};
 
-/// Decodes lines that have one field for every column of the schema.
+/// Decodes lines that have one field for every column of the schema. The values of columns that are not
+/// projected are checked all the same: a record is good or bad whatever a query reads of it.
 pub(in crate::formats) struct DelimitedDecoder {
     delimiter: char,
     field_count: usize,
+    /// The projected columns, then the others, except for text, which every field is.
     columns: Vec<Column>,
+    /// How many of them are projected.
+    projected: usize,
     fields: Vec<FieldSpan>,
     scratch: String,
 }
@@ -44,10 +48,14 @@ impl DelimitedDecoder {
                     .ok_or_else(|| unsupported_column("DELIMITED", field))?,
             })
         };
+        let others: Vec<usize> = (0..schema.fields().len())
+            .filter(|index| !projection.contains(index) && *schema.field(*index).data_type() != DataType::Utf8)
+            .collect();
         Ok(DelimitedDecoder {
             delimiter: delimiter.character(),
             field_count: schema.fields().len(),
-            columns: projection.iter().map(column).collect::<Result<_>>()?,
+            columns: projection.iter().chain(&others).map(column).collect::<Result<_>>()?,
+            projected: projection.len(),
             fields: Vec::new(),
             scratch: String::new(),
         })
@@ -112,7 +120,9 @@ impl Decoder for DelimitedDecoder {
                 }
             }
         }
-        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.values.finish()).collect();
+        let mut columns: Vec<ArrayRef> =
+            self.columns.iter_mut().map(|column| column.values.finish()).collect();
+        columns.truncate(self.projected);
         rows.finish(columns)
     }
 }

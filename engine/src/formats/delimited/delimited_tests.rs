@@ -130,13 +130,12 @@ fn a_rejected_line_leaves_nothing_behind() {
 }
 
 #[test]
-fn only_projected_columns_are_converted() {
+fn only_projected_columns_are_produced_and_all_are_checked() {
     let schema = schema(&[DataType::Int32, DataType::Utf8, DataType::Int32]);
     let mut decoder = format(",").decoder(&schema, &[2], Wrapping::Record).unwrap();
-    let line: &[u8] = b"x,y,3";
     let mut rejections = Vec::new();
-    let decoded = decoder.decode(&[Some(line), None], &mut rejections).unwrap();
-    assert_eq!(rejections, []);
+    let decoded = decoder.decode(&[Some(b"1,y,3"), Some(b"x,y,4"), None], &mut rejections).unwrap();
+    assert_eq!(rejections.iter().map(|rejection| rejection.payload).collect::<Vec<_>>(), [1]);
     assert_eq!(*decoded.columns[0], Int32Array::from(vec![Some(3), None]));
     assert_eq!(decoded.present.unwrap().iter().collect::<Vec<_>>(), [true, false]);
 }

@@ -1,7 +1,8 @@
 //! JSON payloads to columns.
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 
+use super::checked_column::CheckedColumn;
 use super::column::{Column, found};
 use super::object::ObjectReader;
 use super::scanner::{Scanner, SyntaxError, Token};
@@ -13,10 +14,15 @@ use crate::formats::{Decoder, Wrapping, check_batch_size, unsupported_column};
 /// A mark some editors and libraries put in front of UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Decodes objects with a field a column, or the bare value of a single column.
+/// Decodes objects with a field a column, or the bare value of a single column. The values of columns that
+/// are not projected are checked all the same.
 pub(in crate::formats) struct JsonDecoder {
+    /// Names of the projected columns, then those of the others.
     names: Vec<String>,
+    /// The projected columns.
     columns: Vec<Column>,
+    /// The others.
+    checked: Vec<CheckedColumn>,
     shape: Shape,
     scratch: Scratch,
 }
@@ -45,17 +51,26 @@ impl JsonDecoder {
         projection: &[usize],
         wrapping: Wrapping,
     ) -> Result<JsonDecoder> {
-        let fields: Vec<_> = projection.iter().map(|index| schema.field(*index)).collect();
-        let columns = fields
+        let projected: Vec<&Field> = projection.iter().map(|index| schema.field(*index)).collect();
+        let others = (0..schema.fields().len()).filter(|index| !projection.contains(index));
+        let others: Vec<&Field> = others.map(|index| schema.field(index)).collect();
+        let columns = projected
             .iter()
             .map(|field| Column::new(field.data_type()).ok_or_else(|| unsupported_column("JSON", field)))
             .collect::<Result<_>>()?;
-        let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+        let checked = others
+            .iter()
+            .map(|field| {
+                CheckedColumn::new(field.data_type()).ok_or_else(|| unsupported_column("JSON", field))
+            })
+            .collect::<Result<_>>()?;
+        let names: Vec<String> =
+            projected.iter().chain(&others).map(|field| field.name().clone()).collect();
         let shape = match wrapping {
             Wrapping::Record => Shape::Object(Box::new(ObjectReader::new(names.iter().map(String::as_str)))),
             Wrapping::Bare => Shape::Bare,
         };
-        Ok(JsonDecoder { names, columns, shape, scratch: Scratch::default() })
+        Ok(JsonDecoder { names, columns, checked, shape, scratch: Scratch::default() })
     }
 
     fn payload(&mut self, payload: &[u8]) -> Outcome {
@@ -113,12 +128,25 @@ impl JsonDecoder {
                 reason = Some(fault.reason(self.names.get(index).map_or("", String::as_str)));
             }
         }
+        for (index, column) in (self.columns.len()..).zip(&mut self.checked) {
+            if reason.is_some() {
+                break;
+            }
+            if let Err(fault) = column.check(text, reader.token(index), &mut self.scratch) {
+                reason = Some(fault.reason(self.names.get(index).map_or("", String::as_str)));
+            }
+        }
         reason.map_or(Outcome::Row, Outcome::Spoiled)
     }
 
     fn append_bare(&mut self, text: &str, value: Token) -> Outcome {
         for (column, name) in self.columns.iter_mut().zip(&self.names) {
             if let Err(fault) = column.append(text, value, &mut self.scratch) {
+                return Outcome::Spoiled(fault.reason(name));
+            }
+        }
+        for (column, name) in self.checked.iter_mut().zip(&self.names) {
+            if let Err(fault) = column.check(text, value, &mut self.scratch) {
                 return Outcome::Spoiled(fault.reason(name));
             }
         }
@@ -150,6 +178,7 @@ impl Decoder for JsonDecoder {
                 Outcome::Rejected(reason) => rejections.push(Rejection { payload: index, reason }),
             }
         }
+        self.checked.iter_mut().try_for_each(CheckedColumn::forget)?;
         let columns = self.columns.iter_mut().map(Column::finish).collect::<std::result::Result<_, _>>()?;
         rows.finish(columns)
     }

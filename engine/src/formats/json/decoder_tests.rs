@@ -440,17 +440,28 @@ fn what_is_not_an_object_is_rejected_as_a_record() {
 }
 
 #[test]
-fn only_projected_columns_are_produced_and_checked() {
-    let columns = schema(&[("A", DataType::Int32), ("B", DataType::Utf8), ("C", DataType::Int32)]);
-    let record: &[u8] = br#"{"a":"not a number","b":"x","c":3}"#;
-    let mut rejections = Vec::new();
-    let mut decoder = Format::Json.decoder(&columns, &[2, 1], Wrapping::Record).unwrap();
-    let decoded = decoder.decode(&[Some(record)], &mut rejections).unwrap();
-    assert_eq!(decoded.columns.iter().map(shown).collect::<Vec<_>>(), [["3"], ["x"]]);
-    let mut counter = Format::Json.decoder(&columns, &[], Wrapping::Record).unwrap();
-    let damaged: &[u8] = b"{\"a\":";
-    let decoded = counter.decode(&[Some(record), Some(damaged), Some(record)], &mut rejections).unwrap();
-    assert_eq!((decoded.rows, decoded.columns.len(), rejections.len()), (2, 0, 1));
+fn only_projected_columns_are_produced_and_all_are_checked() {
+    let columns = schema(&[("A", DataType::Int32), ("B", DataType::Utf8), ("C", list(DataType::Int64))]);
+    let payloads: [Option<&[u8]>; 7] = [
+        Some(br#"{"a":"7","b":"x","c":[1,2]}"#),
+        Some(br#"{"a":"not a number","b":"x","c":[]}"#),
+        Some(br#"{"a":1,"b":{"any":"thing"},"c":null}"#),
+        Some(br#"{"a":1,"b":"x","c":[true]}"#),
+        Some(br#"{"a":3000000000,"b":"x"}"#),
+        Some(b"{\"a\":"),
+        None,
+    ];
+    for (projection, expected) in [(&[1][..], vec![vec!["x", r#"{"any":"thing"}"#, "NULL"]]), (&[], vec![])] {
+        let mut rejections = Vec::new();
+        let mut decoder = Format::Json.decoder(&columns, projection, Wrapping::Record).unwrap();
+        let decoded = decoder.decode(&payloads, &mut rejections).unwrap();
+        assert_eq!(decoded.columns.iter().map(shown).collect::<Vec<_>>(), expected);
+        assert_eq!(decoded.rows, 3);
+        let mut refused: Vec<usize> = rejections.iter().map(|rejection| rejection.payload).collect();
+        refused.sort_unstable();
+        assert_eq!(refused, [1, 3, 4, 5]);
+        assert!(rejections[0].reason.starts_with("column `A`: expected INTEGER"), "{}", rejections[0].reason);
+    }
 }
 
 #[test]

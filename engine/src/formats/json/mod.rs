@@ -4,6 +4,7 @@
 //! a field name once. [`scanner`] checks grammar and yields tokens, [`object`] sorts them to columns,
 //! [`column`] converts them with ksqlDB's rules, [`encoder`] writes.
 
+mod checked_column;
 mod column;
 mod decoder;
 mod encoder;
