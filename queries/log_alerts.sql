@@ -9,7 +9,7 @@ CREATE TABLE error_limits (
   service STRING PRIMARY KEY, errors_per_minute BIGINT
 ) WITH (KAFKA_TOPIC = 'error_limits', VALUE_FORMAT = 'JSON', PARTITIONS = 1);
 
-CREATE TABLE lines_per_minute AS
+CREATE TABLE lines_per_minute WITH (KEY_FORMAT = 'JSON') AS
   SELECT service, level, COUNT(*) AS lines_count
   FROM log_lines WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY service, level EMIT CHANGES;
 

@@ -5,12 +5,12 @@ CREATE STREAM messages (
   producer STRING KEY, topic STRING, number BIGINT, sent_at TIMESTAMP
 ) WITH (KAFKA_TOPIC = 'messages', VALUE_FORMAT = 'JSON', PARTITIONS = 1, TIMESTAMP = 'sent_at');
 
-CREATE TABLE message_counts AS
+CREATE TABLE message_counts WITH (KEY_FORMAT = 'JSON') AS
   SELECT producer, topic, COUNT(*) AS messages_count, MIN(number) AS first_number, MAX(number) AS last_number
   FROM messages GROUP BY producer, topic EMIT CHANGES;
 
 -- Judged when a minute is over, so that a message that is only late raises no alarm.
-CREATE TABLE loss_alarms AS
+CREATE TABLE loss_alarms WITH (KEY_FORMAT = 'JSON') AS
   SELECT producer, topic, COUNT(*) AS arrived, MAX(number) - MIN(number) + 1 AS expected
   FROM messages WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 10 SECONDS)
   GROUP BY producer, topic

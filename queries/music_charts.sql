@@ -14,7 +14,7 @@ CREATE STREAM played_songs AS
   FROM plays p JOIN songs s ON p.song_id = s.song_id
   WHERE p.seconds >= 30 EMIT CHANGES;
 
-CREATE TABLE song_plays AS
+CREATE TABLE song_plays WITH (KEY_FORMAT = 'JSON') AS
   SELECT genre, title, COUNT(*) AS plays_count, COUNT_DISTINCT(listener) AS listeners_count
   FROM played_songs GROUP BY genre, title EMIT CHANGES;
 

@@ -15,7 +15,7 @@ CREATE STREAM bought_together AS
   FROM purchases a JOIN other_purchases b WITHIN 1 HOUR GRACE PERIOD 10 MINUTES ON a.customer = b.customer
   WHERE a.product <> b.product EMIT CHANGES;
 
-CREATE TABLE similar_products AS
+CREATE TABLE similar_products WITH (KEY_FORMAT = 'JSON') AS
   SELECT product, similar_product, COUNT(*) AS times, COUNT_DISTINCT(customer) AS customers_count
   FROM bought_together GROUP BY product, similar_product EMIT CHANGES;
 
