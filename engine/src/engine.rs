@@ -16,6 +16,7 @@ use crate::catalog::{Catalog, CatalogSource};
 use crate::error::{Error, Result};
 use crate::processing_log::{self, ProcessingLog};
 use crate::queries::{Queries, QueryDefaults};
+use crate::registry::SchemaRegistry;
 use crate::runtime::decisions;
 use crate::runtime::query::Environment;
 use crate::serving::pull::{self, PullEnvironment};
@@ -95,6 +96,7 @@ struct Inner {
     log: Arc<dyn Log>,
     store: Arc<dyn StateStore>,
     catalog: Arc<Catalog>,
+    schemas: SchemaRegistry,
     queries: Queries,
     changes: Changes,
     pull_runtime: Arc<RuntimeEnv>,
@@ -148,6 +150,7 @@ impl Engine {
             .map_err(|error| Error::internal(format!("could not start worker threads: {error}")))?;
         let processing_log = ProcessingLog::start(log.clone(), compute.handle())?;
         let catalog = Arc::new(Catalog::open(store.clone())?);
+        let schemas = SchemaRegistry::open(store.clone())?;
         let topics = Topics::new(log.clone(), store.clone(), options.topics).under(catalog.clone());
         let environment = Environment {
             log: log.clone(),
@@ -168,6 +171,7 @@ impl Engine {
                 log,
                 store,
                 catalog,
+                schemas,
                 queries: Queries::new(environment, defaults),
                 changes: Changes::new(compute.handle().clone()),
                 pull_runtime: pull::runtime(memory / 4)?,
@@ -245,6 +249,12 @@ impl Engine {
     #[must_use]
     pub fn topics(&self) -> &Topics {
         &self.inner.topics
+    }
+
+    /// The schema registry.
+    #[must_use]
+    pub fn schemas(&self) -> &SchemaRegistry {
+        &self.inner.schemas
     }
 
     /// Identity of the data directory (Kafka's cluster id): 22 characters.

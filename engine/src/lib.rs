@@ -22,6 +22,7 @@ pub mod operators;
 pub mod physical;
 pub mod processing_log;
 pub mod queries;
+pub mod registry;
 pub mod response;
 pub mod runtime;
 pub mod serving;

@@ -140,6 +140,88 @@ pub fn ledgers(query: u64) -> Range<Bytes> {
     KeyBuilder::new(KeyKind::Ledger).u64(query).prefix_range()
 }
 
+/// What a key of the schema registry holds; the numbers are on disk.
+#[derive(Clone, Copy)]
+enum RegistryClass {
+    Schema = 1,
+    SubjectVersion = 2,
+    Settings = 3,
+    Sequence = 4,
+}
+
+fn registry_key(class: RegistryClass) -> KeyBuilder {
+    let mut key = KeyBuilder::new(KeyKind::SchemaRegistry);
+    key.u32(class as u32);
+    key
+}
+
+/// A schema by its number.
+#[must_use]
+pub fn schema(id: i32) -> Bytes {
+    registry_key(RegistryClass::Schema).i64(id.into()).to_bytes()
+}
+
+/// All schemas, in the order of their numbers.
+#[must_use]
+pub fn schemas() -> Range<Bytes> {
+    registry_key(RegistryClass::Schema).prefix_range()
+}
+
+/// The number in a key made by [`schema`].
+#[must_use]
+pub fn parse_schema(key: &[u8]) -> Option<i32> {
+    let mut key = registry_reader(key, RegistryClass::Schema)?;
+    i32::try_from(key.i64().ok()?).ok()
+}
+
+/// A version of a subject.
+#[must_use]
+pub fn subject_version(subject: &str, version: i32) -> Bytes {
+    registry_key(RegistryClass::SubjectVersion).bytes(subject.as_bytes()).i64(version.into()).to_bytes()
+}
+
+/// All versions of all subjects.
+#[must_use]
+pub fn subject_versions() -> Range<Bytes> {
+    registry_key(RegistryClass::SubjectVersion).prefix_range()
+}
+
+/// Subject and version of a key made by [`subject_version`].
+#[must_use]
+pub fn parse_subject_version(key: &[u8]) -> Option<(String, i32)> {
+    let mut key = registry_reader(key, RegistryClass::SubjectVersion)?;
+    Some((text(&mut key)?, i32::try_from(key.i64().ok()?).ok()?))
+}
+
+/// The registry's settings for a subject, or for the whole registry under the empty name.
+#[must_use]
+pub fn registry_settings(subject: &str) -> Bytes {
+    registry_key(RegistryClass::Settings).bytes(subject.as_bytes()).to_bytes()
+}
+
+/// The registry's settings for all subjects.
+#[must_use]
+pub fn all_registry_settings() -> Range<Bytes> {
+    registry_key(RegistryClass::Settings).prefix_range()
+}
+
+/// The subject of a key made by [`registry_settings`].
+#[must_use]
+pub fn parse_registry_settings(key: &[u8]) -> Option<String> {
+    text(&mut registry_reader(key, RegistryClass::Settings)?)
+}
+
+/// The next number of a schema.
+#[must_use]
+pub fn schema_sequence() -> Bytes {
+    registry_key(RegistryClass::Sequence).to_bytes()
+}
+
+fn registry_reader(key: &[u8], class: RegistryClass) -> Option<KeyReader<'_>> {
+    let mut key = KeyReader::new(key, KeyKind::SchemaRegistry).ok()?;
+    (key.u32().ok()? == class as u32).then_some(key)
+}
+
 /// The identity of the data directory.
 #[must_use]
 pub fn cluster_id() -> Bytes {

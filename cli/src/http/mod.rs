@@ -1,4 +1,6 @@
-//! The HTTP door: health and metrics.
+//! The HTTP door: health, metrics and the schema registry.
+
+mod schema_registry;
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,6 +36,7 @@ impl HttpDoor {
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .merge(schema_registry::routes())
             .with_state(engine);
         let listener = TcpListener::bind(address).await?;
         Ok(HttpDoor { listener, router, drain_deadline: DRAIN_DEADLINE })

@@ -58,6 +58,7 @@ key_kinds! {
     GroupOffset = 0x30, "group offset", "The offset a consumer group has committed for one partition.";
     TransactionalId = 0x31, "transactional id", "Producer id, epoch and open transaction of a client's transactional id.";
     Ledger = 0x40, "ledger", "How many records of a source a query took in, put out, filtered, rejected or found late.";
+    SchemaRegistry = 0x50, "schema registry", "A schema, a version of a subject or a setting of the schema registry.";
 }
 
 impl KeyKind {
@@ -94,6 +95,7 @@ mod tests {
                 (0x30, "group offset"),
                 (0x31, "transactional id"),
                 (0x40, "ledger"),
+                (0x50, "schema registry"),
             ]
         );
     }

@@ -1,0 +1,196 @@
+//! Writing an Avro schema as text.
+
+use serde_json::Value;
+
+use super::{AvroField, AvroName, AvroNode, AvroSchema, AvroShape, NamedDefinition, NamedType, Properties};
+
+/// See [`AvroSchema::canonical_text`].
+pub(super) fn canonical(schema: &AvroSchema) -> String {
+    Printer::new(schema, false).print()
+}
+
+/// See [`AvroSchema::normalized_text`].
+pub(super) fn normalized(schema: &AvroSchema) -> String {
+    Printer::new(schema, true).print()
+}
+
+struct Printer<'s> {
+    schema: &'s AvroSchema,
+    /// Names are written in full, and what has no order of its own is sorted.
+    is_normalized: bool,
+    /// Which named types have been written: from then on they are only named.
+    is_written: Vec<bool>,
+    text: String,
+}
+
+impl<'s> Printer<'s> {
+    fn new(schema: &'s AvroSchema, is_normalized: bool) -> Printer<'s> {
+        Printer { schema, is_normalized, is_written: vec![false; schema.types.len()], text: String::new() }
+    }
+
+    fn print(mut self) -> String {
+        self.node(&self.schema.root, "");
+        self.text
+    }
+
+    fn node(&mut self, node: &'s AvroNode, namespace: &str) {
+        match &node.shape {
+            AvroShape::Primitive(primitive) if node.properties.is_empty() => self.quoted(primitive.name()),
+            AvroShape::Primitive(primitive) => {
+                self.text.push_str("{\"type\":");
+                self.quoted(primitive.name());
+                self.properties(&node.properties);
+                self.text.push('}');
+            }
+            AvroShape::Array(items) => {
+                self.text.push_str("{\"type\":\"array\",\"items\":");
+                self.node(items, namespace);
+                self.properties(&node.properties);
+                self.text.push('}');
+            }
+            AvroShape::Map(values) => {
+                self.text.push_str("{\"type\":\"map\",\"values\":");
+                self.node(values, namespace);
+                self.properties(&node.properties);
+                self.text.push('}');
+            }
+            AvroShape::Union(branches) => {
+                self.text.push('[');
+                for (index, branch) in branches.iter().enumerate() {
+                    if index > 0 {
+                        self.text.push(',');
+                    }
+                    self.node(branch, namespace);
+                }
+                self.text.push(']');
+            }
+            AvroShape::Named(place) => self.named(*place, namespace),
+        }
+    }
+
+    fn named(&mut self, place: usize, namespace: &str) {
+        let named = self.schema.named(place);
+        if self.is_written[place] || named.is_imported {
+            let name = self.name_within(&named.name, namespace);
+            return self.quoted(&name);
+        }
+        self.is_written[place] = true;
+        self.text.push_str("{\"type\":");
+        match &named.definition {
+            NamedDefinition::Record { is_error: true, .. } => self.quoted("error"),
+            NamedDefinition::Record { .. } => self.quoted("record"),
+            NamedDefinition::Enum { .. } => self.quoted("enum"),
+            NamedDefinition::Fixed { .. } => self.quoted("fixed"),
+        }
+        self.own_name(named, namespace);
+        if let Some(doc) = &named.doc {
+            self.attribute("doc", doc);
+        }
+        match &named.definition {
+            NamedDefinition::Record { fields, .. } => {
+                self.text.push_str(",\"fields\":[");
+                for (index, field) in fields.iter().enumerate() {
+                    if index > 0 {
+                        self.text.push(',');
+                    }
+                    self.field(field, &named.name.namespace);
+                }
+                self.text.push(']');
+            }
+            NamedDefinition::Enum { symbols, default } => {
+                self.text.push_str(",\"symbols\":");
+                self.list(symbols);
+                if let Some(default) = default {
+                    self.attribute("default", default);
+                }
+            }
+            NamedDefinition::Fixed { size } => self.text.push_str(&format!(",\"size\":{size}")),
+        }
+        self.properties(&named.properties);
+        let aliases: Vec<String> =
+            named.aliases.iter().map(|alias| self.name_within(alias, &named.name.namespace)).collect();
+        self.aliases(aliases);
+        self.text.push('}');
+    }
+
+    fn own_name(&mut self, named: &NamedType, namespace: &str) {
+        if self.is_normalized {
+            return self.attribute("name", &named.name.full());
+        }
+        self.attribute("name", &named.name.name);
+        if named.name.namespace != namespace {
+            self.attribute("namespace", &named.name.namespace);
+        }
+    }
+
+    fn field(&mut self, field: &'s AvroField, namespace: &str) {
+        self.text.push_str("{\"name\":");
+        self.quoted(&field.name);
+        self.text.push_str(",\"type\":");
+        self.node(&field.node, namespace);
+        if let Some(doc) = &field.doc {
+            self.attribute("doc", doc);
+        }
+        if let Some(default) = &field.default {
+            self.text.push_str(",\"default\":");
+            self.text.push_str(&default.to_string());
+        }
+        if let Some(order) = &field.order {
+            self.attribute("order", order);
+        }
+        self.aliases(field.aliases.clone());
+        self.properties(&field.properties);
+        self.text.push('}');
+    }
+
+    fn aliases(&mut self, mut aliases: Vec<String>) {
+        if aliases.is_empty() {
+            return;
+        }
+        if self.is_normalized {
+            aliases.sort();
+        }
+        self.text.push_str(",\"aliases\":");
+        self.list(&aliases);
+    }
+
+    fn properties(&mut self, properties: &Properties) {
+        let mut ordered: Vec<&(String, Value)> = properties.iter().collect();
+        if self.is_normalized {
+            ordered.sort_by(|left, right| left.0.cmp(&right.0));
+        }
+        for (name, value) in ordered {
+            self.text.push(',');
+            self.quoted(name);
+            self.text.push(':');
+            self.text.push_str(&value.to_string());
+        }
+    }
+
+    fn list(&mut self, texts: &[String]) {
+        self.text.push('[');
+        for (index, text) in texts.iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
+            }
+            self.quoted(text);
+        }
+        self.text.push(']');
+    }
+
+    fn attribute(&mut self, name: &str, value: &str) {
+        self.text.push(',');
+        self.quoted(name);
+        self.text.push(':');
+        self.quoted(value);
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.text.push_str(&Value::from(text).to_string());
+    }
+
+    /// A name as short as it may be within a namespace.
+    fn name_within(&self, name: &AvroName, namespace: &str) -> String {
+        if name.namespace == namespace && !self.is_normalized { name.name.clone() } else { name.full() }
+    }
+}
