@@ -9,6 +9,7 @@ pub mod replacement;
 
 use arrow::datatypes::SchemaRef;
 use tidemill_sql::lookup::{SourceKind, WindowKind};
+use tidemill_sql::plan::explain::Length;
 
 use crate::error::Result;
 use crate::expressions::CompiledExpression;
@@ -188,6 +189,6 @@ fn describe_aggregate(spec: &AggregateSpec) -> String {
     let groups: Vec<&str> = spec.groups.iter().map(|group| group.name().as_str()).collect();
     let calls: Vec<String> =
         spec.calls.iter().map(|call| format!("{} AS {}", call.function, call.name)).collect();
-    let window = spec.window.map(|window| format!(", {:?}, grace {} ms", window.kind, window.grace_ms));
+    let window = spec.window.map(|window| format!(", {}, grace {}", window.kind, Length(window.grace_ms)));
     format!("[{}] by [{}]{}", calls.join(", "), groups.join(", "), window.unwrap_or_default())
 }

@@ -10,6 +10,7 @@ use datafusion_expr::{Expr, LogicalPlan};
 
 use crate::lookup::{SourceKind, WindowSpec};
 use crate::plan::Emit;
+use crate::plan::explain::Length;
 
 /// One call of an aggregate function.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Debug)]
@@ -105,7 +106,7 @@ impl UserDefinedLogicalNodeCore for StreamAggregate {
         }
         write!(f, "]")?;
         if let Some(window) = &self.window {
-            write!(f, ", window {:?}, grace {} ms", window.kind, window.grace_ms)?;
+            write!(f, ", window {}, grace {}", window.kind, Length(window.grace_ms))?;
         }
         if self.emit == Emit::Final {
             write!(f, ", emit final")?;

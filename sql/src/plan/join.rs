@@ -71,7 +71,7 @@ impl UserDefinedLogicalNodeCore for StreamJoin {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let on: Vec<String> = self.on.iter().map(|(left, right)| format!("{left} = {right}")).collect();
-        write!(f, "StreamJoin: {} {:?} on {}", self.join_type, self.kind, on.join(" AND "))
+        write!(f, "StreamJoin: {} {} on {}", self.join_type, self.kind, on.join(" AND "))
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {

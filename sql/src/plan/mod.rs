@@ -13,6 +13,7 @@
 //! scan's projection has the columns that the query names, and of a table always the key.
 
 pub mod aggregate;
+pub mod explain;
 pub mod join;
 pub mod partition_by;
 pub mod source;

@@ -23,10 +23,17 @@ pub const WINDOWEND: &str = "WINDOWEND";
 pub fn pseudo_columns(source: &Source) -> Vec<(&'static str, DataType)> {
     let mut columns =
         vec![(ROWTIME, DataType::Int64), (ROWPARTITION, DataType::Int32), (ROWOFFSET, DataType::Int64)];
-    if source.window.is_some() {
-        columns.extend([(WINDOWSTART, DataType::Int64), (WINDOWEND, DataType::Int64)]);
-    }
+    columns.extend(window_bounds(source));
     columns
+}
+
+/// The bounds of a windowed source's windows: a key has a row in each window, so they belong to the key.
+#[must_use]
+pub fn window_bounds(source: &Source) -> Vec<(&'static str, DataType)> {
+    match source.window {
+        Some(_) => vec![(WINDOWSTART, DataType::Int64), (WINDOWEND, DataType::Int64)],
+        None => Vec::new(),
+    }
 }
 
 /// A stream or table in a `TableScan`.

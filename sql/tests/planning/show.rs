@@ -19,7 +19,7 @@ pub(crate) fn source(source: &Source) -> String {
         format(&source.value_format)
     );
     if let Some(window) = &source.window {
-        let _ = write!(text, ", windows {window:?}");
+        let _ = write!(text, ", windows {window}");
     }
     if let Some(timestamp) = &source.timestamp {
         let _ = write!(text, ", time {} {}", timestamp.column, timestamp.format.as_deref().unwrap_or(""));
@@ -44,7 +44,7 @@ pub(crate) fn source(source: &Source) -> String {
 pub(crate) fn query(query: &QueryPlan) -> String {
     let mut text = format!("{:?} keyed by [{}]", query.kind, query.key.join(", "));
     if let Some(window) = &query.window {
-        let _ = write!(text, ", windows {window:?}");
+        let _ = write!(text, ", windows {window}");
     }
     if let Some(limit) = query.limit {
         let _ = write!(text, ", limit {limit}");

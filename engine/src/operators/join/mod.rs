@@ -65,7 +65,7 @@ impl fmt::Display for JoinSpec {
                 side.key.iter().map(|index| side.schema.field(*index).name().as_str()).collect();
             names.join(", ")
         };
-        write!(f, "{} {:?} on ({}) = ({})", self.join_type, self.kind, names(&self.left), names(&self.right))
+        write!(f, "{} {} on ({}) = ({})", self.join_type, self.kind, names(&self.left), names(&self.right))
     }
 }
 
