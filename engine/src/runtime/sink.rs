@@ -338,12 +338,14 @@ impl TopicSink {
                 let headers: Vec<(&[u8], Option<&[u8]>)> = batch.headers.as_ref().map_or_else(Vec::new, |all| {
                     all[row].iter().map(|(name, value)| (name.as_bytes(), value.as_deref())).collect()
                 });
-                let mut bytes = builder.size_bytes_with(time, key, value, &headers);
-                if bytes > BATCH_BYTES.min(bytes_max) && !builder.is_empty() {
+                // A batch is closed before it grows too long; a record that is long alone has one of its own.
+                let of_more = if builder.is_empty() { bytes_max } else { BATCH_BYTES.min(bytes_max) };
+                let mut over = builder.append_within(of_more, time, key, value, &headers)?;
+                if over.is_some() && !builder.is_empty() {
                     closed.entry(partition).or_default().push(builder.build()?);
-                    bytes = builder.size_bytes_with(time, key, value, &headers);
+                    over = builder.append_within(bytes_max, time, key, value, &headers)?;
                 }
-                if bytes > bytes_max {
+                if let Some(bytes) = over {
                     too_large_rows += 1;
                     if reports.len() < REPORTS_MAX {
                         let reason = format!(
@@ -353,7 +355,6 @@ impl TopicSink {
                     }
                     return Ok(());
                 }
-                builder.append(time, key, value, &headers)?;
                 if let (Some(rows), Some(key)) = (rows, key) {
                     let stored = match &batch.windows {
                         Some(windows) => {

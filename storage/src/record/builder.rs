@@ -84,21 +84,6 @@ impl BatchBuilder {
         self.buffer.len()
     }
 
-    /// Bytes the batch would have with one more record, without compression.
-    #[must_use]
-    pub fn size_bytes_with(
-        &self,
-        timestamp_ms: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[(&[u8], Option<&[u8]>)],
-    ) -> usize {
-        let base_timestamp = if self.count == 0 { timestamp_ms } else { self.base_timestamp };
-        let timestamp_delta = timestamp_ms.wrapping_sub(base_timestamp);
-        let length = self.record_length(timestamp_delta, key, value, headers);
-        self.buffer.len() + varlong_bytes(length as i64) + length
-    }
-
     /// Bytes of a record behind its length.
     #[inline]
     fn record_length(
@@ -131,6 +116,23 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[(&[u8], Option<&[u8]>)],
     ) -> Result<()> {
+        self.append_within(usize::MAX, timestamp_ms, key, value, headers).map(drop)
+    }
+
+    /// Appends a record, unless the batch would then have more than `bytes_max` without compression: then
+    /// it is left as it is, and the bytes it would have are given.
+    ///
+    /// # Errors
+    /// `TooLarge` where the batch would pass what its 32-bit lengths can say.
+    #[inline]
+    pub fn append_within(
+        &mut self,
+        bytes_max: usize,
+        timestamp_ms: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&[u8], Option<&[u8]>)],
+    ) -> Result<Option<usize>> {
         if self.count == 0 {
             self.base_timestamp = timestamp_ms;
             self.max_timestamp = timestamp_ms;
@@ -139,7 +141,10 @@ impl BatchBuilder {
         let timestamp_delta = timestamp_ms.wrapping_sub(self.base_timestamp);
         let header_count = i32::try_from(headers.len()).map_err(|_| too_large())?;
         let length = self.record_length(timestamp_delta, key, value, headers);
-        let batch_bytes = self.buffer.len() + length + LENGTH_VARINT_BYTES_MAX;
+        let batch_bytes = self.buffer.len() + varlong_bytes(length as i64) + length;
+        if batch_bytes > bytes_max {
+            return Ok(Some(batch_bytes));
+        }
         if batch_bytes > i32::MAX as usize || self.count == i32::MAX {
             return Err(too_large());
         }
@@ -157,7 +162,7 @@ impl BatchBuilder {
         }
         self.count += 1;
         self.max_timestamp = self.max_timestamp.max(timestamp_ms);
-        Ok(())
+        Ok(None)
     }
 
     /// Finishes the batch: bytes of just its size. The builder is empty again afterwards.

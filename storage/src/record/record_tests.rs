@@ -155,7 +155,7 @@ fn reading_from_the_middle_of_a_batch_drops_the_records_before() {
 }
 
 #[test]
-fn the_size_with_one_more_record_is_told_exactly() {
+fn a_record_is_appended_where_the_batch_stays_within_its_bound_and_its_size_told_where_not() {
     let mut builder = BatchBuilder::new(Codec::None);
     let long = vec![7; 9_000];
     let headers: [(&[u8], Option<&[u8]>); 2] = [(b"a", None), (b"name", Some(&long))];
@@ -164,9 +164,13 @@ fn the_size_with_one_more_record_is_told_exactly() {
         (1_700_000_000_000, Some(&b"key"[..]), Some(&long[..]), &headers[..1]),
         (-1, Some(&[][..]), Some(&long[..63]), &headers[..]),
     ] {
-        let told = builder.size_bytes_with(timestamp_ms, key, value, headers);
-        builder.append(timestamp_ms, key, value, headers).unwrap();
-        assert_eq!(builder.size_bytes(), told);
+        let (bytes_before, count) = (builder.size_bytes(), builder.record_count());
+        let mut append = |bytes_max| builder.append_within(bytes_max, timestamp_ms, key, value, headers);
+        let told = append(0).unwrap().unwrap();
+        assert_eq!(append(told - 1).unwrap(), Some(told));
+        assert_eq!((builder.size_bytes(), builder.record_count()), (bytes_before, count));
+        assert_eq!(builder.append_within(told, timestamp_ms, key, value, headers).unwrap(), None);
+        assert_eq!((builder.size_bytes(), builder.record_count()), (told, count + 1));
     }
 }
 

@@ -57,7 +57,7 @@ key_kinds! {
     TableRow = 0x20, "table row", "The current row of a table under its primary key.";
     GroupOffset = 0x30, "group offset", "The offset a consumer group has committed for one partition.";
     TransactionalId = 0x31, "transactional id", "Producer id, epoch and open transaction of a client's transactional id.";
-    Ledger = 0x40, "ledger", "How many records of a source a query took in, put out, filtered, rejected or found late.";
+    Ledger = 0x40, "ledger", "How many records of a source a query took in, put out, filtered, rejected or found late, and how many rows it gave.";
     SchemaRegistry = 0x50, "schema registry", "A schema, a version of a subject or a setting of the schema registry.";
 }
 
