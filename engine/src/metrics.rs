@@ -8,7 +8,7 @@ use tidemill_storage::log::partitions_of;
 
 use crate::engine::Engine;
 use crate::runtime::ledger::Counts;
-use crate::runtime::query::Counters;
+use crate::runtime::query::QueryHandle;
 
 /// Writes all metrics.
 #[must_use]
@@ -64,23 +64,21 @@ fn partition_gauge(
 }
 
 /// A counter or gauge of a query: name, kind, meaning, value.
-type QueryMetric = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
+type QueryMetric = (&'static str, &'static str, &'static str, fn(&QueryHandle) -> u64);
 
 const QUERY_METRICS: [QueryMetric; 5] = [
-    ("tidemill_query_rows_out_total", "counter", "Rows a query has written.", |c| {
-        c.rows_out.load(Ordering::Relaxed)
+    ("tidemill_query_rows_out_total", "counter", "Rows a query has written.", |q| q.ledgers().rows_out()),
+    ("tidemill_query_results_dropped_total", "counter", "Results that HAVING and the like took out.", |q| {
+        q.counters().results_dropped.load(Ordering::Relaxed)
     }),
-    ("tidemill_query_results_dropped_total", "counter", "Results that HAVING and the like took out.", |c| {
-        c.results_dropped.load(Ordering::Relaxed)
+    ("tidemill_query_commits_total", "counter", "Epochs a query has committed.", |q| {
+        q.counters().commits.load(Ordering::Relaxed)
     }),
-    ("tidemill_query_commits_total", "counter", "Epochs a query has committed.", |c| {
-        c.commits.load(Ordering::Relaxed)
+    ("tidemill_query_rounds_total", "counter", "Rounds a query has run.", |q| {
+        q.counters().rounds.load(Ordering::Relaxed)
     }),
-    ("tidemill_query_rounds_total", "counter", "Rounds a query has run.", |c| {
-        c.rounds.load(Ordering::Relaxed)
-    }),
-    ("tidemill_query_state_bytes", "gauge", "Bytes of state a query holds in memory.", |c| {
-        c.state_bytes.load(Ordering::Relaxed)
+    ("tidemill_query_state_bytes", "gauge", "Bytes of state a query holds in memory.", |q| {
+        q.counters().state_bytes.load(Ordering::Relaxed)
     }),
 ];
 
@@ -125,7 +123,7 @@ fn query_metrics(engine: &Engine, text: &mut String) {
         family(text, name, kind, meaning);
         for handle in engine.queries().handles() {
             let labels = format!("query=\"{}\"", handle.identity().id);
-            sample(text, name, &labels, value(handle.counters()) as f64);
+            sample(text, name, &labels, value(&handle) as f64);
         }
     }
 }

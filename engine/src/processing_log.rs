@@ -1,7 +1,8 @@
 //! Records that could not be decoded or evaluated, and rows that came too late: a stream of their own
 //! that can be queried like any other.
 //!
-//! Reports are best effort and bounded: the counts in the ledgers are exact, the reports tell why. A
+//! Reports are best effort and bounded: the counts in the ledgers are exact, the reports tell why. They
+//! come when the epoch that they belong to is committed, so that what a crash undid is not told twice. A
 //! flood of bad records must not slow the good ones, so reports beyond what the writer can take are
 //! counted as lost and not waited for.
 
@@ -74,10 +75,16 @@ impl ProcessingLog {
     }
 
     /// Takes a query's reports, if there is room.
-    pub fn report_rows(&self, query: &str, reports: &[Report]) {
-        if self.sender.try_send((query.to_owned(), reports.to_vec())).is_err() {
-            self.lost.fetch_add(reports.len() as u64, Ordering::Relaxed);
+    pub fn report_rows(&self, query: &str, reports: Vec<Report>) {
+        let count = reports.len();
+        if count > 0 && self.sender.try_send((query.to_owned(), reports)).is_err() {
+            self.count_lost(count);
         }
+    }
+
+    /// Counts reports that found no room before they came here.
+    pub fn count_lost(&self, reports: usize) {
+        self.lost.fetch_add(reports as u64, Ordering::Relaxed);
     }
 
     /// Reports that found no room.

@@ -213,6 +213,18 @@ impl Queries {
         Ok(Ledgers::restore(store, record.number, record.sources.clone())?.all())
     }
 
+    /// How many rows a query has given: up to now where it was started, else up to its last commit.
+    ///
+    /// # Errors
+    /// Those of the disk, `Corrupt`.
+    pub fn rows_out(&self, record: &QueryRecord) -> Result<u64> {
+        if let Some(handle) = self.handle(&record.id) {
+            return Ok(handle.ledgers().rows_out());
+        }
+        let store = self.environment.store.as_ref();
+        Ok(Ledgers::restore(store, record.number, Vec::new())?.rows_out())
+    }
+
     /// All queries that were started.
     #[must_use]
     pub fn handles(&self) -> Vec<QueryHandle> {

@@ -134,7 +134,13 @@ pub fn ledger(query: u64, source: &str) -> Bytes {
     KeyBuilder::new(KeyKind::Ledger).u64(query).bytes(source.as_bytes()).to_bytes()
 }
 
-/// All ledgers of a query.
+/// How many rows a query gave; it stands before its ledgers, which have a source in their keys.
+#[must_use]
+pub fn rows_out(query: u64) -> Bytes {
+    KeyBuilder::new(KeyKind::Ledger).u64(query).to_bytes()
+}
+
+/// All ledgers of a query, and the number of its rows.
 #[must_use]
 pub fn ledgers(query: u64) -> Range<Bytes> {
     KeyBuilder::new(KeyKind::Ledger).u64(query).prefix_range()

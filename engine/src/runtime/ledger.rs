@@ -5,7 +5,9 @@
 //! results that are made of kept rows, by HAVING for one, is counted elsewhere: they are no records.
 //!
 //! The counts are stored with the epoch they belong to, so they go on after a restart, and a round
-//! that a crash undid is not counted twice.
+//! that a crash undid is not counted twice. The number of rows that the query gave is kept beside them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -71,6 +73,7 @@ pub struct Ledgers {
     query: u64,
     sources: Vec<String>,
     counts: Mutex<Vec<Counts>>,
+    rows_out: AtomicU64,
 }
 
 impl Ledgers {
@@ -89,7 +92,25 @@ impl Ledgers {
                 }),
             })
             .collect::<Result<_>>()?;
-        Ok(Ledgers { query, sources, counts: Mutex::new(counts) })
+        let rows_out = match store.get(&state_keys::rows_out(query))? {
+            None => 0,
+            Some(bytes) => u64::from_be_bytes(bytes.as_ref().try_into().map_err(|_| {
+                let message = format!("the stored number of rows of query {query} is damaged");
+                Error::new(ErrorKind::Corrupt, message)
+            })?),
+        };
+        Ok(Ledgers { query, sources, counts: Mutex::new(counts), rows_out: AtomicU64::new(rows_out) })
+    }
+
+    /// Adds rows that were given.
+    pub fn add_rows_out(&self, rows: u64) {
+        self.rows_out.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Rows given, those since the last commit included.
+    #[must_use]
+    pub fn rows_out(&self) -> u64 {
+        self.rows_out.load(Ordering::Relaxed)
     }
 
     /// Adds what became of records in a round, by the index of their source.
@@ -107,6 +128,8 @@ impl Ledgers {
         for (source, counts) in self.sources.iter().zip(self.counts.lock().iter()) {
             changes.put(state_keys::ledger(self.query, source), counts.encode());
         }
+        let rows_out = Bytes::copy_from_slice(&self.rows_out().to_be_bytes());
+        changes.put(state_keys::rows_out(self.query), rows_out);
     }
 
     /// Each source with what became of its records, the rounds since the last commit included.

@@ -12,7 +12,8 @@
 //! - [`record_feed`]: the records of a partition in bounded portions;
 //! - [`scan`]: what is read of a source; [`source`], [`gathered`], [`row_decoder`]: from a partition's
 //!   bytes to change batches; [`windowed_key`] and [`header_columns`]: windows in keys, headers as columns;
-//! - [`read_ahead`]: which rows wait so that partitions keep in step;
+//! - [`read_ahead`]: which rows wait so that partitions keep in step; [`dropped_ahead`]: the records
+//!   between them that are no rows;
 //! - [`exchange`]: rows to shards, and many runs to one order;
 //! - [`ledger`]: what became of every record;
 //! - [`worker`]: one partition's or shard's chain;
@@ -28,6 +29,7 @@
 
 pub mod commit;
 pub mod decisions;
+pub mod dropped_ahead;
 pub mod exchange;
 pub mod gathered;
 pub mod header_columns;

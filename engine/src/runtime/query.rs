@@ -37,6 +37,9 @@ const OUTPUT_BYTES_MAX: usize = 32 << 20;
 /// Rows that wait for a commit, for queries whose output is small and whose state is not.
 const ROWS_MAX: u64 = 2_000_000;
 
+/// Reports that wait for a commit; what is beyond is counted as lost.
+const REPORTS_MAX: usize = 10_000;
+
 /// State of a shard up to which it is frozen in the query's own task: less than a millisecond's work.
 const FROZEN_INLINE_BYTES_MAX: usize = 256 << 10;
 
@@ -105,11 +108,10 @@ pub struct QueryIdentity {
     pub producer: Option<ProducerId>,
 }
 
-/// Counts of a query since it started; what became of its records is told by its [`Ledgers`].
+/// Counts of a query since it started; what became of its records, and how many rows it gave in its whole
+/// life, is told by its [`Ledgers`].
 #[derive(Default, Debug)]
 pub struct Counters {
-    /// Rows written.
-    pub rows_out: AtomicU64,
     /// Results dropped behind the operator that made them.
     pub results_dropped: AtomicU64,
     /// Commits.
@@ -232,7 +234,7 @@ pub fn start(
         let ended = std::panic::AssertUnwindSafe(query.run()).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Err(Error::internal("the query's loop panicked")));
         // Whatever ended the loop: a query has not ended while an epoch of it may still happen.
-        let ended = ended.and(query.wait_commit().await);
+        let ended = ended.and(query.wait_commit().await).map_err(|error| query.explained(error));
         drop(query);
         let ended = match ended {
             Ok(()) => QueryStatus::Stopped,
@@ -257,6 +259,8 @@ struct Pending {
     output_bytes: usize,
     changes: WriteBatch,
     rows: u64,
+    /// For the processing log, when all of it has happened.
+    reports: Vec<Report>,
     dirty: bool,
 }
 
@@ -365,6 +369,19 @@ impl Query {
             grown |= now.partitions != form.partitions;
         }
         Ok(grown)
+    }
+
+    /// What ended the query, in terms of the topic that was deleted where that is why.
+    fn explained(&self, error: Error) -> Error {
+        let is_gone = |name: &&TopicName| self.environment.log.topic(name).is_none();
+        match self.topics.keys().find(is_gone) {
+            Some(gone) if error.kind == ErrorKind::NotFound => {
+                let message = format!("topic '{gone}' was deleted while the query ran");
+                Error::new(ErrorKind::NotFound, message)
+                    .with_hint("make the topic again and RESUME the query, or TERMINATE it")
+            }
+            _ => error,
+        }
     }
 
     /// Makes the workers of every stage from what is committed.
@@ -540,7 +557,7 @@ impl Query {
     ) -> Result<()> {
         self.round_ledgers.extend(output.ledgers);
         self.counters.results_dropped.fetch_add(output.results_dropped, Ordering::Relaxed);
-        self.report(&output.reports);
+        self.keep_reports(output.reports);
         if let Some(reader) = self.stages[stage][shard].as_ref().and_then(|worker| worker.reader.as_ref()) {
             let target = reader.target();
             if let Some(form) = self.topics.get(&target.topic) {
@@ -549,7 +566,7 @@ impl Query {
             }
         }
         if let Some(sink) = output.sink {
-            self.counters.rows_out.fetch_add(output.rows_out, Ordering::Relaxed);
+            self.ledgers.add_rows_out(output.rows_out);
             self.pending.rows += output.rows_out;
             self.take_sink_output(sink).await?;
         }
@@ -586,10 +603,12 @@ impl Query {
         Ok(())
     }
 
-    fn report(&self, reports: &[Report]) {
-        if !reports.is_empty() {
-            self.environment.processing_log.report_rows(&self.identity.id, reports);
-        }
+    /// Keeps reports until the epoch is committed that they belong to.
+    fn keep_reports(&mut self, mut reports: Vec<Report>) {
+        let room = REPORTS_MAX.saturating_sub(self.pending.reports.len());
+        self.environment.processing_log.count_lost(reports.len().saturating_sub(room));
+        reports.truncate(room);
+        self.pending.reports.append(&mut reports);
     }
 
     /// Whether the pending output should be committed now.
@@ -699,19 +718,26 @@ impl Query {
         let Some(producer) = self.identity.producer else {
             // A query of a session keeps its state to itself; nothing has to survive.
             let durability = tidemill_storage::state::Durability::Buffered;
-            return Ok(self.environment.store.write(&pending.changes, durability)?);
+            self.environment.store.write(&pending.changes, durability)?;
+            self.environment.processing_log.report_rows(&self.identity.id, pending.reports);
+            return Ok(());
         };
         let outputs =
             pending.outputs.into_iter().map(|(target, batches)| StagedOutput { target, batches }).collect();
         let epoch = Epoch { producer, outputs, changes: pending.changes };
         let (log, store) = (self.environment.log.clone(), self.environment.store.clone());
         let (status, stop) = (self.status.clone(), self.stop.clone());
+        let (processing_log, id) = (self.environment.processing_log.clone(), self.identity.id.clone());
+        let reports = pending.reports;
         let commit = async move {
             let waits = |error: &Error| drop(status.send_replace(QueryStatus::Waiting(error.to_string())));
             let committed = commit::commit_when_there_is_space(log, store, epoch, stop, waits).await;
             status.send_if_modified(|status| {
                 std::mem::replace(status, QueryStatus::Running) != QueryStatus::Running
             });
+            if committed.is_ok() {
+                processing_log.report_rows(&id, reports);
+            }
             committed
         };
         self.in_flight = Some(self.environment.compute.spawn(commit));

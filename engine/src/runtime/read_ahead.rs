@@ -17,10 +17,12 @@
 //! that may never come.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use tidemill_storage::Offset;
 
-use crate::batch::ChangeBatch;
+use crate::batch::{ChangeBatch, Headers};
 
 /// Up to where rows pass in a round: an event time, and the last partition of which rows of just that
 /// time pass.
@@ -84,7 +86,7 @@ impl ReadAhead {
     pub fn push(&mut self, batch: ChangeBatch, offsets: Vec<Offset>) {
         debug_assert_eq!(batch.rows(), offsets.len());
         if let Some(latest_ms) = batch.times_ms.iter().copied().max() {
-            let bytes = batch.columns.get_array_memory_size();
+            let bytes = bytes_of(&batch) + offsets.capacity() * size_of::<Offset>();
             self.rows += batch.rows();
             self.bytes += bytes;
             self.batches.push_back(Ahead { batch, offsets, latest_ms, bytes });
@@ -107,6 +109,12 @@ impl ReadAhead {
     #[must_use]
     pub fn first_offset(&self) -> Option<Offset> {
         self.batches.front()?.offsets.first().copied()
+    }
+
+    /// Offset of the last row's record.
+    #[must_use]
+    pub fn last_offset(&self) -> Option<Offset> {
+        self.batches.back()?.offsets.last().copied()
     }
 
     /// The latest event time among the rows; the earliest there can be where there is none.
@@ -149,6 +157,17 @@ impl ReadAhead {
     }
 }
 
+/// Bytes of memory of a batch that was just read: its columns, times and headers.
+fn bytes_of(batch: &ChangeBatch) -> usize {
+    let of_header = |(name, value): &(Arc<str>, Option<Bytes>)| {
+        size_of::<(Arc<str>, Option<Bytes>)>() + name.len() + value.as_ref().map_or(0, Bytes::len)
+    };
+    let headers = batch.headers.iter().flat_map(|rows| rows.iter());
+    let headers: usize =
+        headers.map(|row| size_of::<Headers>() + row.iter().map(of_header).sum::<usize>()).sum();
+    batch.columns.get_array_memory_size() + batch.times_ms.len() * size_of::<i64>() + headers
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -183,6 +202,22 @@ mod tests {
         assert_eq!((ahead.latest_ms(), ahead.first_offset()), (9, Some(Offset(14))));
         assert_eq!(times(&ahead.take(i64::MAX)), [9]);
         assert_eq!((ahead.rows(), ahead.first_offset(), ahead.latest_ms()), (0, None, i64::MIN));
+        assert_eq!(ahead.bytes(), 0);
+    }
+
+    #[test]
+    fn headers_count_among_the_bytes_that_wait() {
+        let mut ahead = ReadAhead::default();
+        push(&mut ahead, &[1], 0);
+        let without = ahead.bytes();
+        let schema = Arc::new(Schema::new(vec![Field::new("V", DataType::Int64, true)]));
+        let columns = RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![1]))]);
+        let mut batch = ChangeBatch::inserts(columns.expect("columns fit the schema"), vec![2].into());
+        let headers: Headers = Arc::from([(Arc::from("trace"), Some(Bytes::from(vec![0; 10_000])))]);
+        batch.headers = Some(Arc::from([headers]));
+        ahead.push(batch, vec![Offset(1)]);
+        assert!(ahead.bytes() > 2 * without + 10_000, "{} beside {without}", ahead.bytes());
+        ahead.take(i64::MAX);
         assert_eq!(ahead.bytes(), 0);
     }
 

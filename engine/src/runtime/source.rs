@@ -3,8 +3,9 @@
 //! A [`PartitionReader`] drains what its partition has, up to a bound of rows and bytes, and decodes
 //! just the columns its query needs. Where partitions have to keep in step it reads ahead and gives
 //! what may pass (see [`crate::runtime::read_ahead`]). A record that does not decode is counted and
-//! reported with its offset; the others go on.
+//! reported with its offset, when the position passes it; the others go on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidemill_storage::log::Log;
@@ -13,6 +14,7 @@ use tidemill_storage::{Offset, TopicPartition};
 use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::{Dropped, Ledger, Report};
+use crate::runtime::dropped_ahead::{DroppedAhead, Passed};
 use crate::runtime::gathered::Gathered;
 use crate::runtime::read_ahead::ReadAhead;
 use crate::runtime::record_feed::{Portion, RecordFeed};
@@ -34,12 +36,23 @@ pub struct Read {
     pub rows: Option<ChangeBatch>,
 }
 
+/// A round's portion of a partition.
+struct Portioned {
+    /// Number of records.
+    records: u64,
+    /// Records before them that retention took first: offset of the first, and how many.
+    lost: Option<(Offset, u64)>,
+    /// The rows of those that decode, with which of them each is.
+    decoded: Option<DecodedRows>,
+}
+
 /// Reads one partition for one query.
 pub struct PartitionReader {
     feed: RecordFeed,
     gathered: Gathered,
     rows: RowDecoder,
     ahead: ReadAhead,
+    dropped: DroppedAhead,
     /// Whether the last read left records behind.
     more: bool,
 }
@@ -60,6 +73,7 @@ impl PartitionReader {
             feed: RecordFeed::new(log, target, position),
             gathered: Gathered::default(),
             ahead: ReadAhead::default(),
+            dropped: DroppedAhead::default(),
             more: false,
         })
     }
@@ -92,14 +106,51 @@ impl PartitionReader {
     ///
     /// # Errors
     /// As [`PartitionReader::read`].
-    pub fn read_ahead(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<()> {
-        let (_, decoded) = self.take_portion(ledger, reports)?;
+    pub fn read_ahead(&mut self) -> Result<()> {
+        let (mut dropped, mut reports) = (Ledger::default(), Vec::new());
+        let Portioned { lost, decoded, .. } = self.take_portion(&mut dropped, &mut reports)?;
+        if dropped.total() > 0 {
+            let rows = decoded.as_ref().map_or(&[] as &[u32], |(_, rows)| rows.as_slice());
+            self.note_dropped(lost, rows, reports);
+        }
         if let Some((batch, rows)) = decoded {
             let offset = |row: &u32| Offset(self.gathered.offsets[*row as usize]);
             self.ahead.push(batch, rows.iter().map(offset).collect());
         }
         self.free_portion();
         Ok(())
+    }
+
+    /// Notes the records of a portion that became no rows. Those that were rejected are told; what is not
+    /// told was filtered.
+    fn note_dropped(&mut self, lost: Option<(Offset, u64)>, rows: &[u32], reports: Vec<Report>) {
+        let told: BTreeSet<Offset> =
+            reports.iter().filter_map(|report| report.origin.as_ref().map(|(_, offset)| *offset)).collect();
+        let mut row_before = self.ahead.last_offset();
+        if let Some((first, records)) = lost {
+            let counts = Ledger { rejected: records, ..Ledger::default() };
+            self.dropped.push(first, counts, row_before);
+        }
+        let mut rows = rows.iter().copied().peekable();
+        for (index, offset) in self.gathered.offsets.iter().map(|offset| Offset(*offset)).enumerate() {
+            if rows.next_if(|row| *row as usize == index).is_some() {
+                row_before = Some(offset);
+                continue;
+            }
+            let counts = match told.contains(&offset) {
+                true => Ledger { rejected: 1, ..Ledger::default() },
+                false => Ledger { filtered: 1, ..Ledger::default() },
+            };
+            self.dropped.push(offset, counts, row_before);
+        }
+        for report in reports {
+            self.dropped.report(report);
+        }
+    }
+
+    /// Takes the records that were dropped while reading ahead and that the position has passed.
+    pub fn take_dropped(&mut self) -> Passed {
+        self.dropped.take(self.position())
     }
 
     /// Whether rows of other partitions wait for what this one has not read yet: where its last read
@@ -120,7 +171,7 @@ impl PartitionReader {
     /// Bytes of records that were read and have not passed yet, and of the room for them.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.feed.buffered_bytes() + self.gathered.room_bytes() + self.ahead.bytes()
+        self.feed.buffered_bytes() + self.gathered.room_bytes() + self.ahead.bytes() + self.dropped.bytes()
     }
 
     /// Whether there is a record to read.
@@ -136,28 +187,25 @@ impl PartitionReader {
     /// # Errors
     /// What the log cannot give: `Corrupt`, `Io`, `NotFound`.
     pub fn read(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<Read> {
-        let (records, decoded) = self.take_portion(ledger, reports)?;
+        let Portioned { records, lost, decoded } = self.take_portion(ledger, reports)?;
         self.free_portion();
+        let records = records + lost.map_or(0, |(_, records)| records);
         Ok(Read { records, rows: decoded.map(|(batch, _)| batch) })
     }
 
-    /// Takes a round's portion of records; gives their number, and the rows of those that decode with
-    /// which of them each is.
-    fn take_portion(
-        &mut self,
-        ledger: &mut Ledger,
-        reports: &mut Vec<Report>,
-    ) -> Result<(u64, Option<DecodedRows>)> {
+    /// Takes a round's portion of records.
+    fn take_portion(&mut self, ledger: &mut Ledger, reports: &mut Vec<Report>) -> Result<Portioned> {
         self.gathered.clear();
         let portion = Portion { records_max: ROUND_ROWS_MAX, bytes_max: ROUND_BYTES_MAX };
         let gathered = &mut self.gathered;
         let taken = self.feed.take(portion, |record| gathered.push(record))?;
         self.more = taken.more;
-        let mut lost = 0;
+        let mut lost = None;
         if let Some(gap) = taken.gap {
             // Retention was faster than the query: the gap is told and counted, not hidden.
-            lost = u64::try_from(gap.end.0.saturating_sub(gap.start.0)).unwrap_or(0);
-            ledger.rejected += lost;
+            let records = u64::try_from(gap.end.0.saturating_sub(gap.start.0)).unwrap_or(0);
+            lost = Some((gap.start, records));
+            ledger.rejected += records;
             reports.push(Report {
                 dropped: Dropped::Rejected,
                 time_ms: 0,
@@ -171,7 +219,7 @@ impl PartitionReader {
         let records = self.gathered.rows() as u64;
         let decoded =
             if records == 0 { None } else { self.rows.decode_rows(&self.gathered, ledger, reports)? };
-        Ok((records + lost, decoded))
+        Ok(Portioned { records, lost, decoded })
     }
 
     /// A partition that is read to its end needs no large room for records.
@@ -181,3 +229,7 @@ impl PartitionReader {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;

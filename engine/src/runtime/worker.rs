@@ -8,6 +8,7 @@ use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};
 use crate::operators::{Context, Input, Ledger, Operator, Report};
+use crate::runtime::dropped_ahead::Passed;
 use crate::runtime::exchange::{self, Merged, Run, StreamTimes};
 use crate::runtime::ledger::Counts;
 use crate::runtime::memory_budget::proportion;
@@ -97,11 +98,9 @@ impl Worker {
     pub fn read_ahead(&mut self) -> Result<Output> {
         let mut output = Output::default();
         if let Some(reader) = &mut self.reader {
-            let mut dropped = Ledger::default();
-            reader.read_ahead(&mut dropped, &mut output.reports)?;
-            output.reports.truncate(REPORTS_MAX);
-            // What has not passed is read again after a crash: it counts when it passes.
-            output.book_read(self.operators.followed, dropped.total(), dropped);
+            reader.read_ahead()?;
+            // What has not passed is read again after a restart: it counts when it passes.
+            output.book_passed(self.operators.followed, 0, reader.take_dropped());
         }
         Ok(output)
     }
@@ -119,7 +118,7 @@ impl Worker {
             if through_ms.is_some() || reader.ahead().rows() > 0 {
                 batches = reader.take_ahead(through_ms.unwrap_or(i64::MAX));
                 let rows = batches.iter().map(|batch| batch.rows() as u64).sum();
-                output.book_read(followed, rows, Ledger::default());
+                output.book_passed(followed, rows, reader.take_dropped());
             } else {
                 let mut dropped = Ledger::default();
                 let read = reader.read(&mut dropped, &mut output.reports)?;
@@ -229,6 +228,13 @@ impl Output {
         let mut counts = Counts { records_in: records, ..Counts::default() };
         counts.add_dropped(dropped);
         self.book(followed.left, counts);
+    }
+
+    /// Books rows that were read ahead and pass now, and the records beside them that became none.
+    fn book_passed(&mut self, followed: Followed, rows: u64, dropped: Passed) {
+        self.reports.extend(dropped.reports);
+        self.reports.truncate(REPORTS_MAX);
+        self.book_read(followed, rows + dropped.counts.total(), dropped.counts);
     }
 
     fn book(&mut self, source: Option<usize>, counts: Counts) {

@@ -138,7 +138,6 @@ fn topics(session: &Session, all: bool) -> Result<Response> {
 }
 
 fn queries(session: &Session) -> Result<Response> {
-    use std::sync::atomic::Ordering::Relaxed;
     let engine = session.engine();
     let catalog = engine.catalog().state();
     let cells = catalog.queries.values().map(|record| {
@@ -150,8 +149,7 @@ fn queries(session: &Session) -> Result<Response> {
             Some(QueryStatus::Failed(reason)) => format!("FAILED: {reason}"),
             Some(QueryStatus::Stopped) | None => "STOPPED".to_owned(),
         };
-        let handle = engine.queries().handle(&record.id);
-        let rows_out = handle.map_or(0, |handle| handle.counters().rows_out.load(Relaxed));
+        let rows_out = engine.queries().rows_out(record)?;
         let ledgers = engine.queries().ledgers(record)?;
         let sum = |part: fn(&Counts) -> u64| -> Cell {
             ledgers.iter().map(|(_, counts)| part(counts)).sum::<u64>().into()

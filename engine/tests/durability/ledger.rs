@@ -104,3 +104,48 @@ fn a_change_of_a_table_counts_once_however_many_rows_it_is_made_of() {
     await_ledger(&lives, "CTAS_CITIES_1", "PEOPLE", [5, 4, 1, 0, 0]);
     lives.await_rows("SELECT city, people FROM cities", &["x|0", "y|1"]);
 }
+
+#[test]
+fn the_number_of_rows_goes_on_after_a_restart_as_the_ledger_does() {
+    let mut lives = Lives::begin();
+    declare(&lives);
+    let rows_out = |lives: &Lives| {
+        let described = lives.rows("DESCRIBE passed EXTENDED");
+        described.iter().find_map(|row| row.strip_prefix("rows out|").map(str::to_owned))
+    };
+    lives.produce("events", &EVENTS);
+    await_ledger(&lives, "CSAS_PASSED_1", "EVENTS", [6, 4, 1, 0, 1]);
+    assert_eq!(rows_out(&lives).as_deref(), Some("4"));
+    lives.restart();
+    assert_eq!(rows_out(&lives).as_deref(), Some("4"));
+    lives.produce("events", &[("b", r#"{"N": 5}"#, 62_000)]);
+    await_ledger(&lives, "CSAS_PASSED_1", "EVENTS", [7, 5, 1, 0, 1]);
+    assert_eq!(rows_out(&lives).as_deref(), Some("5"));
+    assert_eq!(lives.metric("tidemill_query_rows_out_total", "query=\"CSAS_PASSED_1\""), Some(5));
+    lives.sql("PAUSE CSAS_PASSED_1");
+    assert_eq!(rows_out(&lives).as_deref(), Some("5"));
+}
+
+/// Bad records of a partition whose rows have to wait for another one, and a query that is paused again
+/// and again while it reads both.
+#[test]
+fn a_record_dropped_while_catching_up_counts_once_however_often_the_query_is_paused() {
+    const RECORDS: u64 = 20_000;
+    const BAD: u64 = 2_000;
+    let lives = Lives::begin();
+    lives.sql("CREATE STREAM events (k STRING KEY, n BIGINT) WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON', PARTITIONS = 2)");
+    let dense: Vec<_> = (0..RECORDS).map(|n| ("a", r#"{"N": 1}"#, n as i64)).collect();
+    lives.produce_to("events", 0, &dense);
+    let sparse: Vec<_> = (0..2 * BAD)
+        .map(|n| ("b", if n % 2 == 0 { r#"{"N": 1}"# } else { "{" }, (n * RECORDS / (2 * BAD)) as i64))
+        .collect();
+    lives.produce_to("events", 1, &sparse);
+    lives
+        .sql("CREATE TABLE sums WITH (QUERY_ID = 'q') AS SELECT n, COUNT(*) AS total FROM events GROUP BY n");
+    for _ in 0..20 {
+        lives.sql("PAUSE q");
+        lives.sql("RESUME q");
+    }
+    let (records_in, out) = (RECORDS + 2 * BAD, RECORDS + BAD);
+    await_ledger(&lives, "Q", "EVENTS", [records_in, out, 0, 0, BAD]);
+}

@@ -116,3 +116,26 @@ fn a_push_query_tells_that_its_topic_is_gone() {
     let error = lives.block_on(rows.stream.next()).unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotFound, "{error}");
 }
+
+#[test]
+fn a_query_whose_topic_is_deleted_tells_which_and_goes_on_with_a_new_one() {
+    for deleted in ["events", "PASSED"] {
+        let lives = Lives::begin();
+        declare_events(&lives, 1);
+        lives.sql(PASSED);
+        produce(&lives, 0, "a", 1);
+        lives.await_rows("SELECT k FROM passed", &["a"]);
+        lives.delete_topic(deleted);
+        let status = lives.eventually("the query fails", |lives| {
+            lives.status("Q").filter(|status| status.starts_with("FAILED"))
+        });
+        let reason = format!("FAILED: topic '{deleted}' was deleted while the query ran");
+        assert!(status.starts_with(&reason), "{status}");
+        assert!(lives.try_sql("RESUME q").is_err(), "there is no topic '{deleted}' yet");
+        lives.create_topic(deleted, 1);
+        lives.sql("RESUME q");
+        produce(&lives, 0, "b", 2);
+        let expected: &[&str] = if deleted == "events" { &["a", "b"] } else { &["b"] };
+        lives.await_rows("SELECT k FROM passed", expected);
+    }
+}

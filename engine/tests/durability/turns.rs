@@ -123,3 +123,20 @@ fn a_query_that_waits_for_space_can_be_stopped_and_goes_on_later() {
     lives.reopen();
     lives.await_rows("SELECT k, n FROM passed", &["a|1"]);
 }
+
+#[test]
+fn a_record_that_was_dropped_is_told_when_its_epoch_is_committed() {
+    let store = HeldStore::new();
+    let lives = Lives::begin_on(store.storage());
+    lives.sql(EVENTS);
+    lives.sql(PASSED);
+    store.hold_commits();
+    lives.produce("events", &[("a", r#"{"N": 1}"#, 1), ("b", "{", 2)]);
+    store.await_held_commit();
+    let told = "SELECT record_offset FROM processing_log WHERE query = 'Q'";
+    for _ in 0..100 {
+        assert!(lives.rows(told).is_empty(), "the epoch may not happen yet");
+    }
+    store.release_commits();
+    lives.await_rows(told, &["1"]);
+}
