@@ -95,6 +95,12 @@ pub(crate) fn named(error: &Error) -> Option<&str> {
     }
 }
 
+/// The text in double quotes that an error is about.
+#[must_use]
+pub(crate) fn quoted(error: &Error) -> Option<&str> {
+    between(&error.message, "\"", "\"")
+}
+
 fn explain_schema(error: &SchemaError) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
@@ -117,7 +123,12 @@ fn unknown_column(field: &Column, valid: &[Column]) -> Error {
         let mut others: Vec<&str> = tables().collect();
         others.dedup();
         return match others.as_slice() {
-            [only] => error.with_hint(format!("did you mean '{only}.{}'?", field.name)),
+            [only] if is_plain(only) && is_plain(&field.name) => {
+                error.with_hint(format!("did you mean '{only}.{}'?", field.name))
+            }
+            [only] => {
+                error.with_hint(format!("did you mean {}.{}?", as_written(only), as_written(&field.name)))
+            }
             _ => suggest(error, table, others),
         };
     }
@@ -133,7 +144,8 @@ fn unknown_column(field: &Column, valid: &[Column]) -> Error {
     match candidates.iter().find(|name| name.eq_ignore_ascii_case(&field.name)) {
         Some(quoted) => error.with_hint(format!("write it in double quotes: \"{quoted}\"")),
         None => {
-            let listed = candidates.join(", ");
+            let listed: Vec<String> = candidates.iter().map(|name| as_written(name)).collect();
+            let listed = listed.join(", ");
             let error = suggest(error, &field.name, candidates.iter().copied());
             match error.hint {
                 None if (1..=COLUMNS_LISTED_MAX).contains(&candidates.len()) => {
@@ -212,9 +224,23 @@ fn arrow_message(error: &ArrowError) -> String {
 
 fn suggest<'a>(error: Error, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Error {
     match closest(found, candidates) {
-        Some(candidate) => error.with_hint(format!("did you mean '{candidate}'?")),
+        Some(candidate) if is_plain(candidate) => error.with_hint(format!("did you mean '{candidate}'?")),
+        Some(candidate) => error.with_hint(format!("did you mean {}?", as_written(candidate))),
         None => error,
     }
+}
+
+/// A name as it has to be written in a statement.
+fn as_written(name: &str) -> String {
+    if is_plain(name) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// Whether a name means itself without quotes: letters of one case, digits and underscores.
+fn is_plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && (name == name.to_ascii_lowercase() || name == name.to_ascii_uppercase())
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
@@ -246,6 +272,22 @@ mod tests {
         let own = Error::new(ErrorKind::Corrupt, "a stored row is damaged").with_hint("restore it");
         let back = explain(&Df::External(Box::new(own.clone())), &Names::default());
         assert_eq!((back.kind, back.message, back.hint), (own.kind, own.message, own.hint));
+    }
+
+    #[tokio::test]
+    async fn names_that_need_quotes_are_told_with_them() {
+        let context = SessionContext::new();
+        let create = r#"CREATE TABLE "Big Orders" AS SELECT 1 AS "Unit Price", 2 AS id"#;
+        context.sql(create).await.expect("is made");
+        let context = &context;
+        let hint = |statement: &'static str| async move {
+            let error = context.sql(statement).await.map(|_| ()).expect_err("is wrong");
+            let names = Names { relations: vec!["Big Orders".to_owned()], functions: Vec::new() };
+            explain(&error, &names).hint.expect("a hint")
+        };
+        assert_eq!(hint(r#"SELECT q FROM "Big Orders""#).await, r#"columns are "Unit Price", id"#);
+        assert_eq!(hint(r#"SELECT "Unit Prise" FROM "Big Orders""#).await, r#"did you mean "Unit Price"?"#);
+        assert_eq!(hint(r#"SELECT * FROM "Big Order""#).await, r#"did you mean "Big Orders"?"#);
     }
 
     #[test]

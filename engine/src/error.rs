@@ -20,6 +20,8 @@ pub enum ErrorKind {
     UnknownColumn,
     /// A function that does not exist, or not with these arguments.
     UnknownFunction,
+    /// A setting that does not exist.
+    UnknownSetting,
     /// A type that does not exist or does not fit.
     Type,
     /// Something of that name exists already.

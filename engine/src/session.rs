@@ -64,7 +64,8 @@ pub struct Session {
     options: SessionOptions,
     settings: BTreeMap<String, String>,
     variables: BTreeMap<String, String>,
-    /// What this session has inserted, as far as its own SELECTs may have to wait for it.
+    /// What this session has inserted and what its queries began with, as far as its own SELECTs may have
+    /// to wait for it.
     written: Written,
 }
 
@@ -192,7 +193,17 @@ impl Session {
             parsed.text = parsed.statement.to_string();
         }
         if changes::is_change(&parsed.statement) {
-            return changes::execute(self, parsed).await;
+            let filled = match &parsed.statement {
+                Statement::CreateAsSelect(create) => Some(create.name.value.clone()),
+                Statement::InsertSelect(insert) => Some(self.resolved(&insert.target).value),
+                _ => None,
+            };
+            let response = changes::execute(self, parsed).await?;
+            // The statement is done, whatever the log says of the ends.
+            if let Some(Ok(held)) = filled.map(|filled| own_inserts::held_by_sources(&self.engine, &filled)) {
+                self.written.extend(held);
+            }
+            return Ok(response);
         }
         let text = parsed.text.as_str();
         let engine = self.engine.clone();
@@ -218,15 +229,16 @@ impl Session {
             Statement::Print(statement) => print::print(&engine, statement),
             Statement::Set(set) => {
                 let values: Vec<String> = set.values.iter().map(|value| value.as_text()).collect();
-                if values.is_empty() {
-                    self.unset(Some(&set.name));
+                let message = if values.is_empty() {
+                    self.unset(Some(&set.name))?;
+                    None
                 } else {
-                    self.set(&set.name, &values.join(", "))?;
-                }
-                Ok(Response::Done { tag: "SET".to_owned(), message: None })
+                    self.set(&set.name, &values.join(", "))?
+                };
+                Ok(Response::Done { tag: "SET".to_owned(), message })
             }
             Statement::Unset { name } => {
-                self.unset(name.as_ref().map(|name| name.value.as_str()));
+                self.unset(name.as_ref().map(|name| name.value.as_str()))?;
                 Ok(Response::Done { tag: "RESET".to_owned(), message: None })
             }
             Statement::Define { name, value } => {
@@ -276,25 +288,37 @@ impl Session {
         }
     }
 
-    /// Changes a setting.
+    /// Changes a setting. Gives a sentence for people where nothing here reads it.
     ///
     /// # Errors
-    /// `NotFound` for an unknown name, `Invalid` for a value that cannot be.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+    /// `UnknownSetting`, `Invalid` for a value that cannot be.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<Option<String>> {
         let name = settings::canonical(name);
-        settings::check(&name, value)?;
+        let notice = settings::check(&name, value)?;
         self.settings.insert(name, value.to_owned());
-        Ok(())
+        Ok(notice)
+    }
+
+    /// What was set under names that are declared nowhere: other servers' settings and the client's own.
+    pub(crate) fn foreign_settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let foreign = self.settings.iter().filter(|(name, _)| settings::find(name).is_none());
+        foreign.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Takes a setting back to its default; all of them without a name.
-    pub fn unset(&mut self, name: Option<&str>) {
-        match name {
-            Some(name) => {
-                self.settings.remove(&settings::canonical(name));
-            }
-            None => self.settings.clear(),
+    ///
+    /// # Errors
+    /// `UnknownSetting`.
+    pub fn unset(&mut self, name: Option<&str>) -> Result<()> {
+        let Some(name) = name else {
+            self.settings.clear();
+            return Ok(());
+        };
+        let name = settings::canonical(name);
+        if self.settings.remove(&name).is_none() && settings::find(&name).is_none() {
+            settings::check_foreign(&name)?;
         }
+        Ok(())
     }
 
     /// What the planner may ask, as of now.

@@ -235,3 +235,96 @@ async fn structs_and_maps_are_made_in_a_query_over_what_is_there_now() {
         .expect_err("two fields of one name");
     assert_eq!(error.position.map(|place| place.column), Some(12));
 }
+
+#[tokio::test]
+async fn what_a_session_tells_of_itself_stands_beside_columns() {
+    let mut session = with_orders().await;
+    let text = "SELECT current_user, current_schema(), count(*), now() IS NULL FROM orders";
+    assert_eq!(run(&mut session, text, &[]).await.expect("rows"), ["ada|public|2|false"]);
+}
+
+#[tokio::test]
+async fn a_setting_that_nothing_reads_is_taken_with_a_word_and_one_that_nobody_knows_is_refused() {
+    let mut session = with_orders().await;
+    let response =
+        session.execute("SET 'ksql.streams.num.stream.threads' = '4'", &[]).await.expect("is taken");
+    let Response::Done { message: Some(message), .. } = response else { panic!("{response:?}") };
+    assert!(message.contains("no effect"), "{message}");
+    run(&mut session, "SET my_app.user_id = '7'", &[]).await.expect("is the client's own");
+    let shown = run(&mut session, "SELECT current_setting('my_app.user_id')", &[]).await.expect("a value");
+    assert_eq!(shown, ["7"]);
+    for statement in ["SET statement_timeuot = 1", "RESET statement_timeuot", "SHOW statement_timeuot"] {
+        let error = run(&mut session, statement, &[]).await.expect_err(statement);
+        assert_eq!(error.kind, ErrorKind::UnknownSetting, "{statement}");
+        assert_eq!(error.hint.as_deref(), Some("did you mean 'statement_timeout'?"), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_a_time_is_compared_with_is_read_as_a_time() {
+    let mut session = with_orders().await;
+    let insert = "INSERT INTO orders (id, ROWTIME) VALUES (7, 0), (8, 1000), (9, 86400000)";
+    run(&mut session, insert, &[]).await.expect("is inserted");
+    for (condition, ids) in [
+        ("ROWTIME = '1970-01-01T00:00:01'", "8"),
+        ("ROWTIME < '1970-01-01T00:00:01'", "7"),
+        ("o.rowtime <= '1970-01-01T00:00:01Z'", "7,8"),
+        ("'1970-01-02' >= ROWTIME", "7,8,9"),
+        ("ROWTIME + 1000 > '1970-01-01T00:00:01' AND ROWTIME < '1971'", "8,9"),
+        ("ROWTIME BETWEEN '1970-01-01T00:00:01' AND '1970-01-02'", "8,9"),
+        ("ROWTIME NOT IN ('1970-01-01', '1970-01-02') AND ROWTIME < '1971'", "8"),
+        ("EXISTS (SELECT 1 FROM orders i WHERE i.id = o.id AND o.ROWTIME = '1970-01-02')", "9"),
+    ] {
+        let text = format!("SELECT id FROM orders o WHERE {condition} ORDER BY id");
+        let rows = run(&mut session, &text, &[]).await.unwrap_or_else(|error| panic!("{condition}: {error}"));
+        assert_eq!(rows.join(","), ids, "{condition}");
+    }
+    let text = "SELECT count(*) FROM orders WHERE ROWTIME <= $1";
+    let rows = run(&mut session, text, &[ScalarValue::from("1970-01-02")]).await.expect("rows");
+    assert_eq!(rows, ["3"]);
+    // A column of its own that is called so stays a text.
+    let text = "SELECT count(*) FROM (SELECT 'x' AS rowtime FROM orders) t WHERE rowtime = 'x'";
+    assert_eq!(run(&mut session, text, &[]).await.expect("rows"), ["5"]);
+    let error =
+        run(&mut session, "SELECT id FROM orders WHERE ROWTIME > 'soon'", &[]).await.expect_err("no time");
+    assert_eq!((error.kind, error.position.map(|place| place.offset)), (ErrorKind::InvalidText, Some(39)));
+}
+
+#[tokio::test]
+async fn a_cast_to_numeric_needs_no_precision_but_in_a_continuous_query() {
+    let mut session = with_orders().await;
+    let text = "SELECT amount::numeric, CAST('1.5' AS DECIMAL) + id FROM orders WHERE id = 1";
+    assert_eq!(run(&mut session, text, &[]).await.expect("rows"), ["10.0000000000|2.5000000000"]);
+    let text = "CREATE STREAM exact AS SELECT id, CAST(amount AS DECIMAL) AS amount FROM orders EMIT CHANGES";
+    let error = run(&mut session, text, &[]).await.expect_err("has no precision");
+    assert_eq!(error.kind, ErrorKind::Type);
+    assert_eq!(error.message, "DECIMAL needs a precision and a scale");
+}
+
+#[tokio::test]
+async fn a_row_without_its_event_time_is_refused() {
+    let mut session = with_orders().await;
+    for create in [
+        "CREATE STREAM visits (id INT KEY, seen BIGINT) \
+         WITH (KAFKA_TOPIC = 'visits', VALUE_FORMAT = 'JSON', PARTITIONS = 1, TIMESTAMP = 'seen')",
+        "CREATE STREAM notes (id INT KEY, seen STRING) WITH (KAFKA_TOPIC = 'notes', VALUE_FORMAT = 'JSON', \
+         PARTITIONS = 1, TIMESTAMP = 'seen', TIMESTAMP_FORMAT = 'yyyy-MM-dd')",
+    ] {
+        run(&mut session, create, &[]).await.expect("is created");
+    }
+    for (insert, message, place) in [
+        ("INSERT INTO visits VALUES (1, 5), (2, NULL)", "must not be NULL", Some(39)),
+        ("INSERT INTO visits (id) VALUES (1)", "must not be NULL", None),
+        ("INSERT INTO visits VALUES (1, -5)", "holds no legal time", Some(32)),
+        ("INSERT INTO notes VALUES (1, 'soon')", "holds no legal time", Some(30)),
+    ] {
+        let error = run(&mut session, insert, &[]).await.expect_err(insert);
+        assert_eq!(error.kind, ErrorKind::Invalid, "{insert}");
+        assert!(error.message.contains("event time") && error.message.ends_with(message), "{error}");
+        assert_eq!(error.position.map(|position| position.offset), place, "{insert}");
+    }
+    run(&mut session, "INSERT INTO notes VALUES (1, '2026-01-01')", &[]).await.expect("is inserted");
+    run(&mut session, "INSERT INTO visits VALUES (1, 5)", &[]).await.expect("is inserted");
+    let rows = run(&mut session, "SELECT id, seen FROM visits", &[]).await.expect("rows");
+    assert_eq!(rows, ["1|5"]);
+}

@@ -46,6 +46,7 @@ pub(crate) fn of_topic(error: &Error) -> ResponseError {
         ErrorKind::Syntax
         | ErrorKind::UnknownColumn
         | ErrorKind::UnknownFunction
+        | ErrorKind::UnknownSetting
         | ErrorKind::Type
         | ErrorKind::Evaluation
         | ErrorKind::DivisionByZero
@@ -82,6 +83,7 @@ pub(crate) fn of_coordination(error: &Error) -> ResponseError {
         | ErrorKind::Syntax
         | ErrorKind::UnknownColumn
         | ErrorKind::UnknownFunction
+        | ErrorKind::UnknownSetting
         | ErrorKind::Type
         | ErrorKind::Evaluation
         | ErrorKind::DivisionByZero

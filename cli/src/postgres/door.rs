@@ -159,10 +159,16 @@ async fn start_session(
     wire.put(&Authentication::Ok);
     wire.put(&BackendKeyData::new(registration.id(), registration.secret()));
     for (name, value) in settings {
-        // A driver's favourite setting that means nothing here must not keep it from connecting.
-        if let Err(error) = session.set(&name, &value) {
-            let message = format!("setting \"{name}\" of the connection is ignored: {error}");
-            wire.put(&notice(Severity::Warning, SqlState::WARNING, &message));
+        match session.set(&name, &value) {
+            Ok(None) => {}
+            Ok(Some(message)) => {
+                wire.put(&notice(Severity::Notice, SqlState::SUCCESSFUL_COMPLETION, &message));
+            }
+            // A driver's favourite setting that means nothing here must not keep it from connecting.
+            Err(error) => {
+                let message = format!("setting \"{name}\" of the connection is ignored: {error}");
+                wire.put(&notice(Severity::Warning, SqlState::WARNING, &message));
+            }
         }
     }
     Connection::new(wire, session, registration, shutdown, &shared.kept).serve().await;

@@ -20,8 +20,8 @@ use super::statement::Statement;
 const ALL_ROWS: Limit = Limit { rows_max: None, idle: IdleRule::Wait };
 
 /// What psql's users should know when they start a query without an end.
-const PUSH_QUERY_NOTICE: &str = "push query: it has no end of its own, and psql shows a result only when it is \
-     whole. Ctrl-C ends the query. To see rows as they come: \\set FETCH_COUNT 1, or COPY (…) TO STDOUT";
+const PUSH_QUERY_NOTICE: &str = "push query: psql shows its rows when it has ended, at its LIMIT or with Ctrl-C. To \
+     see rows as they come: \\set FETCH_COUNT 1, or COPY (…) TO STDOUT";
 
 impl Connection {
     /// Answers a Query message; the first statement that fails is the last.

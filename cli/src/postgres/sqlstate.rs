@@ -41,6 +41,7 @@ impl SqlState {
             ErrorKind::NotFound => SqlState("42P01"),
             ErrorKind::UnknownColumn => SqlState("42703"),
             ErrorKind::UnknownFunction => SqlState("42883"),
+            ErrorKind::UnknownSetting => SqlState("42704"),
             ErrorKind::Type => SqlState("42804"),
             ErrorKind::AlreadyExists => SqlState("42P07"),
             // The class itself: a statement that breaks a rule for which Postgres, having no streams, has
@@ -76,6 +77,7 @@ mod tests {
     fn kinds_that_drivers_look_at_have_postgres_codes() {
         assert_eq!(SqlState::of(ErrorKind::Syntax).code(), "42601");
         assert_eq!(SqlState::of(ErrorKind::NotFound).code(), "42P01");
+        assert_eq!(SqlState::of(ErrorKind::UnknownSetting).code(), "42704");
         assert_eq!(SqlState::of(ErrorKind::TooComplex).code(), "54001");
         assert_eq!(SqlState::of(ErrorKind::Cancelled).code(), "57014");
     }

@@ -9,4 +9,5 @@ mod rewrite;
 mod row_scan;
 pub mod source_table;
 mod stored_rows;
+mod time_texts;
 mod topic_rows;

@@ -1,10 +1,11 @@
-//! A session sees what follows from its own inserts.
+//! A session sees what follows from its own inserts, and all that was there for the queries it made.
 //!
 //! Queries take their input a moment after it was written. Somebody who types INSERT and then SELECT
 //! from a table derived from it expects to find the row counted. So a SELECT over what is there now
 //! waits, in a session that has inserted, until the queries between its inserts and what it reads have
-//! taken them in and published what they made of them. Sessions that only read never wait, and what
-//! others write is not waited for.
+//! taken them in and published what they made of them. A query that a session makes has what its
+//! sources held at that moment to take in: that counts as written by the session. Sessions that only
+//! read never wait, and what others write is not waited for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::sql::sqlparser::ast;
-use tidemill_storage::log::Log;
+use tidemill_storage::log::{Log, partitions_of};
 use tidemill_storage::state::StateStore;
 use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 use tokio::time::Instant;
@@ -32,6 +33,28 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Where a session has written: the offset behind its last record, by partition.
 pub type Written = BTreeMap<TopicPartition, Offset>;
+
+/// What the queries that fill a source have to take in: what they read, up to where it ends now. A topic
+/// that is gone meanwhile holds nothing.
+///
+/// # Errors
+/// Those of the log.
+pub fn held_by_sources(engine: &Engine, filled: &str) -> Result<Written> {
+    let catalog = engine.catalog().state();
+    let log = engine.log().as_ref();
+    let mut held = Written::new();
+    for record in catalog.queries.values().filter(|record| record.sink == filled) {
+        for topic in input_topics(&catalog, record) {
+            let Some(topic) = log.topic(&TopicName::new(&topic)?) else { continue };
+            for target in partitions_of(&topic) {
+                // Up to where it can read: what is in an open transaction may never come.
+                let end = log.offsets(&target)?.last_stable;
+                held.insert(target, end);
+            }
+        }
+    }
+    Ok(held)
+}
 
 /// Waits until everything this query reads has taken in what was written. Tells whether it has; a
 /// query that is not running, or far behind, is not waited for.

@@ -64,3 +64,20 @@ async fn a_query_that_does_not_run_is_read_as_it_is() {
     assert!(run(&mut session, "SELECT n FROM counted").await.contains("| 1 |"));
     engine.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_finds_what_was_there_in_a_table_that_it_has_just_made() {
+    let (engine, mut session) = engine_with_a_chain().await;
+    let mut producer = self::session(&engine);
+    run(&mut producer, "INSERT INTO orders VALUES ('ann', 1), ('ann', 2), ('bob', 3)").await;
+    for number in 0..10 {
+        let create = format!(
+            "CREATE TABLE sums_{number} AS SELECT customer, SUM(amount) AS total FROM orders \
+             GROUP BY customer EMIT CHANGES"
+        );
+        run(&mut session, &create).await;
+        let sums = run(&mut session, &format!("SELECT total FROM sums_{number} ORDER BY total")).await;
+        assert_eq!(sums.matches("| 3     |").count(), 2, "{sums}");
+    }
+    engine.shutdown().await.unwrap();
+}

@@ -10,12 +10,12 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{ParamValues, Result as DfResult, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
 use tidemill_storage::log::Log;
@@ -24,10 +24,10 @@ use tokio::runtime::Handle;
 
 use crate::catalog::CatalogState;
 use crate::datafusion_error::{self, Names};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::response::Rows;
 use crate::serving::source_table::SourceTable;
-use crate::serving::{column_names, result_rows, rewrite};
+use crate::serving::{column_names, result_rows, rewrite, time_texts};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -83,6 +83,15 @@ impl PullQuery {
         Ok(PullQuery { context, compute, query, catalog, dialect: session.dialect })
     }
 
+    /// Adds functions to those that it may call.
+    #[must_use]
+    pub fn with_functions(self, functions: Vec<ScalarUDF>) -> PullQuery {
+        for function in functions {
+            self.context.register_udf(function);
+        }
+        self
+    }
+
     /// Plans it as PostgreSQL would read it.
     ///
     /// # Errors
@@ -90,7 +99,17 @@ impl PullQuery {
     pub async fn plan(&self) -> Result<LogicalPlan> {
         let statement = ast::Statement::Query(Box::new(self.query.clone()));
         let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-        self.context.state().statement_to_plan(statement).await.map_err(|error| self.explain(&error))
+        let plan = self.context.state().statement_to_plan(statement).await;
+        plan.and_then(time_texts::read).map_err(|error| self.explain(&error))
+    }
+
+    /// Its plan with values for its parameters.
+    ///
+    /// # Errors
+    /// What is wrong with the values.
+    pub fn bind(&self, plan: LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
+        let bound = plan.with_param_values(ParamValues::from(parameters.to_vec()));
+        bound.and_then(time_texts::read).map_err(|error| self.explain(&error))
     }
 
     /// Runs its plan on the threads for queries.
@@ -123,7 +142,12 @@ impl PullQuery {
         if error.position.is_some() {
             return error;
         }
-        let place = datafusion_error::named(&error).and_then(|name| rewrite::place_of(&self.query, name));
+        let place = match error.kind {
+            ErrorKind::InvalidText => {
+                datafusion_error::quoted(&error).and_then(|text| rewrite::place_of_text(&self.query, text))
+            }
+            _ => datafusion_error::named(&error).and_then(|name| rewrite::place_of(&self.query, name)),
+        };
         error.at(place)
     }
 }

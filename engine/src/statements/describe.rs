@@ -2,8 +2,9 @@
 
 use arrow::datatypes::DataType;
 use tidemill_sql::Position;
-use tidemill_sql::lookup::{ColumnRole, SourceKind};
+use tidemill_sql::lookup::{ColumnRole, SourceColumn, SourceKind};
 use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat};
+use tidemill_sql::plan::source::window_bounds;
 
 use crate::catalog::record::print_type;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,7 +12,7 @@ use crate::response::Response;
 use crate::runtime::ledger::Counts;
 use crate::session::Session;
 use crate::statements::show;
-use crate::statements::text_rows::{Columns, rows};
+use crate::statements::text_rows::{Cell, Columns, rows};
 use crate::{aggregates, functions, names};
 
 const COLUMNS: Columns = &[("column", DataType::Utf8), ("type", DataType::Utf8), ("role", DataType::Utf8)];
@@ -50,22 +51,31 @@ pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> R
 fn describe_source(session: &Session, name: &str) -> Result<Response> {
     let catalog = session.engine().catalog().state();
     let source = catalog.source(name)?.source.clone();
-    let cells = source
-        .columns
-        .iter()
-        .map(|column| {
-            let role = match (&column.role, source.kind) {
-                (ColumnRole::Key, SourceKind::Stream) => "key".to_owned(),
-                (ColumnRole::Key, SourceKind::Table) => "primary key".to_owned(),
-                (ColumnRole::Value, _) => String::new(),
-                (ColumnRole::Headers, _) => "headers".to_owned(),
-                (ColumnRole::Header(key), _) => format!("header('{key}')"),
-            };
-            let shown = names::shown(session.options().dialect, &column.name);
-            Ok(vec![shown.into(), print_type(&column.data_type)?.into(), role.into()])
-        })
-        .collect::<Result<_>>()?;
-    rows(COLUMNS, cells)
+    let shown = |name: &str, data_type: &DataType, role: String| -> Result<Vec<Cell>> {
+        let name = names::shown(session.options().dialect, name);
+        Ok(vec![name.into(), print_type(data_type)?.into(), role.into()])
+    };
+    let declared =
+        source.columns.iter().map(|column| shown(&column.name, &column.data_type, role(column, source.kind)));
+    let bounds = window_bounds(&source);
+    let bounds = bounds.iter().map(|(name, data_type)| shown(name, data_type, key_role(source.kind)));
+    rows(COLUMNS, declared.chain(bounds).collect::<Result<_>>()?)
+}
+
+fn role(column: &SourceColumn, kind: SourceKind) -> String {
+    match &column.role {
+        ColumnRole::Key => key_role(kind),
+        ColumnRole::Value => String::new(),
+        ColumnRole::Headers => "headers".to_owned(),
+        ColumnRole::Header(key) => format!("header('{key}')"),
+    }
+}
+
+fn key_role(kind: SourceKind) -> String {
+    match kind {
+        SourceKind::Stream => "key".to_owned(),
+        SourceKind::Table => "primary key".to_owned(),
+    }
 }
 
 fn describe_extended(session: &Session, name: &str) -> Result<Response> {
@@ -84,23 +94,23 @@ fn describe_extended(session: &Session, name: &str) -> Result<Response> {
         vec!["partitions".into(), source.partitions.to_string().into()],
         vec!["key format".into(), source.key_format.name.as_str().into()],
         vec!["value format".into(), source.value_format.name.as_str().into()],
-        vec!["windows".into(), source.window.map(|window| format!("{window:?}")).into()],
+        vec!["windows".into(), source.window.map(|window| window.to_string()).into()],
         vec!["event time".into(), source.timestamp.as_ref().map(|timestamp| timestamp.column.clone()).into()],
         vec!["statement".into(), found.statement.as_str().into()],
         vec!["filled by".into(), found.query.clone().into()],
         vec!["read by".into(), catalog.readers(name).join(", ").into()],
         vec!["written by".into(), catalog.writers(name).join(", ").into()],
     ];
-    for column in &source.columns {
-        let shown = format!("column {}", names::shown(session.options().dialect, &column.name));
-        cells.push(vec![shown.into(), print_type(&column.data_type)?.into()]);
+    let bounds = window_bounds(source);
+    let declared = source.columns.iter().map(|column| (column.name.as_str(), &column.data_type));
+    for (name, data_type) in declared.chain(bounds.iter().map(|(name, data_type)| (*name, data_type))) {
+        let shown = format!("column {}", names::shown(session.options().dialect, name));
+        cells.push(vec![shown.into(), print_type(data_type)?.into()]);
     }
     let filled_by = found.query.as_ref().and_then(|id| catalog.queries.get(id));
     if let Some(record) = filled_by {
-        if let Some(handle) = engine.queries().handle(&record.id) {
-            let rows_out = handle.counters().rows_out.load(std::sync::atomic::Ordering::Relaxed);
-            cells.push(vec!["rows out".into(), rows_out.to_string().into()]);
-        }
+        let rows_out = engine.queries().rows_out(record)?;
+        cells.push(vec!["rows out".into(), rows_out.to_string().into()]);
         for (source, counts) in engine.queries().ledgers(record)? {
             let shown = names::shown(session.options().dialect, &source);
             let Counts { records_in, out, filtered, late, rejected } = counts;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::DFSchema;
-use tidemill_sql::lookup::{ColumnRole, SourceKind};
+use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
 use tidemill_sql::parser::ast::InsertValues;
-use tidemill_sql::planner;
+use tidemill_sql::planner::{self, PlannedRow};
 use tidemill_storage::log::{Appended, Origin};
 use tidemill_storage::record::{BatchBuilder, Codec};
 use tidemill_storage::{PartitionId, TopicName, TopicPartition};
@@ -22,6 +22,7 @@ use crate::runtime::sink::RowEncoder;
 use crate::runtime::stable_hash;
 use crate::serving::own_inserts::Written;
 use crate::session::Session;
+use crate::time::timestamp_column::TimestampExtractor;
 
 /// Appends rows to a source's topic; they are durable when it returns, with where they were written.
 ///
@@ -53,6 +54,7 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     let topic = TopicName::new(&source.topic)?;
     let partitions = partition_count(engine.log().as_ref(), &topic)?;
     let mut encoder = RowEncoder::new(&source, &schema)?;
+    let event_time = EventTime::of(&source, &schema)?;
     let mut builders: BTreeMap<u32, BatchBuilder> = BTreeMap::new();
     let one_row = RecordBatch::try_new_with_options(
         Arc::new(Schema::empty()),
@@ -72,6 +74,9 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
             Some(expression) => time_of(&constant(expression, &one_row)?)?,
             None => now_ms,
         };
+        if let Some(event_time) = &event_time {
+            event_time.check(&columns, row)?;
+        }
         let columns = RecordBatch::try_new(schema.clone(), columns)?;
         let batch = ChangeBatch::inserts(columns, vec![time_ms].into());
         encoder.encode(&batch, |_, key, value| {
@@ -100,6 +105,48 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     }
     let response = Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None };
     Ok((response, written))
+}
+
+/// The column that the target names as its event time.
+struct EventTime<'a> {
+    target: &'a Source,
+    column: &'a str,
+    index: usize,
+    extractor: TimestampExtractor,
+}
+
+impl<'a> EventTime<'a> {
+    fn of(target: &'a Source, schema: &Schema) -> Result<Option<EventTime<'a>>> {
+        let Some(extractor) = TimestampExtractor::new(target)? else { return Ok(None) };
+        let column = target.timestamp.as_ref().map(|timestamp| timestamp.column.as_str());
+        Ok(column.and_then(|column| {
+            let index = schema.index_of(column).ok()?;
+            Some(EventTime { target, column, index, extractor })
+        }))
+    }
+
+    /// Refuses a row whose record every reader would reject: one that stands at no time.
+    fn check(&self, row: &[ArrayRef], planned: &PlannedRow) -> Result<()> {
+        let Some(value) = row.get(self.index) else { return Ok(()) };
+        if self.extractor.extract(value)?.iter().all(|time_ms| time_ms.is_some_and(|time_ms| time_ms >= 0)) {
+            return Ok(());
+        }
+        let (column, target) = (self.column, &self.target.name);
+        let error = if value.is_null(0) {
+            let message = format!("column '{column}' is the event time of '{target}' and must not be NULL");
+            Error::new(ErrorKind::Invalid, message)
+                .with_hint(format!("give '{column}' a value: WITH (TIMESTAMP = …) names it"))
+        } else {
+            let message =
+                format!("column '{column}' is the event time of '{target}' and holds no legal time");
+            let error = Error::new(ErrorKind::Invalid, message);
+            match self.target.timestamp.as_ref().and_then(|timestamp| timestamp.format.as_ref()) {
+                Some(format) => error.with_hint(format!("its TIMESTAMP_FORMAT is {format}, from 1970 on")),
+                None => error.with_hint("it has to be 1970 or later"),
+            }
+        };
+        Err(error.at(planned.positions.get(self.index).copied().flatten()))
+    }
 }
 
 /// The value of an expression without columns.

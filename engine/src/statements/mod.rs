@@ -6,6 +6,7 @@ pub mod create;
 pub mod describe;
 pub mod drop;
 pub mod explain;
+pub mod foreign_settings;
 pub mod insert;
 pub mod print;
 pub mod select;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
@@ -20,6 +19,7 @@ use crate::runtime::query::StartAt;
 use crate::serving::pull::PullQuery;
 use crate::serving::push;
 use crate::session::Session;
+use crate::statements::system;
 
 /// Whether a query has no end of its own.
 #[must_use]
@@ -41,11 +41,7 @@ pub async fn select(
         return start_push(session, select);
     }
     let (query, plan) = plan_now(session, select, text).await?;
-    let plan = if parameters.is_empty() {
-        plan
-    } else {
-        plan.with_param_values(ParamValues::from(parameters.to_vec()))?
-    };
+    let plan = if parameters.is_empty() { plan } else { query.bind(plan, parameters)? };
     let rows = query.run(plan).await.map_err(|error| explained(session, select, error))?;
     Ok(Response::Rows(rows))
 }
@@ -72,7 +68,8 @@ pub async fn plan_now(
         SelectBody::Ksql(_) => parse_general(text, select.span)?,
     };
     let environment = session.engine().pull_environment();
-    let query = PullQuery::new(&environment, session.options(), general)?;
+    let functions = system::session_functions(session, &general);
+    let query = PullQuery::new(&environment, session.options(), general)?.with_functions(functions);
     let planned = query.plan().await.map_err(|error| explained(session, select, error));
     Ok((query, planned?))
 }

@@ -10,6 +10,7 @@ use futures::stream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::{Response, Rows};
 use crate::session::Session;
+use crate::statements::foreign_settings::{Owner, owner};
 use crate::statements::text_rows::Cell;
 
 /// A setting: lower-case name, default, what it does.
@@ -34,6 +35,10 @@ fn boolean(value: &str) -> bool {
 
 fn number(value: &str) -> bool {
     value.trim().parse::<i64>().is_ok()
+}
+
+fn partitions(value: &str) -> bool {
+    value.trim().parse::<u32>().is_ok_and(|partitions| partitions > 0)
 }
 
 fn entries(value: &str) -> bool {
@@ -66,11 +71,14 @@ settings! {
     "cache.max.bytes.buffering", "", number, "0: every update of a key is passed on one by one. Otherwise updates within a round are combined.";
     "ksql.functions.collect_list.limit", "", entries, "The most entries an array of COLLECT_LIST holds in a query made from now on; unset for all.";
     "ksql.functions.collect_set.limit", "", entries, "The same for COLLECT_SET.";
+    "ksql.new.query.planner.enabled", "false", boolean, "Whether a stream's key columns are ordered as they are selected, as ksqlDB's newer planner does.";
     "ksql.persistence.default.format.key", "KAFKA", any, "Key format of sources that name none.";
     "ksql.persistence.default.format.value", "", any, "Value format of sources that name none.";
     "ksql.persistence.wrap.single.values", "", any, "Whether a single value column is wrapped in a record.";
     "ksql.output.topic.name.prefix", "", any, "What the names of result topics begin with.";
+    "ksql.query.pull.limit.clause.enabled", "true", boolean, "Whether ksqlDB's SELECT over what is there now may have a LIMIT.";
     "ksql.query.push.v2.enabled", "false", boolean, "Accepted and without effect: there is one kind of push query.";
+    "ksql.sink.partitions", "", partitions, "Partitions of result topics whose statement does not say; unset for those of the input.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";
@@ -130,33 +138,57 @@ pub fn parse_duration(value: &str) -> Option<Duration> {
     number.checked_mul(micros).map(Duration::from_micros)
 }
 
-/// Checks a new value. Names nobody knows are taken where they look like ksqlDB's or an extension's
-/// (they hold a dot), as both let clients carry their own.
+/// Checks a new value. Gives a sentence for whoever sets what nothing here reads and expects something
+/// of it.
 ///
 /// # Errors
-/// `NotFound`, `Invalid`.
-pub fn check(name: &str, value: &str) -> Result<()> {
+/// `UnknownSetting`, `Invalid`.
+pub fn check(name: &str, value: &str) -> Result<Option<String>> {
     match find(name) {
-        Some(setting) if (setting.check)(value) => Ok(()),
+        Some(setting) if (setting.check)(value) => Ok(None),
         Some(setting) => {
             Err(Error::new(ErrorKind::Invalid, format!("'{value}' is no value for '{}'", setting.name))
                 .with_hint(setting.description))
         }
-        None if name.contains('.') => Ok(()),
-        None => Err(unknown(name)),
+        None => check_foreign(name),
+    }
+}
+
+/// The same for a name that is not declared here.
+///
+/// # Errors
+/// `UnknownSetting`.
+pub fn check_foreign(name: &str) -> Result<Option<String>> {
+    match owner(name) {
+        Some(Owner::Kafka) => {
+            let meant = near(name).map(|near| format!(": did you mean '{near}'?")).unwrap_or_default();
+            Ok(Some(format!("'{name}' is a setting of Kafka or ksqlDB that has no effect here{meant}")))
+        }
+        Some(Owner::Postgres) => Ok(None),
+        // A slip in one of the names declared here is no name of a client's own.
+        Some(Owner::Client) if near(name).is_none() => Ok(None),
+        Some(Owner::Client) | None => Err(unknown(name)),
     }
 }
 
 fn unknown(name: &str) -> Error {
-    let error = Error::new(ErrorKind::NotFound, format!("there is no setting '{name}'"));
-    let near = SETTINGS
-        .iter()
-        .map(|setting| (strsim::damerau_levenshtein(setting.name, &name.to_lowercase()), setting.name))
-        .min();
-    match near {
-        Some((distance, near)) if distance <= 3 => error.with_hint(format!("did you mean '{near}'?")),
-        _ => error.with_hint("SHOW PROPERTIES lists all settings"),
+    let error = Error::new(ErrorKind::UnknownSetting, format!("there is no setting '{name}'"));
+    match near(name) {
+        Some(near) => error.with_hint(format!("did you mean '{near}'?")),
+        None => error.with_hint("SHOW PROPERTIES lists all settings"),
     }
+}
+
+/// The declared setting that a name may be a slip of.
+fn near(name: &str) -> Option<&'static str> {
+    /// Letters swapped, left out or mistyped.
+    const SLIPS_MAX: usize = 3;
+    let name = name.to_lowercase();
+    let distances =
+        SETTINGS.iter().map(|setting| (strsim::damerau_levenshtein(setting.name, &name), setting.name));
+    // Of a short name little would be left.
+    let slips_max = SLIPS_MAX.min(name.chars().count() / 3);
+    distances.min().filter(|(distance, _)| *distance <= slips_max).map(|(_, near)| near)
 }
 
 /// All settings with their values.
@@ -171,10 +203,17 @@ pub fn all(session: &Session) -> Vec<Vec<Cell>> {
         .collect()
 }
 
-/// Postgres' spelling of `SHOW TIME ZONE` and the like.
+/// The declared name of a setting that has several: Postgres' spelling of `SHOW TIME ZONE` and the like,
+/// ksqlDB's properties with the name of the client that they are meant for.
 #[must_use]
 pub fn canonical(name: &str) -> String {
-    match name.to_lowercase().as_str() {
+    let name = name.to_lowercase();
+    let of_client = ["ksql.streams.consumer.", "ksql.streams.", "consumer."]
+        .into_iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .filter(|rest| find(rest).is_some());
+    match of_client.unwrap_or(&name) {
+        "statestore.cache.max.bytes" => "cache.max.bytes.buffering".to_owned(),
         "time zone" => "timezone".to_owned(),
         "transaction isolation level" => "transaction_isolation".to_owned(),
         "session authorization" => "session_authorization".to_owned(),
@@ -204,6 +243,42 @@ pub fn show_one_schema(name: &str) -> Arc<Schema> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_nobody_knows_is_refused_with_what_may_have_been_meant() {
+        for (name, hint) in [
+            ("statement_timeuot", "did you mean 'statement_timeout'?"),
+            ("atuo.offset.reset", "did you mean 'auto.offset.reset'?"),
+            ("tidemill.emit.final.overtake", "did you mean 'tidemill.emit.final.overtaken'?"),
+            ("no_such_setting_at_all", "SHOW PROPERTIES lists all settings"),
+        ] {
+            let error = check(name, "1").expect_err(name);
+            assert_eq!(
+                (error.kind, error.hint.as_deref()),
+                (ErrorKind::UnknownSetting, Some(hint)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn settings_of_kafka_and_ksqldb_are_taken_and_said_to_do_nothing() {
+        let notice = check("processing.guarantee", "exactly_once_v2").expect("is taken").expect("is told");
+        assert_eq!(notice, "'processing.guarantee' is a setting of Kafka or ksqlDB that has no effect here");
+        let notice = check("auto.ofset.reset", "earliest").expect("is taken").expect("is told");
+        assert!(notice.ends_with(": did you mean 'auto.offset.reset'?"), "{notice}");
+        for name in ["enable_seqscan", "auto.offset.reset", "my_app.user_id"] {
+            assert_eq!(check(name, "latest"), Ok(None), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_property_may_name_the_client_it_is_meant_for() {
+        assert_eq!(canonical("ksql.streams.auto.offset.reset"), "auto.offset.reset");
+        assert_eq!(canonical("ksql.streams.consumer.auto.offset.reset"), "auto.offset.reset");
+        assert_eq!(canonical("ksql.streams.num.stream.threads"), "ksql.streams.num.stream.threads");
+        assert_eq!(canonical("TIME ZONE"), "timezone");
+    }
 
     #[test]
     fn a_timeout_is_milliseconds_or_has_a_unit() {

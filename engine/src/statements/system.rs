@@ -1,12 +1,14 @@
 //! Queries on pg_catalog and information_schema, and functions that ask about the session.
 
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::scalar::ScalarValue;
-use tidemill_sql::lookup::{ColumnRole, SourceKind};
+use datafusion::sql::sqlparser::ast::Query;
+use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
+use tidemill_sql::plan::source::window_bounds;
 
 use crate::aggregates::{self, Shape};
 use crate::error::Result;
-use crate::names;
 use crate::response::Response;
 use crate::session::Session;
 use crate::statements::settings::SETTINGS;
@@ -14,6 +16,7 @@ use crate::system_catalog::{
     CatalogColumn, CatalogFunction, CatalogQuery, CatalogRelation, CatalogSetting, CatalogSnapshot,
     FunctionKind, FunctionType, RelationKind, SystemCatalog,
 };
+use crate::{names, system_catalog};
 
 /// Parameters and columns of a query on the catalogs.
 ///
@@ -42,6 +45,12 @@ pub async fn execute(
     Ok(Response::Rows(SystemCatalog::new(snapshot(session))?.execute(query, parameters).await?))
 }
 
+/// The functions about server and session that a query on streams and tables calls.
+#[must_use]
+pub fn session_functions(session: &Session, query: &Query) -> Vec<ScalarUDF> {
+    system_catalog::session_functions(query, || snapshot(session))
+}
+
 /// What the catalogs tell about, as the session sees it.
 fn snapshot(session: &Session) -> CatalogSnapshot {
     let options = session.options();
@@ -57,28 +66,21 @@ fn snapshot(session: &Session) -> CatalogSnapshot {
                 SourceKind::Stream => RelationKind::Stream,
                 SourceKind::Table => RelationKind::Table,
             },
-            columns: found
-                .source
-                .columns
-                .iter()
-                .map(|column| CatalogColumn {
-                    name: shown(&column.name),
-                    data_type: column.data_type.clone(),
-                    is_key: column.role == ColumnRole::Key,
-                    comment: None,
-                })
-                .collect(),
+            columns: columns(&found.source, &shown),
             comment: Some(found.statement.clone()).filter(|statement| !statement.is_empty()),
         })
         .collect();
-    let settings = SETTINGS
-        .iter()
-        .map(|setting| CatalogSetting {
-            name: setting.name.to_owned(),
-            value: session.setting(setting.name).unwrap_or_default(),
-            description: setting.description.to_owned(),
-        })
-        .collect();
+    let declared = SETTINGS.iter().map(|setting| CatalogSetting {
+        name: setting.name.to_owned(),
+        value: session.setting(setting.name).unwrap_or_default(),
+        description: setting.description.to_owned(),
+    });
+    let foreign = session.foreign_settings().map(|(name, value)| CatalogSetting {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        description: "Kept for the client.".to_owned(),
+    });
+    let settings = declared.chain(foreign).collect();
     CatalogSnapshot {
         database: options.database.clone(),
         user: options.user.clone(),
@@ -87,6 +89,22 @@ fn snapshot(session: &Session) -> CatalogSnapshot {
         functions: aggregate_functions(&shown),
         settings,
     }
+}
+
+/// The columns that `SELECT *` gives.
+fn columns(source: &Source, shown: &impl Fn(&str) -> String) -> Vec<CatalogColumn> {
+    let column = |name: &str, data_type: &DataType, is_key: bool| CatalogColumn {
+        name: shown(name),
+        data_type: data_type.clone(),
+        is_key,
+        comment: None,
+    };
+    let declared = source
+        .columns
+        .iter()
+        .map(|declared| column(&declared.name, &declared.data_type, declared.role == ColumnRole::Key));
+    let bounds = window_bounds(source);
+    declared.chain(bounds.iter().map(|(name, data_type)| column(name, data_type, true))).collect()
 }
 
 /// One entry for each form of a function.

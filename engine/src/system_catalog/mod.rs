@@ -22,6 +22,7 @@ mod recognition;
 mod rewrite;
 mod rows;
 mod schema_provider;
+mod session_functions;
 mod snapshot;
 mod subquery_function;
 mod system_query;
@@ -32,6 +33,7 @@ mod tables;
 pub use oid::{FIRST_RELATION_OID, LAST_RELATION_OID};
 pub use postgres_type::{type_modifier, type_oid};
 pub use recognition::CatalogQuery;
+pub use session_functions::session_functions;
 pub use snapshot::{
     CatalogColumn, CatalogFunction, CatalogRelation, CatalogSetting, CatalogSnapshot, FunctionKind,
     FunctionType, RelationKind,

@@ -108,6 +108,8 @@ impl SystemCatalog {
         parameter: impl Fn(usize) -> Option<datafusion::common::Result<ScalarValue>>,
     ) -> Result<(SessionState, LogicalPlan)> {
         let mut state = self.state.clone();
+        // What `now()` and its like give: the beginning of the statement, in its subqueries too.
+        state.mark_start_execution();
         let mut query = query.query.as_ref().clone();
         let mut binder = ParameterBinder { parameter, state: &mut state };
         if let ControlFlow::Break(error) = query.visit(&mut binder) {

@@ -201,6 +201,21 @@ async fn the_server_and_the_session_describe_themselves() {
 }
 
 #[tokio::test]
+async fn the_clock_stands_beside_what_the_server_tells_of_itself() {
+    let rows = answer(
+        "SELECT version() IS NULL, current_timestamp = now(), current_date = current_timestamp::date,
+                current_time IS NULL, localtimestamp = statement_timestamp(), localtime IS NULL,
+                (SELECT now() = current_timestamp FROM pg_am WHERE amname = 'key')",
+    )
+    .await;
+    assert_eq!(rows[1], "false|true|true|false|true|false|true");
+    assert_eq!(
+        answer("SELECT current_user, current_timestamp, now() LIMIT 0").await,
+        ["current_user|current_timestamp|now"]
+    );
+}
+
+#[tokio::test]
 async fn functions_of_the_dialect_are_listed() {
     let rows = answer(
         "SELECT p.proname, pg_get_function_result(p.oid), pg_get_function_arguments(p.oid), p.prokind,

@@ -3,7 +3,7 @@
 //! sqlparser reads `STRUCT<…>` and `MAP<…>` only in dialects that are otherwise nothing like ours,
 //! so types are read here; what is not one of ours is left to sqlparser.
 
-use sqlparser::ast::DataType;
+use sqlparser::ast::{DataType, ExactNumberInfo};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
@@ -45,7 +45,17 @@ pub(crate) fn parse_sql_type(parser: &mut Parser<'_>) -> Result<SqlType, ParserE
 }
 
 /// Reads the target type of a cast: one of ours if it is one, else whatever Postgres calls a type.
+///
+/// A DECIMAL may be without precision and scale: a query over what is there now has a default for them,
+/// and a continuous one says what is missing.
 pub(crate) fn parse_cast_type(parser: &mut Parser<'_>) -> Result<DataType, ParserError> {
+    if ["DECIMAL", "DEC", "NUMERIC"].iter().any(|word| parser.peek_word(word))
+        && ![Token::LParen, Token::LBracket, Token::Period].contains(&parser.peek_nth_token_ref(1).token)
+        && !parser.peek_word_at(1, "ARRAY")
+    {
+        parser.advance_token();
+        return Ok(DataType::Decimal(ExactNumberInfo::None));
+    }
     let next = &parser.peek_token_ref().token;
     let qualified = parser.peek_symbol_at(1, &Token::Period);
     let ours = !qualified

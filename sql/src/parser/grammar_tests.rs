@@ -287,6 +287,8 @@ fn settings_are_written_in_two_dialects() {
         ("SET LOCAL TimeZone = DEFAULT", "SET LOCAL 'TimeZone' = DEFAULT"),
         ("SET TIME ZONE 'UTC'", "SET 'TimeZone' = 'UTC'"),
         ("SET NAMES 'UTF8'", "SET 'client_encoding' = 'UTF8'"),
+        ("SET SESSION AUTHORIZATION DEFAULT", "SET 'session_authorization' = DEFAULT"),
+        ("SET ROLE none", "SET 'role' = 'none'"),
         (
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
             "SET 'transaction_characteristics' = 'ISOLATION LEVEL READ COMMITTED'",
@@ -294,6 +296,7 @@ fn settings_are_written_in_two_dialects() {
         ("ALTER SYSTEM 'a.b' = 'c'", "ALTER SYSTEM 'a.b' = 'c'"),
         ("UNSET 'auto.offset.reset'", "UNSET 'auto.offset.reset'"),
         ("RESET extra_float_digits", "UNSET 'extra_float_digits'"),
+        ("RESET SESSION AUTHORIZATION", "UNSET 'session_authorization'"),
         ("RESET ALL", "RESET ALL"),
     ]);
 }

@@ -16,6 +16,10 @@ pub(crate) fn parse_set(parser: &mut Parser<'_>) -> Result<Statement, ParserErro
     if parser.take_words(&["SESSION", "CHARACTERISTICS", "AS", "TRANSACTION"]) {
         return Ok(parse_transaction_modes(parser, SettingScope::Session));
     }
+    if parser.take_words(&["SESSION", "AUTHORIZATION"]) {
+        let values = parse_setting_values(parser)?;
+        return Ok(set(SettingScope::Session, "session_authorization", values));
+    }
     let named = |parser: &Parser<'_>| !matches!(parser.peek_nth_token_ref(1).token, Token::Eq);
     let scope = if named(parser) && parser.take_word("LOCAL") {
         SettingScope::Transaction
@@ -35,6 +39,10 @@ pub(crate) fn parse_set(parser: &mut Parser<'_>) -> Result<Statement, ParserErro
     if named(parser) && parser.take_word("NAMES") {
         let values = parse_setting_values(parser)?;
         return Ok(set(scope, "client_encoding", values));
+    }
+    if named(parser) && !parser.peek_word_at(1, "TO") && parser.take_word("ROLE") {
+        let values = parse_setting_values(parser)?;
+        return Ok(set(scope, "role", values));
     }
     parse_assignment(parser, scope)
 }
@@ -87,6 +95,9 @@ pub(crate) fn parse_setting_name(parser: &mut Parser<'_>) -> Result<String, Pars
     }
     if parser.take_words(&["TRANSACTION", "ISOLATION", "LEVEL"]) {
         return Ok("transaction_isolation".to_owned());
+    }
+    if parser.take_words(&["SESSION", "AUTHORIZATION"]) {
+        return Ok("session_authorization".to_owned());
     }
     let mut name = parser.expect_name("the name of a setting")?.value;
     while parser.consume_token(&Token::Period) {

@@ -12,7 +12,7 @@ mod stored_names;
 
 use datafusion::sql::sqlparser::ast::Query;
 
-pub(super) use places::place_of;
+pub(super) use places::{place_of, place_of_text};
 
 use crate::catalog::CatalogState;
 use crate::error::Result;

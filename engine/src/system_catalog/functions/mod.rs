@@ -27,9 +27,21 @@ pub(super) fn all(knowledge: &Arc<Knowledge>) -> impl Iterator<Item = ScalarUDF>
         .chain(definitions::FUNCTIONS)
         .chain(server::FUNCTIONS)
         .chain(values::FUNCTIONS)
-        .map(|(name, result, body)| {
-            ScalarUDF::new_from_impl(NativeFunction::new(name, *result, *body, knowledge.clone()))
-        })
+        .map(|declaration| made(declaration, knowledge))
+}
+
+/// Those about server and session.
+pub(super) fn of_session(knowledge: &Arc<Knowledge>) -> impl Iterator<Item = ScalarUDF> + '_ {
+    server::FUNCTIONS.iter().map(|declaration| made(declaration, knowledge))
+}
+
+/// Whether a name is that of one of them.
+pub(super) fn is_of_session(name: &str) -> bool {
+    server::FUNCTIONS.iter().any(|(known, _, _)| *known == name)
+}
+
+fn made(&(name, result, body): &Declaration, knowledge: &Arc<Knowledge>) -> ScalarUDF {
+    ScalarUDF::new_from_impl(NativeFunction::new(name, result, body, knowledge.clone()))
 }
 
 /// Whether a name is that of one of these functions, which tells a statement about the catalogs from

@@ -212,6 +212,6 @@ pub(super) fn invalid(message: impl std::fmt::Display) -> DataFusionError {
 }
 
 /// An error of the engine on its way through DataFusion; whoever runs the query takes it out again.
-fn external(error: Error) -> DataFusionError {
+pub(super) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }

@@ -3,8 +3,9 @@
 use datafusion::scalar::ScalarValue;
 
 use super::Declaration;
-use super::names::invalid;
+use super::names::external;
 use super::native::{Arguments, Outcome, ResultType, bool, number, text};
+use crate::error::{Error, ErrorKind};
 use crate::system_catalog::knowledge::Knowledge;
 use crate::system_catalog::tables::server::UTF8_ENCODING;
 
@@ -85,7 +86,10 @@ fn setting(knowledge: &Knowledge, arguments: &Arguments) -> Outcome {
         Some(value) => text(Some(value)),
         // The second argument says that a missing setting is no error.
         None if arguments.bool(1) == Some(true) => text(None::<String>),
-        None => Err(invalid(format_args!("unrecognized configuration parameter \"{name}\""))),
+        None => {
+            let message = format!("unrecognized configuration parameter \"{name}\"");
+            Err(external(Error::new(ErrorKind::UnknownSetting, message)))
+        }
     }
 }
 

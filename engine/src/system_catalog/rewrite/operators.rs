@@ -8,6 +8,7 @@
 //! - `generate_series(a, b)` in an expression → `unnest(series(a, b))`, and the other functions that give
 //!   rows likewise
 //! - `(f(x)).a` → `get_field(f(x), 'a')`
+//! - `localtimestamp`, `transaction_timestamp()` and the like → `now()`, `localtime` → `current_time`
 //! - `ARRAY(SELECT …)` is left to [`subqueries`](super::subqueries)
 
 use datafusion::sql::sqlparser::ast::{
@@ -30,6 +31,9 @@ pub(super) fn rewrite(expr: &mut Expr) {
                 && let Some(name) = function.name.0.last().and_then(ObjectNamePart::as_ident)
             {
                 function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(folded(name)))]);
+            }
+            if let Some(clock) = clock_function(function) {
+                function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(clock))]);
             }
             if let Some(rows) = row_function(function) {
                 *expr = call("unnest", vec![rows]);
@@ -65,6 +69,16 @@ pub(super) fn rewrite(expr: &mut Expr) {
             }
         }
         _ => {}
+    }
+}
+
+/// DataFusion's name for a function that tells the time: a statement is a transaction of its own, and
+/// there is one time zone.
+fn clock_function(function: &Function) -> Option<&'static str> {
+    match last_part(&function.name)?.as_str() {
+        "localtimestamp" | "transaction_timestamp" | "statement_timestamp" | "clock_timestamp" => Some("now"),
+        "localtime" => Some("current_time"),
+        _ => None,
     }
 }
 
