@@ -7,18 +7,43 @@
 //! Beside them stand the functions whose names begin with `tidemill_`, which plans call for operators, casts
 //! and constructors (`tidemill_sql::analyzer::reserved` has their contract), and which no statement can name.
 
+mod arguments;
+mod calendar;
 mod cast;
 mod cast_text;
+mod concatenation;
+mod conditional;
 mod decimal;
+mod decimal_values;
 mod declaration;
 mod declared;
+mod encoding;
+mod extremes;
+mod geography;
 mod integer;
+mod java_regex;
+mod java_uri;
 mod lambda;
 mod like;
+mod masking;
 mod nested;
+mod numeric;
+mod pattern_cache;
+mod random;
+mod regular_expressions;
 mod reserved_function;
 mod resolution;
+mod rounding;
 mod signature;
+mod splitting;
+mod substring;
+mod text;
+mod time_text;
+mod trigonometry;
+mod urls;
+
+#[cfg(test)]
+mod sql_harness;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -33,7 +58,25 @@ use self::declared::DeclaredFunction;
 use self::reserved_function::ReservedFunction;
 
 /// The families of functions that statements may name.
-const DECLARATIONS: &[&[Declaration]] = &[];
+const DECLARATIONS: &[&[Declaration]] = &[
+    calendar::FUNCTIONS,
+    concatenation::FUNCTIONS,
+    conditional::FUNCTIONS,
+    encoding::FUNCTIONS,
+    extremes::FUNCTIONS,
+    geography::FUNCTIONS,
+    masking::FUNCTIONS,
+    numeric::FUNCTIONS,
+    random::FUNCTIONS,
+    regular_expressions::FUNCTIONS,
+    rounding::FUNCTIONS,
+    splitting::FUNCTIONS,
+    substring::FUNCTIONS,
+    text::FUNCTIONS,
+    time_text::FUNCTIONS,
+    trigonometry::FUNCTIONS,
+    urls::FUNCTIONS,
+];
 
 /// What is told of a function to people.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -158,4 +201,27 @@ pub fn description(name: &str) -> Option<Description> {
 /// What is told of all functions, in the order of their names.
 pub fn descriptions() -> impl Iterator<Item = Description> {
     DECLARED.keys().filter_map(|name| description(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_gives_what_it_says() {
+        for function in descriptions() {
+            assert!(!function.examples.is_empty(), "{} has no example", function.name);
+            for example in function.examples {
+                let (call, value) = example.rsplit_once(" = ").expect("a call = its value");
+                let (found, told) = (sql_harness::evaluate(call), sql_harness::evaluate(value));
+                assert_eq!(found.1, told.1, "{example} {:?}", found.2);
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_is_declared_once() {
+        let declared: usize = DECLARATIONS.iter().map(|family| family.len()).sum();
+        assert_eq!(names().len(), declared);
+    }
 }

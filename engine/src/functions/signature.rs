@@ -218,7 +218,8 @@ impl fmt::Display for Signature {
     }
 }
 
-/// Whether values of a type become another number type without being asked (ksqlDB's implicit casts).
+/// Whether values of a type become another type without being asked (ksqlDB's implicit casts): numbers wider
+/// ones, texts the times that they tell.
 fn widens(from: &SqlType, to: &SqlType) -> bool {
     fn width(data_type: &SqlType) -> Option<u8> {
         match data_type {
@@ -229,7 +230,10 @@ fn widens(from: &SqlType, to: &SqlType) -> bool {
             _ => None,
         }
     }
-    matches!((width(from), width(to)), (Some(from), Some(to)) if from < to)
+    match (from, to) {
+        (SqlType::String, SqlType::Date | SqlType::Time | SqlType::Timestamp) => true,
+        _ => matches!((width(from), width(to)), (Some(from), Some(to)) if from < to),
+    }
 }
 
 /// What stands in the angle brackets behind a word.

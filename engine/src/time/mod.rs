@@ -1,4 +1,5 @@
-//! Event time: where it comes from.
+//! Event time: where it comes from, and how times are written.
 
 pub mod java_pattern;
 pub mod timestamp_column;
+pub mod zone;

@@ -7,6 +7,7 @@ use tidemill_sql::lookup::{ColumnRole, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::RecordPart;
 use crate::time::java_pattern::JavaPattern;
+use crate::time::zone::Zone;
 
 /// Reads event times out of one column of a source.
 pub struct TimestampExtractor {
@@ -79,7 +80,7 @@ impl TimestampExtractor {
                     .map(|row| {
                         texts
                             .is_valid(row)
-                            .then(|| pattern.parse_timestamp_ms(texts.value(row)).ok())
+                            .then(|| pattern.parse_timestamp_ms(texts.value(row), Zone::UTC).ok())
                             .flatten()
                     })
                     .collect())

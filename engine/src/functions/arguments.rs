@@ -1,0 +1,238 @@
+//! Arguments of functions as typed columns, and columns of results made row by row.
+//!
+//! What a row gives is written into a buffer that the rows of a batch share. A value and a batch are
+//! bounded: a function may be asked for more text than memory holds.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, PrimitiveArray, StringArray,
+    StringBuilder,
+};
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
+
+use crate::expressions::failures;
+
+/// Bytes of one STRING or BYTES that a function may make: more than a record takes by default, and little
+/// enough that a few of them at once do no harm.
+pub(super) const VALUE_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes that the values of one column may have together. A batch that would give more is evaluated in
+/// halves.
+const COLUMN_BYTES_MAX: usize = 256 << 20;
+
+/// A column of STRINGs.
+#[derive(Clone, Copy)]
+pub(super) struct Texts<'a>(&'a StringArray);
+
+impl<'a> Texts<'a> {
+    /// The argument at a position.
+    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Texts<'a>> {
+        let column = argument(columns, index)?;
+        let texts = column.as_string_opt::<i32>();
+        texts.map(Texts).ok_or_else(|| exec_datafusion_err!("{} is no STRING", column.data_type()))
+    }
+
+    /// All arguments from a position on.
+    pub(super) fn all(columns: &'a [ArrayRef], from: usize) -> Result<Vec<Texts<'a>>> {
+        (from..columns.len()).map(|index| Texts::of(columns, index)).collect()
+    }
+
+    /// The value of a row; none for NULL.
+    pub(super) fn get(self, row: usize) -> Option<&'a str> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A column of BYTES.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes<'a>(&'a BinaryArray);
+
+impl<'a> Bytes<'a> {
+    /// The argument at a position.
+    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Bytes<'a>> {
+        let column = argument(columns, index)?;
+        let bytes = column.as_binary_opt::<i32>();
+        bytes.map(Bytes).ok_or_else(|| exec_datafusion_err!("{} is no BYTES", column.data_type()))
+    }
+
+    /// All arguments from a position on.
+    pub(super) fn all(columns: &'a [ArrayRef], from: usize) -> Result<Vec<Bytes<'a>>> {
+        (from..columns.len()).map(|index| Bytes::of(columns, index)).collect()
+    }
+
+    /// The value of a row; none for NULL.
+    pub(super) fn get(self, row: usize) -> Option<&'a [u8]> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A column of numbers or times.
+pub(super) struct Values<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>);
+
+impl<T: ArrowPrimitiveType> Clone for Values<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ArrowPrimitiveType> Copy for Values<'_, T> {}
+
+impl<'a, T: ArrowPrimitiveType> Values<'a, T> {
+    /// The argument at a position.
+    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Values<'a, T>> {
+        let column = argument(columns, index)?;
+        let values = column.as_primitive_opt::<T>();
+        values
+            .map(Values)
+            .ok_or_else(|| exec_datafusion_err!("{} is not {}", column.data_type(), T::DATA_TYPE))
+    }
+
+    /// The value of a row; none for NULL.
+    pub(super) fn get(self, row: usize) -> Option<T::Native> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The column of the argument at a position.
+pub(super) fn argument(columns: &[ArrayRef], index: usize) -> Result<&ArrayRef> {
+    columns.get(index).ok_or_else(|| exec_datafusion_err!("argument {} is missing", index + 1))
+}
+
+/// The value of a row, in the making.
+#[derive(Default)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+}
+
+impl Buffer {
+    /// Appends text; none, with a note, where the value would become too long.
+    pub(super) fn push_str(&mut self, text: &str) -> Option<()> {
+        self.push_bytes(text.as_bytes())
+    }
+
+    /// Appends a character, as [`Buffer::push_str`].
+    pub(super) fn push(&mut self, character: char) -> Option<()> {
+        self.push_str(character.encode_utf8(&mut [0; 4]))
+    }
+
+    /// Appends bytes, as [`Buffer::push_str`].
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        if self.bytes.len() + bytes.len() > VALUE_BYTES_MAX {
+            failures::note(|| format!("the value would be longer than {VALUE_BYTES_MAX} bytes"));
+            return None;
+        }
+        self.bytes.extend_from_slice(bytes);
+        Some(())
+    }
+
+    /// What has been written.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes back what has been written.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+}
+
+/// A column of STRINGs of so many rows: `write` puts the value of a row into the buffer, or tells that
+/// there is none. It writes text only, never half a character.
+pub(super) fn texts(
+    rows: usize,
+    mut write: impl FnMut(usize, &mut Buffer) -> Option<()>,
+) -> Result<ArrayRef> {
+    let mut builder = StringBuilder::with_capacity(rows, rows * ESTIMATED_VALUE_BYTES);
+    let mut buffer = Buffer::default();
+    let mut total = 0;
+    for row in 0..rows {
+        buffer.clear();
+        match write(row, &mut buffer) {
+            Some(()) => {
+                let text = std::str::from_utf8(&buffer.bytes)
+                    .map_err(|error| exec_datafusion_err!("a function wrote no text: {error}"))?;
+                total = counted(total, text.len())?;
+                builder.append_value(text);
+            }
+            None => builder.append_null(),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// A column of BYTES, as [`texts`].
+pub(super) fn binaries(
+    rows: usize,
+    mut write: impl FnMut(usize, &mut Buffer) -> Option<()>,
+) -> Result<ArrayRef> {
+    let mut builder = BinaryBuilder::with_capacity(rows, rows * ESTIMATED_VALUE_BYTES);
+    let mut buffer = Buffer::default();
+    let mut total = 0;
+    for row in 0..rows {
+        buffer.clear();
+        match write(row, &mut buffer) {
+            Some(()) => {
+                total = counted(total, buffer.bytes.len())?;
+                builder.append_value(&buffer.bytes);
+            }
+            None => builder.append_null(),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// A column of numbers or times of so many rows.
+pub(super) fn values<T: ArrowPrimitiveType>(
+    rows: usize,
+    value: impl FnMut(usize) -> Option<T::Native>,
+) -> ArrayRef {
+    let values: PrimitiveArray<T> = (0..rows).map(value).collect();
+    Arc::new(values)
+}
+
+/// What the bytes of a column are with another value.
+pub(super) fn counted(total: usize, value: usize) -> Result<usize> {
+    let total = total + value;
+    if total > COLUMN_BYTES_MAX {
+        return exec_err!("the values of a batch would have more than {COLUMN_BYTES_MAX} bytes");
+    }
+    Ok(total)
+}
+
+/// Bytes of a value for which room is made at first.
+const ESTIMATED_VALUE_BYTES: usize = 16;
+
+/// What is remembered for the argument of the row before: rows mostly have the same pattern, zone or unit,
+/// a literal always, and what is made of it is made once.
+pub(super) struct Remembered<T> {
+    last: Option<(String, T)>,
+}
+
+impl<T> Remembered<T> {
+    pub(super) fn new() -> Remembered<T> {
+        Remembered { last: None }
+    }
+
+    /// What `make` gives for the text.
+    pub(super) fn get(&mut self, text: &str, make: impl FnOnce(&str) -> T) -> &T {
+        let known = self.last.as_ref().is_some_and(|(last, _)| last == text);
+        if !known {
+            self.last = None;
+        }
+        let (_, value) = self.last.get_or_insert_with(|| (text.to_owned(), make(text)));
+        value
+    }
+}
