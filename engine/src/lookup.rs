@@ -42,14 +42,18 @@ impl Lookup for EngineLookup {
         functions::lookup_lambda(name)
     }
 
+    fn table_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        functions::lookup_table(name)
+    }
+
     fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>> {
         aggregates::lookup(name).map(|function| Arc::new(*function) as Arc<dyn AggregateFunction>)
     }
 
     fn function_names(&self) -> Vec<String> {
-        let scalars = functions::names();
+        let declared = functions::names();
         let aggregates = aggregates::all().iter().map(|function| function.name.to_owned());
-        scalars.into_iter().chain(aggregates).collect()
+        declared.into_iter().chain(aggregates).collect()
     }
 
     fn reads_only(&self, name: &str) -> bool {

@@ -250,6 +250,13 @@ pub trait Lookup {
         None
     }
 
+    /// A table function by name, in any case: a function that gives a list, of which every element becomes
+    /// a row.
+    fn table_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let _ = name;
+        None
+    }
+
     /// An aggregate function by name, in any case.
     fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>>;
 

@@ -37,6 +37,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub use decoded::{Decoded, Rejection};
 pub use delimited::Delimiter;
 pub use encoded::{EncodedPayloads, RowSelection};
+pub(crate) use json::{JsonKind, JsonValue, write_json_string};
 
 /// Payload bytes of one batch given to a decoder: Arrow's offsets are 31 bits, and a STRING column may
 /// hold up to twice the bytes it was read from.

@@ -47,6 +47,8 @@ pub(super) enum Category {
     Conditional,
     /// Functions that take a lambda.
     Lambda,
+    /// Functions that give rows.
+    Table,
     /// What is in no other category.
     Other,
 }
@@ -65,6 +67,7 @@ impl Category {
             Category::Url => "URL",
             Category::Conditional => "CONDITIONAL",
             Category::Lambda => "LAMBDA",
+            Category::Table => "TABLE",
             Category::Other => "OTHER",
         }
     }

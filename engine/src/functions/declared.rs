@@ -106,13 +106,17 @@ fn arguments_of(types: &[DataType]) -> DfResult<Vec<Argument>> {
         .iter()
         .map(|data_type| match data_type {
             DataType::Null => Ok(Argument::Null),
-            other => SqlType::from_arrow(other).map(Argument::Value).map_err(plan_error),
+            other => sql_type(other).map(Argument::Value),
         })
         .collect()
 }
 
 pub(super) fn arrow_type(data_type: &SqlType) -> DfResult<DataType> {
     data_type.to_arrow().map_err(plan_error)
+}
+
+pub(super) fn sql_type(data_type: &DataType) -> DfResult<SqlType> {
+    SqlType::from_arrow(data_type).map_err(plan_error)
 }
 
 fn plan_error(error: tidemill_sql::SqlError) -> DataFusionError {

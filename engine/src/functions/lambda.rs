@@ -4,11 +4,16 @@
 //! for a query and evaluated over whole batches: a function hands it the values of its variables for many
 //! elements at once, together with the rows the elements belong to, and the columns that the lambda
 //! names are taken from those rows.
+//!
+//! A lambda fails where a function in it does, and where its arithmetic meets NULL
+//! ([`super::null_arithmetic`]); the call it is an argument of has no value for that row then.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_empty_array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::{DFSchema, Result as DfResult, exec_err};
@@ -23,6 +28,8 @@ use tidemill_sql::type_system::SqlType;
 
 use super::declaration::Evaluate;
 use super::declared::{DeclaredFunction, arrow_type};
+use super::elements::of_type;
+use super::null_arithmetic::NullArithmetic;
 use super::resolution::{Argument, Resolution};
 use super::signature::{LambdaPattern, TypePattern};
 use crate::expressions::{CompiledExpression, failures};
@@ -33,33 +40,44 @@ pub(super) struct BoundLambda<'a> {
     captured: Vec<ArrayRef>,
 }
 
-impl BoundLambda<'_> {
-    /// Type of what it gives.
-    pub(super) fn data_type(&self) -> &DataType {
-        self.body.compiled.data_type()
+/// What a lambda gave for many values of its variables.
+pub(super) struct LambdaValues {
+    /// One for each; without meaning where the lambda failed.
+    pub values: ArrayRef,
+    failed: Option<BooleanBuffer>,
+}
+
+impl LambdaValues {
+    /// Whether the lambda failed for the value at an index: then what was to be made of it fails too.
+    pub(super) fn has_failed(&self, index: usize) -> bool {
+        self.failed.as_ref().is_some_and(|failed| failed.value(index))
     }
 
+    /// Whether the lambda failed for any of the values at these indices.
+    pub(super) fn has_failed_in(&self, mut indices: Range<usize>) -> bool {
+        self.failed.as_ref().is_some_and(|failed| indices.any(|index| failed.value(index)))
+    }
+}
+
+impl BoundLambda<'_> {
     /// What the lambda gives for every value of its variables. `rows` tells for each value which row of the
-    /// batch it belongs to.
-    pub(super) fn evaluate(&self, rows: &UInt32Array, variables: Vec<ArrayRef>) -> DfResult<ArrayRef> {
-        let mut columns = self
-            .captured
-            .iter()
-            .map(|column| compute::take(column, rows, None))
-            .collect::<Result<Vec<ArrayRef>, _>>()?;
-        columns.extend(variables);
+    /// batch it belongs to. Failures are noted.
+    pub(super) fn evaluate(&self, rows: &UInt32Array, variables: Vec<ArrayRef>) -> DfResult<LambdaValues> {
+        if rows.is_empty() {
+            return Ok(LambdaValues {
+                values: new_empty_array(self.body.compiled.data_type()),
+                failed: None,
+            });
+        }
+        let captured = self.captured.iter().map(|column| compute::take(column, rows, None));
+        let columns = captured
+            .chain(variables.into_iter().map(Ok))
+            .zip(self.body.schema.fields())
+            .map(|(column, field)| of_type(column?, field.data_type()))
+            .collect::<DfResult<Vec<ArrayRef>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(self.body.schema.clone(), columns, &options)?;
-        let mut failed = Vec::new();
-        let values = self
-            .body
-            .compiled
-            .evaluate(&batch, &mut failed)
-            .map_err(|error| DataFusionError::Execution(error.to_string()))?;
-        for failure in failed {
-            failures::note(|| failure.cause);
-        }
-        Ok(values)
+        self.body.evaluate(&batch, rows)
     }
 }
 
@@ -69,6 +87,10 @@ struct LambdaBody {
     /// What it computes, which tells it from others.
     expression: Expr,
     compiled: CompiledExpression,
+    /// Whether NULL means that its arithmetic met NULL.
+    null_is_failure: bool,
+    /// What is true where its arithmetic met NULL otherwise.
+    failure: Option<CompiledExpression>,
     /// The columns it names, then its variables.
     schema: SchemaRef,
     captured: usize,
@@ -83,10 +105,83 @@ impl LambdaBody {
             .map(|(name, data_type)| Ok(Field::new(name, arrow_type(data_type)?, true)))
             .collect::<DfResult<Vec<Field>>>()?;
         let schema = Arc::new(Schema::new(fields));
-        let compiled = CompiledExpression::new(&lambda.body, &DFSchema::try_from(schema.as_ref().clone())?)
-            .map_err(|error| DataFusionError::Plan(error.to_string()))?;
-        Ok(LambdaBody { expression: lambda.body.clone(), compiled, schema, captured: lambda.captured.len() })
+        let columns = DFSchema::try_from(schema.as_ref().clone())?;
+        let compile = |expression: &Expr| {
+            CompiledExpression::new(expression, &columns)
+                .map_err(|error| DataFusionError::Plan(error.to_string()))
+        };
+        let on_null = NullArithmetic::of(&lambda.body);
+        Ok(LambdaBody {
+            expression: lambda.body.clone(),
+            compiled: compile(&lambda.body)?,
+            null_is_failure: on_null.shows_as_null,
+            failure: on_null.condition.as_ref().map(compile).transpose()?,
+            schema,
+            captured: lambda.captured.len(),
+        })
     }
+
+    fn evaluate(&self, batch: &RecordBatch, rows: &UInt32Array) -> DfResult<LambdaValues> {
+        let mut noted = Vec::new();
+        let values = self.compiled.evaluate(batch, &mut noted).map_err(execution_error)?;
+        let mut failed = vec![false; if noted.is_empty() { 0 } else { batch.num_rows() }];
+        if !noted.is_empty() {
+            // Functions tell that they failed, and not for which values.
+            self.find_failures(batch, &mut failed)?;
+        }
+        let mut on_null = match (self.null_is_failure, values.nulls()) {
+            (true, Some(nulls)) if nulls.null_count() > 0 => Some(!nulls.inner()),
+            _ => None,
+        };
+        if let Some(condition) = &self.failure {
+            // What functions note here, they noted before.
+            let met = condition.evaluate_predicate(batch, &mut Vec::new()).map_err(execution_error)?;
+            if met.true_count() > 0 {
+                on_null = Some(on_null.map_or_else(|| met.values().clone(), |other| &other | met.values()));
+            }
+        }
+        // A row that fails for several of its elements fails once.
+        let mut last = None;
+        for index in on_null.iter().flat_map(BooleanBuffer::set_indices) {
+            let is_known = failed.get(index).copied().unwrap_or(false);
+            if !is_known && last.replace(rows.value(index)) != Some(rows.value(index)) {
+                failures::note(|| "arithmetic on NULL in a lambda".to_owned());
+            }
+        }
+        let failed = Some(BooleanBuffer::from(failed)).filter(|failed| !failed.is_empty());
+        Ok(LambdaValues {
+            values,
+            failed: match (failed, on_null) {
+                (Some(failed), Some(on_null)) => Some(&failed | &on_null),
+                (failed, on_null) => failed.or(on_null),
+            },
+        })
+    }
+
+    /// Marks the values for which a function fails, and notes why: halves the batch until such a value
+    /// stands alone.
+    fn find_failures(&self, batch: &RecordBatch, found: &mut [bool]) -> DfResult<()> {
+        let mut noted = Vec::new();
+        self.compiled.evaluate(batch, &mut noted).map_err(execution_error)?;
+        match (noted.into_iter().next(), found) {
+            (None, _) => {}
+            (Some(failure), [only]) => {
+                *only = true;
+                failures::note(|| failure.cause);
+            }
+            (Some(_), several) => {
+                let half = several.len() / 2;
+                let (first, second) = several.split_at_mut(half);
+                self.find_failures(&batch.slice(0, half), first)?;
+                self.find_failures(&batch.slice(half, batch.num_rows() - half), second)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn execution_error(error: crate::error::Error) -> DataFusionError {
+    DataFusionError::Execution(error.to_string())
 }
 
 /// A call of a function with its lambdas. Its arguments are the values the function takes, then the

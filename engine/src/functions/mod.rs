@@ -8,6 +8,7 @@
 //! and constructors (`tidemill_sql::analyzer::reserved` has their contract), and which no statement can name.
 
 mod arguments;
+mod arrays;
 mod calendar;
 mod cast;
 mod cast_text;
@@ -17,16 +18,22 @@ mod decimal;
 mod decimal_values;
 mod declaration;
 mod declared;
+mod elements;
 mod encoding;
 mod extremes;
 mod geography;
+mod higher_order;
 mod integer;
 mod java_regex;
 mod java_uri;
+mod json;
 mod lambda;
+mod language;
 mod like;
+mod maps;
 mod masking;
 mod nested;
+mod null_arithmetic;
 mod numeric;
 mod pattern_cache;
 mod random;
@@ -37,6 +44,7 @@ mod rounding;
 mod signature;
 mod splitting;
 mod substring;
+mod table;
 mod text;
 mod time_text;
 mod trigonometry;
@@ -59,12 +67,16 @@ use self::reserved_function::ReservedFunction;
 
 /// The families of functions that statements may name.
 const DECLARATIONS: &[&[Declaration]] = &[
+    arrays::FUNCTIONS,
     calendar::FUNCTIONS,
     concatenation::FUNCTIONS,
     conditional::FUNCTIONS,
     encoding::FUNCTIONS,
     extremes::FUNCTIONS,
     geography::FUNCTIONS,
+    higher_order::FUNCTIONS,
+    json::FUNCTIONS,
+    maps::FUNCTIONS,
     masking::FUNCTIONS,
     numeric::FUNCTIONS,
     random::FUNCTIONS,
@@ -94,16 +106,13 @@ pub struct Description {
 }
 
 /// The functions that statements may name, by their names in upper case.
-static DECLARED: LazyLock<BTreeMap<String, (DeclaredFunction, Arc<ScalarUDF>)>> = LazyLock::new(|| {
-    let declarations = DECLARATIONS.iter().copied().flatten();
-    declarations
-        .map(|declaration| {
-            let function = DeclaredFunction::new(declaration);
-            let udf = Arc::new(ScalarUDF::new_from_impl(function.clone()));
-            (declaration.name.to_uppercase(), (function, udf))
-        })
-        .collect()
-});
+static DECLARED: LazyLock<BTreeMap<String, (DeclaredFunction, Arc<ScalarUDF>)>> =
+    LazyLock::new(|| by_name(DECLARATIONS.iter().copied().flatten()));
+
+/// The table functions, by their names in upper case: each gives a list, of which every element becomes a
+/// row.
+static TABLE: LazyLock<BTreeMap<String, (DeclaredFunction, Arc<ScalarUDF>)>> =
+    LazyLock::new(|| by_name(table::FUNCTIONS.iter()));
 
 /// The functions that plans call.
 static RESERVED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
@@ -146,10 +155,16 @@ pub fn lookup_lambda(name: &str) -> Option<Arc<dyn LambdaFunction>> {
     function.takes_lambdas().then(|| Arc::new(function.clone()) as Arc<dyn LambdaFunction>)
 }
 
+/// A table function by name, in any case, as the scalar function that gives the list of its rows.
+#[must_use]
+pub fn lookup_table(name: &str) -> Option<Arc<ScalarUDF>> {
+    TABLE.get(&name.to_uppercase()).map(|(_, udf)| udf.clone())
+}
+
 /// Names of the functions statements may name, in upper case.
 #[must_use]
 pub fn names() -> Vec<String> {
-    DECLARED.keys().cloned().collect()
+    DECLARED.keys().chain(TABLE.keys()).cloned().collect()
 }
 
 /// The functions statements may name, for queries over what is there now: a call whose arguments none of a
@@ -160,6 +175,7 @@ pub fn for_snapshots() -> &'static [Arc<ScalarUDF>] {
         let defaults = SessionStateDefaults::default_scalar_functions();
         DECLARED
             .values()
+            .chain(TABLE.values())
             .map(|(function, udf)| {
                 let same = |other: &&Arc<ScalarUDF>| {
                     other.name() == udf.name() || other.aliases().iter().any(|alias| alias == udf.name())
@@ -180,27 +196,52 @@ pub fn for_snapshots() -> &'static [Arc<ScalarUDF>] {
 /// What is told of a function, by name in any case.
 #[must_use]
 pub fn description(name: &str) -> Option<Description> {
-    let (function, _) = DECLARED.get(&name.to_uppercase())?;
+    descriptions().find(|description| description.name.eq_ignore_ascii_case(name))
+}
+
+/// What is told of all functions, and of what looks like them, in the order of their names.
+pub fn descriptions() -> impl Iterator<Item = Description> {
+    let declared = DECLARED.values().chain(TABLE.values()).map(|(function, _)| describe(function));
+    let mut all: Vec<Description> = declared.chain(language::descriptions()).collect();
+    all.sort_by(|left, right| left.name.cmp(&right.name));
+    all.into_iter()
+}
+
+fn describe(function: &DeclaredFunction) -> Description {
     let declaration = function.declaration;
     let forms = function.signatures.iter().zip(declaration.overloads).map(|(signature, overload)| {
         let result = match overload.returns {
-            declaration::Returns::Type(text) => format!(": {text}"),
+            declaration::Returns::Type(text) => format!(": {}", row_type(declaration, text)),
             declaration::Returns::Rule(_) => String::new(),
         };
         format!("{}{signature}{result}", declaration.name.to_uppercase())
     });
-    Some(Description {
+    Description {
         name: declaration.name.to_uppercase(),
         category: declaration.category.as_str(),
         description: declaration.description,
         forms: forms.collect(),
         examples: declaration.examples,
-    })
+    }
 }
 
-/// What is told of all functions, in the order of their names.
-pub fn descriptions() -> impl Iterator<Item = Description> {
-    DECLARED.keys().filter_map(|name| description(name))
+/// The type that a call has where it is written: of a table function that of its list's elements.
+fn row_type<'a>(declaration: &Declaration, text: &'a str) -> &'a str {
+    let element = || text.strip_prefix("ARRAY<")?.strip_suffix('>');
+    let is_list = declaration.category == declaration::Category::Table;
+    is_list.then(element).flatten().unwrap_or(text)
+}
+
+fn by_name(
+    declarations: impl Iterator<Item = &'static Declaration>,
+) -> BTreeMap<String, (DeclaredFunction, Arc<ScalarUDF>)> {
+    declarations
+        .map(|declaration| {
+            let function = DeclaredFunction::new(declaration);
+            let udf = Arc::new(ScalarUDF::new_from_impl(function.clone()));
+            (declaration.name.to_uppercase(), (function, udf))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -209,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_example_gives_what_it_says() {
-        for function in descriptions() {
+        for function in DECLARED.values().map(|(function, _)| describe(function)) {
             assert!(!function.examples.is_empty(), "{} has no example", function.name);
             for example in function.examples {
                 let (call, value) = example.rsplit_once(" = ").expect("a call = its value");
@@ -222,6 +263,6 @@ mod tests {
     #[test]
     fn every_name_is_declared_once() {
         let declared: usize = DECLARATIONS.iter().map(|family| family.len()).sum();
-        assert_eq!(names().len(), declared);
+        assert_eq!(names().len(), declared + table::FUNCTIONS.len());
     }
 }

@@ -44,13 +44,30 @@ pub(super) fn not_distinct(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRe
 /// Both sides as rows whose bytes are equal where the values are.
 fn comparable(columns: &[ArrayRef]) -> Result<(Rows, Rows)> {
     let [left, right] = columns else { return exec_err!("two values are compared") };
-    let data_type = left.data_type().clone();
-    // Field names may differ; the values' layout does not.
-    let right =
-        if *right.data_type() == data_type { right.clone() } else { compute::cast(right, &data_type)? };
-    let converter = RowConverter::new(vec![SortField::new(data_type)])?;
-    let rows = |column: &ArrayRef| converter.convert_columns(&[sorted_entries(column)?]);
-    Ok((rows(left)?, rows(&right)?))
+    let mut rows = comparable_rows(&[left, right])?;
+    let (Some(right), Some(left)) = (rows.pop(), rows.pop()) else {
+        return exec_err!("two values are compared");
+    };
+    Ok((left, right))
+}
+
+/// Columns of one type as rows whose bytes are equal where the values are, and in order as they are.
+pub(super) fn comparable_rows(columns: &[&ArrayRef]) -> Result<Vec<Rows>> {
+    let Some(first) = columns.first() else { return Ok(Vec::new()) };
+    let data_type = first.data_type();
+    let converter = RowConverter::new(vec![SortField::new(data_type.clone())])?;
+    columns
+        .iter()
+        .map(|column| {
+            // Field names may differ; the values' layout does not.
+            let same = if column.data_type() == data_type {
+                ArrayRef::clone(column)
+            } else {
+                compute::cast(column, data_type)?
+            };
+            Ok(converter.convert_columns(&[sorted_entries(&same)?])?)
+        })
+        .collect()
 }
 
 /// Entries of a map in the order of their keys: maps are equal whatever their order is.

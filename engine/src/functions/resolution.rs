@@ -115,7 +115,9 @@ fn fit(
             (Argument::Value(data_type), pattern) => {
                 Some(pattern.bound(&bindings).unwrap_or_else(|| data_type.clone()))
             }
-            (Argument::Null, pattern) => pattern.bound(&bindings),
+            (Argument::Null, TypePattern::Letter(letter)) => bindings.get(letter).cloned(),
+            // A collection of what nothing is known of is as good as one of text.
+            (Argument::Null, pattern) => pattern.bound_or_text(&bindings),
         })
         .collect();
     Some(Resolution { overload, bindings, passed })

@@ -176,6 +176,18 @@ impl TypePattern {
         }
     }
 
+    /// The type it stands for, where letters of which nothing is known stand for STRING.
+    pub(super) fn bound_or_text(&self, bindings: &Bindings) -> Option<SqlType> {
+        match self {
+            TypePattern::Letter(letter) => Some(bindings.get(letter).cloned().unwrap_or(SqlType::String)),
+            TypePattern::Array(element) => Some(SqlType::array(element.bound_or_text(bindings)?)),
+            TypePattern::Map(key, value) => {
+                Some(SqlType::map(key.bound_or_text(bindings)?, value.bound_or_text(bindings)?))
+            }
+            other => other.bound(bindings),
+        }
+    }
+
     fn has_letter(&self) -> bool {
         match self {
             TypePattern::Letter(_) => true,
@@ -230,8 +242,13 @@ fn widens(from: &SqlType, to: &SqlType) -> bool {
             _ => None,
         }
     }
+    let digits = |precision: &u8, scale: &u8| precision.saturating_sub(*scale);
     match (from, to) {
         (SqlType::String, SqlType::Date | SqlType::Time | SqlType::Timestamp) => true,
+        (
+            SqlType::Decimal { precision: from_precision, scale: from_scale },
+            SqlType::Decimal { precision: to_precision, scale: to_scale },
+        ) => from_scale <= to_scale && digits(from_precision, from_scale) <= digits(to_precision, to_scale),
         _ => matches!((width(from), width(to)), (Some(from), Some(to)) if from < to),
     }
 }

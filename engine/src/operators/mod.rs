@@ -15,6 +15,7 @@
 //! - an expression that fails for a row is that row's affair and never ends the query.
 
 pub mod aggregate;
+pub mod explode;
 pub mod filter;
 pub mod interleaved;
 pub mod join;

@@ -87,6 +87,8 @@ pub enum OperatorKind {
     Project(Vec<(String, CompiledExpression, Option<usize>)>),
     /// Another key; see [`crate::operators::partition_by`].
     PartitionBy(Vec<(String, CompiledExpression, Option<usize>)>),
+    /// A row for every element of lists: names of the elements' columns, expressions of the lists.
+    Explode(Vec<(String, CompiledExpression)>),
     /// Remembers the row of each key, so that updates carry what they replace.
     TableState {
         /// Indices of the key columns.
@@ -101,11 +103,11 @@ pub enum OperatorKind {
 }
 
 impl OperatorKind {
-    /// Whether the operator keeps the rows that come to it and makes results of them.
+    /// Whether the operator makes results of the rows that come to it: what it passes on are other rows.
     #[must_use]
-    pub fn keeps_rows(&self) -> bool {
+    pub fn makes_results(&self) -> bool {
         match self {
-            OperatorKind::Aggregate(_) | OperatorKind::Join(_) => true,
+            OperatorKind::Aggregate(_) | OperatorKind::Join(_) | OperatorKind::Explode(_) => true,
             OperatorKind::Filter(_)
             | OperatorKind::Project(_)
             | OperatorKind::PartitionBy(_)
@@ -116,7 +118,13 @@ impl OperatorKind {
     /// Whether the operator has state of its own.
     #[must_use]
     pub fn has_state(&self) -> bool {
-        self.keeps_rows() || matches!(self, OperatorKind::TableState { .. })
+        match self {
+            OperatorKind::Aggregate(_) | OperatorKind::Join(_) | OperatorKind::TableState { .. } => true,
+            OperatorKind::Filter(_)
+            | OperatorKind::Project(_)
+            | OperatorKind::PartitionBy(_)
+            | OperatorKind::Explode(_) => false,
+        }
     }
 }
 
@@ -152,11 +160,12 @@ impl OperatorPlan {
     /// # Errors
     /// `Invalid` or `Internal` for a specification that cannot be run.
     pub fn build(&self, room: StateRoom) -> Result<Box<dyn Operator>> {
-        use crate::operators::{filter, join, partition_by, project, table_state};
+        use crate::operators::{explode, filter, join, partition_by, project, table_state};
         Ok(match &self.kind {
             OperatorKind::Filter(predicate) => Box::new(filter::Filter::new(predicate.clone())),
             OperatorKind::Project(columns) => Box::new(project::Project::new(columns.clone())),
             OperatorKind::PartitionBy(columns) => Box::new(partition_by::PartitionBy::new(columns.clone())),
+            OperatorKind::Explode(lists) => Box::new(explode::Explode::new(lists.clone())?),
             OperatorKind::TableState { key, schema } => {
                 Box::new(table_state::TableState::new(key, schema.clone(), room)?)
             }
@@ -172,6 +181,11 @@ impl OperatorPlan {
             OperatorKind::Filter(predicate) => format!("Filter {predicate}"),
             OperatorKind::Project(columns) => format!("Project {}", describe_columns(columns)),
             OperatorKind::PartitionBy(columns) => format!("PartitionBy {}", describe_columns(columns)),
+            OperatorKind::Explode(lists) => {
+                let lists: Vec<String> =
+                    lists.iter().map(|(name, expression)| format!("{expression} AS {name}")).collect();
+                format!("Explode {}", lists.join(", "))
+            }
             OperatorKind::TableState { .. } => "TableState".to_owned(),
             OperatorKind::Aggregate(spec) => format!("Aggregate {}", describe_aggregate(spec)),
             OperatorKind::Join(spec) => format!("Join {spec}"),

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, TableScan};
 use tidemill_sql::lookup::{Source, SourceKind};
 use tidemill_sql::plan::QueryPlan;
 use tidemill_sql::plan::aggregate::StreamAggregate;
+use tidemill_sql::plan::explode::Explode;
 use tidemill_sql::plan::join::{JoinKind, StreamJoin};
 use tidemill_sql::plan::partition_by::PartitionBy;
 use tidemill_sql::plan::source::SourceScan;
@@ -105,6 +106,9 @@ impl Lowering {
                 }
                 if let Some(join) = node.as_any().downcast_ref::<StreamJoin>() {
                     return self.lower_join(join, with_before);
+                }
+                if let Some(explode) = node.as_any().downcast_ref::<Explode>() {
+                    return self.lower_explode(explode);
                 }
                 if let Some(partition_by) = node.as_any().downcast_ref::<PartitionBy>() {
                     return self.lower_partition_by(partition_by);
@@ -301,6 +305,17 @@ impl Lowering {
             .map(|(expression, name)| named_column(name.clone(), expression, &open.schema))
             .collect::<Result<Vec<_>>>()?;
         self.push(open.stage, OperatorKind::PartitionBy(columns));
+        Ok(Open { schema: node.schema.clone(), ..open })
+    }
+
+    fn lower_explode(&mut self, node: &Explode) -> Result<Open> {
+        let open = self.lower(&node.input, false)?;
+        let lists = node
+            .lists
+            .iter()
+            .map(|(list, name)| Ok((name.clone(), CompiledExpression::new(list, &open.schema)?)))
+            .collect::<Result<Vec<_>>>()?;
+        self.push(open.stage, OperatorKind::Explode(lists));
         Ok(Open { schema: node.schema.clone(), ..open })
     }
 }

@@ -69,9 +69,10 @@ fn state(stage: &StagePlan) -> String {
         .iter()
         .filter_map(|operator| {
             let kept = match &operator.kind {
-                OperatorKind::Filter(_) | OperatorKind::Project(_) | OperatorKind::PartitionBy(_) => {
-                    return None;
-                }
+                OperatorKind::Filter(_)
+                | OperatorKind::Project(_)
+                | OperatorKind::PartitionBy(_)
+                | OperatorKind::Explode(_) => return None,
                 OperatorKind::TableState { key, schema } => format!("{key:?} of {schema:?}"),
                 OperatorKind::Aggregate(spec) => {
                     format!("{:?}", AggregateSpec { with_before: false, ..spec.clone() })

@@ -129,7 +129,7 @@ fn follow(plan: &PhysicalPlan) -> Vec<Followed> {
         if let StageInput::Scan(scan) = &stage.input {
             followed[index].left = sources.iter().position(|name| *name == scan.source.name);
         }
-        followed[index].keeper = stage.operators.iter().position(|operator| operator.kind.keeps_rows());
+        followed[index].keeper = stage.operators.iter().position(|operator| operator.kind.makes_results());
         if let Some(to) = &stage.exchange
             && followed[index].keeper.is_none()
         {

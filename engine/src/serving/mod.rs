@@ -2,6 +2,7 @@
 
 mod column_names;
 pub mod own_inserts;
+pub mod planned;
 pub mod pull;
 pub mod push;
 mod result_rows;

@@ -17,7 +17,7 @@ use crate::physical::{self, PhysicalPlan};
 use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::serving::pull::PullQuery;
-use crate::serving::push;
+use crate::serving::{planned, push};
 use crate::session::Session;
 use crate::statements::system;
 
@@ -55,6 +55,12 @@ pub async fn plan_now(
     select: &SelectStatement,
     text: &str,
 ) -> Result<(PullQuery, LogicalPlan)> {
+    let planned = match &select.body {
+        SelectBody::Ksql(ksql) if planned::needs_our_planner(ksql) => {
+            Some(planner::plan_query(select, &session.lookup(), &Purpose::Pull)?)
+        }
+        _ => None,
+    };
     let general: ast::Query = match &select.body {
         SelectBody::General(query) => query.as_ref().clone(),
         // PostgreSQL's SELECT can say all that ksqlDB's can, short of windows and PARTITION BY.
@@ -70,8 +76,11 @@ pub async fn plan_now(
     let environment = session.engine().pull_environment();
     let functions = system::session_functions(session, &general);
     let query = PullQuery::new(&environment, session.options(), general)?.with_functions(functions);
-    let planned = query.plan().await.map_err(|error| explained(session, select, error));
-    Ok((query, planned?))
+    let plan = match planned {
+        Some(planned) => query.adopt(&planned),
+        None => query.plan().await.map_err(|error| explained(session, select, error)),
+    };
+    Ok((query, plan?))
 }
 
 /// An error of DataFusion that does not say where it is: where ksqlDB's grammar fits the query too, its

@@ -94,6 +94,18 @@ impl Expression {
         columns
     }
 
+    /// A variable of a lambda around the expression that it names, and where.
+    #[must_use]
+    pub fn free_variable(&self) -> Option<(&str, Span)> {
+        match &self.node {
+            Node::LambdaVariable(name) => Some((name, self.span)),
+            Node::Lambda { variables, body } => {
+                body.free_variable().filter(|(name, _)| !variables.iter().any(|own| own == name))
+            }
+            _ => self.children().into_iter().find_map(Expression::free_variable),
+        }
+    }
+
     /// The expression as it prints with the sources before its columns: `L.ID`.
     #[must_use]
     pub fn qualified(&self) -> Qualified<'_> {

@@ -20,5 +20,6 @@ pub mod lower;
 pub mod reserved;
 pub mod resolve;
 pub mod scope;
+pub mod table_functions;
 pub mod text_value;
 pub mod time_text;

@@ -277,7 +277,9 @@ impl Resolver<'_> {
             });
         }
         let known = || {
-            self.lookup.scalar_function(&name).is_some() || self.lookup.aggregate_function(&name).is_some()
+            self.lookup.scalar_function(&name).is_some()
+                || self.lookup.aggregate_function(&name).is_some()
+                || (self.clause == Clause::Select && self.lookup.table_function(&name).is_some())
         };
         if reserved::is_reserved(&name) || !(NOT_LOOKED_UP.contains(&name.as_str()) || known()) {
             return Err(unknown_function(&name, self.lookup).at(whole.span()));
@@ -292,9 +294,24 @@ impl Resolver<'_> {
                     FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => None,
                     _ => Some(Err(unsupported(whole))),
                 });
-                Ok(Node::Call { name, arguments: arguments.collect::<Result<_, _>>()? })
+                let arguments = arguments.collect::<Result<Vec<Expression>, SqlError>>()?;
+                if self.lookup.aggregate_function(&name).is_some() {
+                    self.check_aggregate_arguments(&name, &arguments)?;
+                }
+                Ok(Node::Call { name, arguments })
             }
         }
+    }
+
+    /// An aggregate in a lambda is computed once a group, so it cannot depend on the lambda's variables.
+    fn check_aggregate_arguments(&self, name: &str, arguments: &[Expression]) -> Result<(), SqlError> {
+        let variable = arguments.iter().find_map(Expression::free_variable);
+        let Some((variable, span)) = variable else { return Ok(()) };
+        let message =
+            format!("Aggregate function {name} cannot be applied to the variable '{variable}' of a lambda.");
+        Err(SqlError::invalid(message)
+            .at(span)
+            .with_hint("REDUCE makes one value of the elements of an ARRAY"))
     }
 
     fn lambda(&self, lambda: &LambdaFunction) -> Result<Node, SqlError> {

@@ -5,7 +5,8 @@
 //!
 //! - [`aggregate::StreamAggregate`]: GROUP BY, with or without windows;
 //! - [`join::StreamJoin`]: stream–stream, stream–table, table–table and foreign-key joins;
-//! - [`partition_by::PartitionBy`]: another key.
+//! - [`partition_by::PartitionBy`]: another key;
+//! - [`explode::Explode`]: a row for every element of a list.
 //!
 //! Event time, row kinds and windows travel beside the columns (they are no columns of the plan), so
 //! no node can lose them. Pseudo columns are ordinary columns of the scan, behind the declared ones,
@@ -14,6 +15,7 @@
 
 pub mod aggregate;
 pub mod explain;
+pub mod explode;
 pub mod join;
 pub mod partition_by;
 pub mod source;

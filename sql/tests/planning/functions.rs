@@ -80,6 +80,15 @@ pub(crate) fn scalar_function(name: &str) -> Option<Arc<ScalarUDF>> {
     Some(Arc::new(ScalarUDF::new_from_impl(TypedFunction { name, return_type: *return_type, signature })))
 }
 
+/// The table function of a name in any case, as the function that gives its list.
+pub(crate) fn table_function(name: &str) -> Option<Arc<ScalarUDF>> {
+    const TABLE: [(&str, ReturnType); 1] =
+        [("EXPLODE", |types, _| types.first().filter(|list| matches!(list, DataType::List(_))).cloned())];
+    let (name, return_type) = TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    let signature = Signature::new(TypeSignature::UserDefined, Volatility::Immutable);
+    Some(Arc::new(ScalarUDF::new_from_impl(TypedFunction { name, return_type: *return_type, signature })))
+}
+
 /// Names of the functions users can call.
 pub(crate) fn scalar_names() -> impl Iterator<Item = &'static str> {
     SCALARS.iter().map(|(name, _)| *name).filter(|name| !reserved::is_reserved(name))

@@ -13,7 +13,7 @@ use tidemill_sql::planner::{
     Purpose, plan_create_as_select, plan_create_source, plan_insert_select, plan_insert_values, plan_query,
 };
 
-use crate::functions::{aggregate_function, aggregate_names, scalar_function, scalar_names};
+use crate::functions::{aggregate_function, aggregate_names, scalar_function, scalar_names, table_function};
 use crate::show;
 
 /// Sources, types and settings of one block.
@@ -87,6 +87,10 @@ impl Lookup for MemoryLookup {
 
     fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         scalar_function(name)
+    }
+
+    fn table_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        table_function(name)
     }
 
     fn aggregate_function(&self, name: &str) -> Option<Arc<dyn AggregateFunction>> {

@@ -2,11 +2,13 @@
 //!
 //! This is the hot path of the product: per record it allocates nothing, builds no tree, and compares
 //! a field name once. [`scanner`] checks grammar and yields tokens, [`object`] sorts them to columns,
-//! [`column`] converts them with ksqlDB's rules, [`encoder`] writes.
+//! [`column`] converts them with ksqlDB's rules, [`encoder`] writes. [`document`] is for functions that look
+//! into JSON in a STRING.
 
 mod checked_column;
 mod column;
 mod decoder;
+mod document;
 mod encoder;
 mod number;
 mod object;
@@ -23,4 +25,6 @@ mod encoder_tests;
 mod scanner_tests;
 
 pub(super) use decoder::{JsonDecoder, supports};
+pub(crate) use document::{JsonKind, JsonValue};
 pub(super) use encoder::JsonEncoder;
+pub(crate) use string::write_string as write_json_string;

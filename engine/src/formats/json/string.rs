@@ -30,7 +30,7 @@ pub(super) fn unescape(inside: &str, out: &mut String) -> bool {
 }
 
 /// Appends `text` as a JSON string, quotes included. Only what must be escaped is.
-pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.push(b'"');
     let mut plain = 0;

@@ -107,7 +107,12 @@ pub(super) fn write_value_text(
 }
 
 /// Appends a value as compact JSON.
-fn write_json(text: &str, value: Token, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+pub(super) fn write_json(
+    text: &str,
+    value: Token,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), Unreadable> {
     match value {
         Token::String(string) => write_string(string_text(text, string, &mut scratch.string)?, out),
         Token::Array(array) => {

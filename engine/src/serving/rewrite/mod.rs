@@ -1,7 +1,8 @@
 //! What the syntax tree of a SELECT over what is there now is changed in before DataFusion plans it:
 //! names as ksqlDB's sessions write them ([`stored_names`]), fields of structs ([`field_access`]),
-//! constructors of structs and maps ([`constructors`]), FETCH FIRST ([`fetch`]), and the pseudo columns that
-//! `*` leaves out ([`pseudo_columns`]). And where in it a name stands ([`places`]).
+//! constructors of structs and maps ([`constructors`]), functions that give rows ([`table_functions`]), FETCH
+//! FIRST ([`fetch`]), and the pseudo columns that `*` leaves out ([`pseudo_columns`]). And where in it a name
+//! stands ([`places`]).
 
 mod constructors;
 mod fetch;
@@ -9,6 +10,7 @@ mod field_access;
 mod places;
 mod pseudo_columns;
 mod stored_names;
+mod table_functions;
 
 use datafusion::sql::sqlparser::ast::Query;
 
@@ -30,6 +32,7 @@ pub(super) fn rewrite(query: &mut Query, catalog: &CatalogState, dialect: Dialec
     fetch::rewrite(query);
     field_access::rewrite(query, dialect);
     constructors::rewrite(query)?;
+    table_functions::rewrite(query);
     let named = pseudo_columns::are_named(query);
     if named {
         pseudo_columns::leave_out(query, catalog, dialect)?;

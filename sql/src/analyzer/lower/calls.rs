@@ -38,6 +38,30 @@ impl Lowering<'_> {
         if arguments.iter().any(|argument| matches!(argument.node, Node::Lambda { .. })) {
             return self.lambda_call(expression, name, arguments);
         }
+        self.call_of(function, name, arguments)
+    }
+
+    /// A call of a table function: what gives its list, and the type of the list's elements.
+    ///
+    /// # Errors
+    /// The function does not take such arguments.
+    pub fn table_call(&self, expression: &Expression) -> Result<(Expr, SqlType), SqlError> {
+        let no_list = || SqlError::internal(format!("'{expression}' is no call of a table function"));
+        let Node::Call { name, arguments } = &expression.node else { return Err(no_list()) };
+        let function = self.lookup.table_function(name).ok_or_else(no_list)?;
+        let list = self.call_of(function, name, arguments).map_err(|error| error.or_at(expression.span))?;
+        match list.data_type {
+            Some(SqlType::Array(element)) => Ok((list.expr, *element)),
+            _ => Err(no_list()),
+        }
+    }
+
+    fn call_of(
+        &self,
+        function: Arc<ScalarUDF>,
+        name: &str,
+        arguments: &[Expression],
+    ) -> Result<Typed, SqlError> {
         let typed = arguments.iter().map(|argument| self.lower(argument)).collect::<Result<Vec<_>, _>>()?;
         let fields = typed
             .iter()

@@ -17,9 +17,11 @@ use crate::analyzer::scope::ScopeSource;
 use crate::error::SqlError;
 use crate::lookup::{Lookup, SourceKind};
 use crate::parser::ast;
+use crate::plan::explode::Explode;
 use crate::plan::join::{JoinKind, StreamJoin};
 use crate::plan::partition_by::PartitionBy;
 use crate::plan::source::SourceScan;
+use crate::type_system::SqlType;
 
 /// Which columns of which source a query needs.
 #[derive(Default)]
@@ -149,6 +151,24 @@ pub(super) fn partition_by(input: LogicalPlan, keys: Vec<(Typed, String)>) -> Re
     let schema = DFSchema::new_with_metadata(fields, HashMap::new()).map_err(internal)?;
     let keys = keys.into_iter().map(|(typed, name)| (typed.expr, name)).collect();
     Ok(extension(PartitionBy { input, keys, schema: Arc::new(schema) }))
+}
+
+/// A row for every element of lists, whose elements have names and types.
+///
+/// # Errors
+/// A bug only.
+pub(super) fn explode(
+    input: LogicalPlan,
+    lists: Vec<(Expr, String, SqlType)>,
+) -> Result<LogicalPlan, SqlError> {
+    let mut fields: Vec<(Option<TableReference>, Arc<Field>)> =
+        input.schema().iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
+    for (_, name, element) in &lists {
+        fields.push((None, Arc::new(Field::new(name, element.to_arrow()?, true))));
+    }
+    let schema = DFSchema::new_with_metadata(fields, HashMap::new()).map_err(internal)?;
+    let lists = lists.into_iter().map(|(list, name, _)| (list, name)).collect();
+    Ok(extension(Explode { input, lists, schema: Arc::new(schema) }))
 }
 
 /// A node of our own.

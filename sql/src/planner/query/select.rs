@@ -7,7 +7,7 @@ use sqlparser::ast::Expr as Ast;
 use sqlparser::tokenizer::Span;
 
 use super::aggregation::{Aggregation, window_spec};
-use super::build::{Needed, filter, join_sources, partition_by, project};
+use super::build::{Needed, explode, filter, join_sources, partition_by, project};
 use super::from::FromClause;
 use super::joins::repartition_of_windowed;
 use super::key::{self, KeyRule, check_key_type, key_positions};
@@ -18,6 +18,7 @@ use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Expression, Node};
 use crate::analyzer::lower::{Lowering, Substitution, Typed};
 use crate::analyzer::resolve::Resolver;
+use crate::analyzer::table_functions;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{Lookup, SourceKind, WindowKind};
 use crate::parser::ast::{self, KsqlSelect, SelectItem, SelectStatement};
@@ -62,6 +63,8 @@ struct Select<'a> {
     aggregation: Option<Aggregation>,
     /// Key expressions of PARTITION BY; empty for NULL.
     partition_by: Option<Vec<Expression>>,
+    /// Calls of table functions, each once.
+    table_calls: Vec<Expression>,
     emit: Emit,
     limit: Option<u64>,
 }
@@ -95,6 +98,10 @@ impl<'a> Select<'a> {
             .at(call.span)
             .with_hint("HAVING filters what is aggregated"));
         }
+        let table_calls = table_calls(&columns, &groups, from, lookup)?;
+        if let (Purpose::Pull, Some(call)) = (purpose, table_calls.first()) {
+            return Err(SqlError::unsupported("Pull queries don't support table functions.").at(call.span));
+        }
         let emit = match select.emit {
             Some(ast::Emit::Final) => Emit::Final,
             Some(ast::Emit::Changes) | None => Emit::Changes,
@@ -125,6 +132,7 @@ impl<'a> Select<'a> {
             filter,
             aggregation,
             partition_by,
+            table_calls,
             emit,
             limit: select.limit,
         })
@@ -149,6 +157,9 @@ impl<'a> Select<'a> {
         }
         if let Some(keys) = &self.partition_by {
             (plan, substitutions) = self.plan_partition_by(plan, keys, substitutions)?;
+        }
+        if !self.table_calls.is_empty() {
+            (plan, substitutions) = self.plan_table_functions(plan, substitutions)?;
         }
         let lowering = self.lowering(Clause::Select, &substitutions);
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -302,6 +313,51 @@ impl<'a> Select<'a> {
         computed.append(&mut substitutions);
         Ok((partition_by(input, planned)?, computed))
     }
+
+    fn plan_table_functions(
+        &self,
+        input: LogicalPlan,
+        mut substitutions: Vec<Substitution>,
+    ) -> Result<(LogicalPlan, Vec<Substitution>), SqlError> {
+        let mut names = UniqueNames::default();
+        input.schema().fields().iter().for_each(|field| names.take(field.name()));
+        let mut lists = Vec::with_capacity(self.table_calls.len());
+        let mut elements = Vec::with_capacity(self.table_calls.len());
+        for call in &self.table_calls {
+            let (list, element) = self.lowering(Clause::Select, &substitutions).table_call(call)?;
+            let name = names.unique("KSQL_SYNTH");
+            let column = Expr::Column(datafusion_common::Column::new_unqualified(&name));
+            let typed = Typed::new(column, element.clone());
+            elements.push(Substitution { expression: call.clone(), typed });
+            lists.push((list, name, element));
+        }
+        elements.append(&mut substitutions);
+        Ok((explode(input, lists)?, elements))
+    }
+}
+
+/// The calls of table functions in the SELECT list.
+fn table_calls(
+    columns: &[ResultColumn],
+    groups: &[Expression],
+    from: &FromClause,
+    lookup: &dyn Lookup,
+) -> Result<Vec<Expression>, SqlError> {
+    let mut calls = Vec::new();
+    for column in columns {
+        table_functions::collect_calls(&column.expression, lookup, &mut calls)?;
+    }
+    let Some(first) = calls.first() else { return Ok(calls) };
+    let aggregates = columns.iter().any(|column| first_call(&column.expression, lookup).is_some());
+    if aggregates || !groups.is_empty() {
+        return Err(SqlError::unsupported("Table functions cannot be used with aggregations.").at(first.span));
+    }
+    if from.kind == SourceKind::Table {
+        return Err(
+            SqlError::unsupported("Table source is not supported with table functions").at(first.span)
+        );
+    }
+    Ok(calls)
 }
 
 /// Expressions of a clause that works on the input: names of the projection mean nothing there.
