@@ -15,6 +15,7 @@
 //! It knows no columns, no records and no HTTP.
 
 pub mod avro;
+mod candidate;
 pub mod compatibility;
 pub mod definition;
 pub mod error;
@@ -24,18 +25,23 @@ pub mod protobuf;
 mod record;
 mod references;
 pub mod schema_registry;
+pub mod selection;
 pub mod settings;
 mod snapshot;
 mod subject;
 
 #[cfg(test)]
+mod robustness_tests;
+#[cfg(test)]
 mod schema_registry_tests;
 
+pub use candidate::SCHEMA_BYTES_MAX;
 pub use compatibility::{CompatibilityLevel, CompatibilityReport, Incompatibility};
 pub use definition::{
     RegisteredSchema, ResolvedSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference,
 };
 pub use error::{RegistryError, RegistryResult};
 pub use parsed::ParsedSchema;
-pub use schema_registry::{Deleted, Deletion, SchemaRegistry, VersionSelector};
+pub use schema_registry::SchemaRegistry;
+pub use selection::{Deleted, Deletion, VersionSelector};
 pub use settings::{Mode, Settings};

@@ -3,86 +3,25 @@
 //! What is known is one immutable snapshot in memory; readers take it without waiting. Changes come one
 //! after the other, and each is one synced write, so after a crash it is there wholly or not at all.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use tidemill_storage::state::{Durability, StateStore};
 
+use crate::registry::candidate::{Candidate, held_against};
 use crate::registry::compatibility::{CompatibilityLevel, CompatibilityReport};
 use crate::registry::definition::{RegisteredSchema, ResolvedSchema, SchemaDefinition, SchemaId};
 use crate::registry::error::{RegistryError, RegistryResult};
-use crate::registry::parsed::ParsedSchema;
-use crate::registry::references::{self, Targets};
+use crate::registry::selection::{Deleted, Deletion, VersionSelector};
 use crate::registry::settings::{Mode, Settings};
 use crate::registry::snapshot::{Change, Snapshot, WHOLE_REGISTRY};
 use crate::registry::subject::{self, Subject, SubjectVersion};
-
-/// Largest text of a schema, in bytes. The largest that people register (generated from whole data models)
-/// have some hundred thousand.
-pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
-
-/// Most references of one schema.
-const REFERENCES_MAX: usize = 256;
 
 /// Most subjects, so that what is held in memory has a bound. A topic has two.
 const SUBJECTS_MAX: usize = 200_000;
 
 /// Most versions of one subject, deleted ones included: a transitive level reads them all at each change.
 const VERSIONS_MAX: usize = 5_000;
-
-/// Whether what was deleted softly is looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum Deleted {
-    /// It does not exist.
-    #[default]
-    Excluded,
-    /// It counts as what is not deleted.
-    Included,
-    /// Only it counts.
-    Only,
-}
-
-impl Deleted {
-    fn admits(self, is_deleted: bool) -> bool {
-        match self {
-            Deleted::Excluded => !is_deleted,
-            Deleted::Included => true,
-            Deleted::Only => is_deleted,
-        }
-    }
-}
-
-/// How something is deleted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deletion {
-    /// It is not found any more; data that was written with it can still be read.
-    Soft,
-    /// What was deleted softly is forgotten.
-    Permanent,
-}
-
-/// Which version of a subject.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum VersionSelector {
-    /// The newest.
-    Latest,
-    /// The one of this number.
-    Number(i32),
-}
-
-impl FromStr for VersionSelector {
-    type Err = RegistryError;
-
-    fn from_str(text: &str) -> Result<VersionSelector, RegistryError> {
-        match text.parse::<i32>() {
-            Ok(-1) => Ok(VersionSelector::Latest),
-            Ok(number) if number >= 1 => Ok(VersionSelector::Number(number)),
-            _ if text == "latest" => Ok(VersionSelector::Latest),
-            _ => Err(RegistryError::InvalidVersion(text.to_owned())),
-        }
-    }
-}
 
 /// The schema registry. Cheap to clone.
 #[derive(Clone)]
@@ -549,64 +488,6 @@ impl SchemaRegistry {
         }
         Ok(result)
     }
-}
-
-/// A schema that somebody brings, as it would be stored.
-struct Candidate {
-    parsed: ParsedSchema,
-    schema: ResolvedSchema,
-}
-
-impl Candidate {
-    fn read(
-        definition: SchemaDefinition,
-        normalize: bool,
-        settings: Settings,
-        snapshot: &Snapshot,
-    ) -> RegistryResult<Candidate> {
-        let bytes = definition.text.len();
-        if bytes > SCHEMA_BYTES_MAX {
-            return Err(RegistryError::SchemaTooLarge { bytes, bytes_max: SCHEMA_BYTES_MAX });
-        }
-        if definition.references.len() > REFERENCES_MAX {
-            return Err(RegistryError::LimitExceeded(format!(
-                "a schema may have {REFERENCES_MAX} references, and no more"
-            )));
-        }
-        let imports = references::resolve(&definition.references, snapshot, Targets::Live)?;
-        let mut schema = ResolvedSchema { definition, imports };
-        let parsed = ParsedSchema::parse(&schema)?;
-        if normalize || settings.normalize == Some(true) {
-            schema.definition.text = parsed.normalized_text();
-            schema.definition.references.sort();
-            schema.definition.references.dedup();
-        } else {
-            schema.definition.text = parsed.canonical_text();
-        }
-        Ok(Candidate { parsed, schema })
-    }
-}
-
-/// Holds a schema against versions, newest first, as far as the level asks; stops at the first that is in
-/// the way.
-fn held_against(
-    level: CompatibilityLevel,
-    new: &ParsedSchema,
-    versions: impl IntoIterator<Item = RegisteredSchema>,
-) -> RegistryResult<CompatibilityReport> {
-    let compatible = CompatibilityReport { level, version: None, reasons: Vec::new() };
-    if level == CompatibilityLevel::None {
-        return Ok(compatible);
-    }
-    let count = if level.is_transitive() { usize::MAX } else { 1 };
-    for version in versions.into_iter().take(count) {
-        let old = ParsedSchema::parse(&version.schema)?;
-        let reasons = level.check(new, &old);
-        if !reasons.is_empty() {
-            return Ok(CompatibilityReport { level, version: Some(version.version), reasons });
-        }
-    }
-    Ok(compatible)
 }
 
 fn add_version(

@@ -7,7 +7,6 @@ use tidemill_storage::StorageError;
 use tidemill_storage::state::StateStore;
 use tidemill_storage::state::memory::{MemoryStateStore, WriteFault};
 
-use super::schema_registry::SCHEMA_BYTES_MAX;
 use super::*;
 
 fn open() -> SchemaRegistry {

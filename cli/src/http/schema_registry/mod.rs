@@ -18,7 +18,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tidemill_engine::Engine;
-use tidemill_engine::registry::schema_registry::SCHEMA_BYTES_MAX;
+use tidemill_engine::registry::SCHEMA_BYTES_MAX;
 
 use self::refusal::Refusal;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Serialize;
 use tidemill_engine::Engine;
 use tidemill_engine::registry::{Deleted, RegistryError, SchemaId, SchemaKind};
@@ -43,10 +44,10 @@ pub(super) async fn contexts() -> Answer<[&'static str; 1]> {
 
 pub(super) async fn by_id(
     State(engine): State<Engine>,
-    Path(id): Path<i32>,
+    Path(id): Path<String>,
     parameters: Parameters,
 ) -> Answer<SchemaBody> {
-    let id = SchemaId(id);
+    let id = read_id(&id)?;
     let schema = engine.schemas().by_id(id).ok_or(RegistryError::SchemaNotFound(id))?;
     let mut body = SchemaBody::of_schema(&schema, parameters::text(&parameters, "format"))?;
     let subject = parameters::text(&parameters, "subject");
@@ -64,40 +65,45 @@ pub(super) async fn by_id(
 
 pub(super) async fn text(
     State(engine): State<Engine>,
-    Path(id): Path<i32>,
+    Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Text, Refusal> {
-    let id = SchemaId(id);
+    let id = read_id(&id)?;
     let schema = engine.schemas().by_id(id).ok_or(RegistryError::SchemaNotFound(id))?;
     Ok(Text(bodies::text_in(&schema, parameters::text(&parameters, "format"))?))
 }
 
 pub(super) async fn subjects(
     State(engine): State<Engine>,
-    Path(id): Path<i32>,
+    Path(id): Path<String>,
     parameters: Parameters,
 ) -> Answer<Vec<String>> {
-    let versions = having(&engine, id, &parameters)?;
+    let versions = having(&engine, &id, &parameters)?;
     let subjects: BTreeSet<String> = versions.into_iter().map(|(subject, _)| subject).collect();
     Ok(Json(parameters::page(&parameters, subjects.into_iter().collect())))
 }
 
 pub(super) async fn versions(
     State(engine): State<Engine>,
-    Path(id): Path<i32>,
+    Path(id): Path<String>,
     parameters: Parameters,
 ) -> Answer<Vec<SubjectVersionBody>> {
-    let versions = having(&engine, id, &parameters)?.into_iter();
+    let versions = having(&engine, &id, &parameters)?.into_iter();
     let versions = versions.map(|(subject, version)| SubjectVersionBody { subject, version }).collect();
     Ok(Json(parameters::page(&parameters, versions)))
 }
 
 /// The versions that have a schema, of one subject where that is asked for.
-fn having(engine: &Engine, id: i32, parameters: &Parameters) -> Result<Vec<(String, i32)>, RegistryError> {
-    let mut versions = engine.schemas().versions_of(SchemaId(id), parameters::deleted(parameters))?;
+fn having(engine: &Engine, id: &str, parameters: &Parameters) -> Result<Vec<(String, i32)>, Refusal> {
+    let mut versions = engine.schemas().versions_of(read_id(id)?, parameters::deleted(parameters))?;
     let wanted = parameters::text(parameters, "subject");
     if !wanted.is_empty() {
         versions.retain(|(subject, _)| subject == wanted);
     }
     Ok(versions)
+}
+
+fn read_id(text: &str) -> Result<SchemaId, Refusal> {
+    let id = text.parse().map(SchemaId);
+    id.map_err(|_| Refusal::of_request(StatusCode::NOT_FOUND, format!("'{text}' is not the id of a schema")))
 }

@@ -71,7 +71,7 @@ impl<'s> Printer<'s> {
     fn named(&mut self, place: usize, namespace: &str) {
         let named = self.schema.named(place);
         if self.is_written[place] || named.is_imported {
-            let name = self.name_within(&named.name, namespace);
+            let name = self.reference(&named.name, namespace);
             return self.quoted(&name);
         }
         self.is_written[place] = true;
@@ -114,11 +114,13 @@ impl<'s> Printer<'s> {
     }
 
     fn own_name(&mut self, named: &NamedType, namespace: &str) {
+        let is_outside = named.name.namespace.is_empty() && !namespace.is_empty();
         if self.is_normalized {
-            return self.attribute("name", &named.name.full());
+            self.attribute("name", &named.name.full());
+        } else {
+            self.attribute("name", &named.name.name);
         }
-        self.attribute("name", &named.name.name);
-        if named.name.namespace != namespace {
+        if is_outside || (!self.is_normalized && named.name.namespace != namespace) {
             self.attribute("namespace", &named.name.namespace);
         }
     }
@@ -189,8 +191,24 @@ impl<'s> Printer<'s> {
         self.text.push_str(&Value::from(text).to_string());
     }
 
-    /// A name as short as it may be within a namespace.
+    /// The name of a type, as short as it may be within a namespace.
+    fn reference(&self, name: &AvroName, namespace: &str) -> String {
+        let nearer = AvroName { namespace: namespace.to_owned(), name: name.name.clone() };
+        if name.namespace.is_empty() && self.schema.types.iter().all(|named| named.name != nearer) {
+            // It is found although it has no namespace, as long as there is none of its name nearer by.
+            return name.name.clone();
+        }
+        self.name_within(name, namespace)
+    }
+
+    /// A name that means the same within a namespace.
     fn name_within(&self, name: &AvroName, namespace: &str) -> String {
-        if name.namespace == namespace && !self.is_normalized { name.name.clone() } else { name.full() }
+        if name.namespace == namespace && !self.is_normalized {
+            name.name.clone()
+        } else if name.namespace.is_empty() && !namespace.is_empty() {
+            format!(".{}", name.name)
+        } else {
+            name.full()
+        }
     }
 }

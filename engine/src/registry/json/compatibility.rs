@@ -6,19 +6,15 @@
 //! update is open or still covers it. Alternatives are matched with each other: any may be added to a sum
 //! (`anyOf`, `oneOf`), any may go from a product (`allOf`).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::limits::{self, Limit, LimitChange};
 use super::{
-    Additional, ArrayShape, Criterion, JsonSchema, JsonShape, NumberShape, ObjectShape, Place, TextShape,
-    matching,
+    Additional, ArrayShape, Criterion, JsonSchema, JsonShape, NumberShape, Place, TextShape, matching,
 };
 use crate::registry::compatibility::{Budget, Incompatibility, Roles};
-
-/// Most memory of one compiled pattern of property names. One that needs more counts as matching nothing.
-const PATTERN_BYTES_MAX: usize = 64 << 10;
 
 /// See [`JsonSchema::obstacles_to_reading`].
 pub(super) fn obstacles(reader: &JsonSchema, writer: &JsonSchema, roles: Roles) -> Vec<Incompatibility> {
@@ -34,22 +30,23 @@ pub(super) fn obstacles(reader: &JsonSchema, writer: &JsonSchema, roles: Roles) 
     comparison.places(0, 0)
 }
 
-struct Comparison<'s> {
-    original: &'s JsonSchema,
-    update: &'s JsonSchema,
-    roles: Roles,
+pub(super) struct Comparison<'s> {
+    pub(super) original: &'s JsonSchema,
+    pub(super) update: &'s JsonSchema,
+    pub(super) roles: Roles,
     /// Pairs that are being compared further up: taken to fit.
     under_way: HashSet<(Place, Place)>,
     /// Patterns of property names; nothing where one cannot be compiled.
-    patterns: HashMap<&'s str, Option<Regex>>,
+    pub(super) patterns: HashMap<&'s str, Option<Regex>>,
     budget: Budget,
-    path: Vec<String>,
+    pub(super) path: Vec<String>,
 }
 
-type Found = Vec<Incompatibility>;
+/// What was found to be in the way.
+pub(super) type Found = Vec<Incompatibility>;
 
 impl<'s> Comparison<'s> {
-    fn places(&mut self, original: Place, update: Place) -> Found {
+    pub(super) fn places(&mut self, original: Place, update: Place) -> Found {
         let pair = (target(self.original, original), target(self.update, update));
         if !self.under_way.insert(pair) {
             return Found::new();
@@ -258,189 +255,7 @@ impl<'s> Comparison<'s> {
         )]
     }
 
-    fn objects(&mut self, from: &'s ObjectShape, to: &'s ObjectShape) -> Found {
-        let mut found = self.required(from, to);
-        found.extend(self.properties(from, to));
-        found.extend(self.dependencies(from, to));
-        found.extend(self.additional(
-            "additionalProperties",
-            ["ADDITIONAL_PROPERTIES_REMOVED", "ADDITIONAL_PROPERTIES_NARROWED"],
-            from.additional,
-            to.additional,
-        ));
-        found.extend(self.limit(&limits::PROPERTIES_MAX, from.properties_max, to.properties_max));
-        found.extend(self.limit(&limits::PROPERTIES_MIN, from.properties_min, to.properties_min));
-        found
-    }
-
-    /// Properties both have that only the update insists on.
-    fn required(&mut self, from: &ObjectShape, to: &ObjectShape) -> Found {
-        let mut found = Found::new();
-        for (name, place) in &to.properties {
-            let is_in_both = property(from, name).is_some();
-            let is_new = to.required.contains(name) && !from.required.contains(name);
-            if is_in_both && is_new && !self.update.nodes[*place].has_default {
-                found.push(self.obstacle_at(
-                    &format!("required/{name}"),
-                    "REQUIRED_ATTRIBUTE_ADDED",
-                    format!(
-                        "the property '{name}' is required in the {} schema and was not in the {} schema, and has no default",
-                        self.roles.reader, self.roles.writer
-                    ),
-                ));
-            }
-        }
-        found
-    }
-
-    fn properties(&mut self, from: &'s ObjectShape, to: &'s ObjectShape) -> Found {
-        let names: BTreeSet<&str> =
-            from.properties.iter().chain(&to.properties).map(|(name, _)| name.as_str()).collect();
-        let mut found = Found::new();
-        for name in names {
-            self.path.push(format!("properties/{name}"));
-            match (property(from, name), property(to, name)) {
-                (Some(original), Some(update)) => found.extend(self.places(original, update)),
-                (Some(original), None) => found.extend(self.property_removed(name, original, to)),
-                (None, Some(update)) => found.extend(self.property_added(name, update, from, to)),
-                (None, None) => {}
-            }
-            self.path.pop();
-        }
-        found
-    }
-
-    fn property_removed(&mut self, name: &str, original: Place, to: &'s ObjectShape) -> Found {
-        if is_open(to) {
-            return Found::new();
-        }
-        if let Some(covering) = self.covering(to, name) {
-            if self.places(original, covering).is_empty() {
-                return Found::new();
-            }
-            return vec![self.obstacle(
-                "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
-                format!(
-                    "the property '{name}' of the {} schema is not in the {} schema, and does not fit what that \
-                     allows beside its own",
-                    self.roles.writer, self.roles.reader
-                ),
-            )];
-        }
-        if self.original.nodes[target(self.original, original)].shape == JsonShape::Never {
-            return Found::new();
-        }
-        vec![self.obstacle(
-            "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL",
-            format!(
-                "the property '{name}' of the {} schema is not in the {} schema, which allows no others (its content \
-                 model is closed)",
-                self.roles.writer, self.roles.reader
-            ),
-        )]
-    }
-
-    fn property_added(
-        &mut self,
-        name: &str,
-        update: Place,
-        from: &'s ObjectShape,
-        to: &'s ObjectShape,
-    ) -> Found {
-        if is_open(from) {
-            if self.update.nodes[target(self.update, update)].shape == JsonShape::Any {
-                return Found::new();
-            }
-            return vec![self.obstacle(
-                "PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL",
-                format!(
-                    "the {} schema allowed any property '{name}' (its content model is open), and the {} schema \
-                     asks something of it",
-                    self.roles.writer, self.roles.reader
-                ),
-            )];
-        }
-        let mut found = Found::new();
-        if let Some(covering) = self.covering(from, name)
-            && !self.places(covering, update).is_empty()
-        {
-            found.push(self.obstacle(
-                "PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL",
-                format!(
-                    "the property '{name}' of the {} schema does not take what the {} schema allows beside its own",
-                    self.roles.reader, self.roles.writer
-                ),
-            ));
-        }
-        let is_required = to.required.iter().any(|required| required == name);
-        if is_required && !self.update.nodes[update].has_default {
-            found.push(self.obstacle(
-                "REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL",
-                format!(
-                    "the property '{name}' is required in the {} schema, not in the {} schema, and has no default",
-                    self.roles.reader, self.roles.writer
-                ),
-            ));
-        }
-        found
-    }
-
-    /// What is asked of a property that is not named.
-    fn covering(&mut self, shape: &'s ObjectShape, name: &str) -> Option<Place> {
-        for (pattern, place) in &shape.patterns {
-            let compiled = self
-                .patterns
-                .entry(pattern)
-                .or_insert_with(|| RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build().ok());
-            if compiled.as_ref().is_some_and(|compiled| compiled.is_match(name)) {
-                return Some(*place);
-            }
-        }
-        match shape.additional {
-            Additional::Fitting(place) => Some(place),
-            Additional::Allowed | Additional::Forbidden => None,
-        }
-    }
-
-    fn dependencies(&mut self, from: &'s ObjectShape, to: &'s ObjectShape) -> Found {
-        let mut found = Found::new();
-        for (name, needed) in &to.property_dependencies {
-            let before = from.property_dependencies.iter().find(|(other, _)| other == name);
-            let code = match before {
-                None => "DEPENDENCY_ARRAY_ADDED",
-                Some((_, before)) if needed.iter().all(|needed| before.contains(needed)) => continue,
-                Some((_, before)) if before.iter().all(|before| needed.contains(before)) => {
-                    "DEPENDENCY_ARRAY_EXTENDED"
-                }
-                Some(_) => "DEPENDENCY_ARRAY_CHANGED",
-            };
-            found.push(self.obstacle_at(
-                &format!("dependencies/{name}"),
-                code,
-                format!(
-                    "the {} schema asks for more properties beside '{name}' than the {} schema",
-                    self.roles.reader, self.roles.writer
-                ),
-            ));
-        }
-        for (name, update) in &to.schema_dependencies {
-            self.path.push(format!("dependencies/{name}"));
-            match from.schema_dependencies.iter().find(|(other, _)| other == name) {
-                Some((_, original)) => found.extend(self.places(*original, *update)),
-                None => found.push(self.obstacle(
-                    "DEPENDENCY_SCHEMA_ADDED",
-                    format!(
-                        "the {} schema asks something of objects that have '{name}', and the {} schema does not",
-                        self.roles.reader, self.roles.writer
-                    ),
-                )),
-            }
-            self.path.pop();
-        }
-        found
-    }
-
-    fn additional(
+    pub(super) fn additional(
         &mut self,
         keyword: &str,
         [removed, narrowed]: [&'static str; 2],
@@ -545,7 +360,7 @@ impl<'s> Comparison<'s> {
         self.update.nodes[target(self.update, update)].shape == JsonShape::Any
     }
 
-    fn limit(&self, limit: &Limit, from: Option<f64>, to: Option<f64>) -> Option<Incompatibility> {
+    pub(super) fn limit(&self, limit: &Limit, from: Option<f64>, to: Option<f64>) -> Option<Incompatibility> {
         let keyword = limit.keyword;
         Some(match limit.change(from, to)? {
             LimitChange::Added => self.keyword_added(keyword, limit.added),
@@ -581,11 +396,11 @@ impl<'s> Comparison<'s> {
         )]
     }
 
-    fn obstacle(&self, code: &'static str, what: String) -> Incompatibility {
+    pub(super) fn obstacle(&self, code: &'static str, what: String) -> Incompatibility {
         Incompatibility { code, description: format!("{what} (at '{}')", self.place()) }
     }
 
-    fn obstacle_at(&self, step: &str, code: &'static str, what: String) -> Incompatibility {
+    pub(super) fn obstacle_at(&self, step: &str, code: &'static str, what: String) -> Incompatibility {
         let place = self.place();
         let separator = if place.ends_with('/') { "" } else { "/" };
         Incompatibility { code, description: format!("{what} (at '{place}{separator}{step}')") }
@@ -597,7 +412,7 @@ impl<'s> Comparison<'s> {
 }
 
 /// Where references from a place end.
-fn target(schema: &JsonSchema, place: Place) -> Place {
+pub(super) fn target(schema: &JsonSchema, place: Place) -> Place {
     let mut place = place;
     // References that only lead to each other lead nowhere: no more steps are taken than there are nodes.
     for _ in 0..schema.nodes.len() {
@@ -607,13 +422,4 @@ fn target(schema: &JsonSchema, place: Place) -> Place {
         }
     }
     place
-}
-
-fn property(shape: &ObjectShape, name: &str) -> Option<Place> {
-    shape.properties.iter().find(|(other, _)| other == name).map(|(_, place)| *place)
-}
-
-/// Whether any other property may have any value.
-fn is_open(shape: &ObjectShape) -> bool {
-    shape.patterns.is_empty() && shape.additional == Additional::Allowed
 }

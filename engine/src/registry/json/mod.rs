@@ -8,6 +8,7 @@ mod addresses;
 mod compatibility;
 mod limits;
 mod matching;
+mod object_compatibility;
 mod parser;
 
 #[cfg(test)]

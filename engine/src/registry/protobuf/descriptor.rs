@@ -77,7 +77,28 @@ fn decode_file(bytes: &[u8]) -> Read<ProtoFile> {
             import.ok_or("a descriptor names an import that it does not have")?.visibility = visibility;
         }
     }
+    if file.syntax == Syntax::Proto2 {
+        label_fields(&mut file.types);
+        file.extensions.iter_mut().for_each(|extension| label_optional(&mut extension.fields));
+    }
     Ok(file)
+}
+
+/// In proto2 a field outside of a oneof always says how often it is there.
+fn label_fields(types: &mut [TypeDeclaration]) {
+    for declaration in types {
+        if let TypeDeclaration::Message(message) = declaration {
+            label_optional(&mut message.fields);
+            message.extensions.iter_mut().for_each(|extension| label_optional(&mut extension.fields));
+            label_fields(&mut message.types);
+        }
+    }
+}
+
+fn label_optional(fields: &mut [Field]) {
+    for field in fields.iter_mut().filter(|field| !matches!(field.field_type, FieldType::Map(..))) {
+        field.label.get_or_insert(Label::Optional);
+    }
 }
 
 /// A field with what only its message can make sense of.

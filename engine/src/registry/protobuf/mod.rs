@@ -5,6 +5,7 @@
 //! clients register what their generated code holds; it is kept as the text that says the same
 //! (`descriptor`).
 
+mod checks;
 mod compatibility;
 mod descriptor;
 pub mod file;
@@ -89,12 +90,15 @@ impl ProtobufSchema {
 }
 
 /// Reads a file in either form. No text of a file is base 64: it has at least a space, a brace or a quote.
+///
+/// A descriptor is read once more as the text it becomes, because it may hold anything: names that are none,
+/// numbers that are taken.
 fn read(text: &str) -> Result<ProtoFile, String> {
     let text = text.trim();
     let is_base64 =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
     if !text.is_empty() && text.bytes().all(is_base64) {
-        return descriptor::decode(text);
+        return parser::parse(&print::canonical(&descriptor::decode(text)?));
     }
     parser::parse(text)
 }

@@ -1,7 +1,6 @@
 //! Reading a `.proto` file.
 
-use std::collections::HashSet;
-
+use super::checks;
 use super::file::{
     EnumValue, Enumeration, Extension, Field, FieldType, Import, Label, Message, Method, OneOf, OptionValue,
     ProtoFile, ProtoOption, Range, Reserved, Scalar, Service, Syntax, TypeDeclaration, Visibility,
@@ -96,7 +95,7 @@ impl Parser {
             self.message_part(&mut message)?;
         }
         self.depth -= 1;
-        check_message(&message)?;
+        checks::check_message(&message)?;
         Ok(message)
     }
 
@@ -260,7 +259,7 @@ impl Parser {
                 enumeration.values.push(EnumValue { name, number, options });
             }
         }
-        check_enumeration(&enumeration)?;
+        checks::check_enumeration(&enumeration)?;
         Ok(enumeration)
     }
 
@@ -580,53 +579,5 @@ impl Parser {
         let place =
             self.tokens.get(self.next.saturating_sub(1)).map_or_else(|| self.place(), |(_, place)| *place);
         format!("{wanted} is expected, not '{word}' ({place})")
-    }
-}
-
-fn check_message(message: &Message) -> Parsed<()> {
-    let (mut names, mut numbers) = (HashSet::new(), HashSet::new());
-    for (_, field) in message.all_fields() {
-        if !names.insert(&field.name) {
-            return Err(format!("the message '{}' has the field '{}' twice", message.name, field.name));
-        }
-        if !numbers.insert(field.number) {
-            return Err(format!(
-                "the message '{}' has the field number {} twice",
-                message.name, field.number
-            ));
-        }
-        let is_reserved = message.reserved.iter().any(|reserved| match reserved {
-            Reserved::Name(name) => *name == field.name,
-            Reserved::Range(range) => {
-                range.start <= field.number && range.end.is_none_or(|end| field.number <= end)
-            }
-        });
-        if is_reserved {
-            return Err(format!(
-                "the message '{}' uses the name or number of the field '{}' and reserves it",
-                message.name, field.name
-            ));
-        }
-    }
-    check_types(&message.types, &message.name)
-}
-
-/// Checks that no two types have one name.
-pub(super) fn check_types(types: &[TypeDeclaration], owner: &str) -> Parsed<()> {
-    let mut names = HashSet::new();
-    match types.iter().find(|declaration| !names.insert(declaration.name())) {
-        Some(twice) => Err(format!("'{owner}' declares '{}' twice", twice.name())),
-        None => Ok(()),
-    }
-}
-
-fn check_enumeration(enumeration: &Enumeration) -> Parsed<()> {
-    if enumeration.values.is_empty() {
-        return Err(format!("the enum '{}' has no values", enumeration.name));
-    }
-    let mut names = HashSet::new();
-    match enumeration.values.iter().find(|value| !names.insert(&value.name)) {
-        Some(twice) => Err(format!("the enum '{}' has the value '{}' twice", enumeration.name, twice.name)),
-        None => Ok(()),
     }
 }

@@ -42,7 +42,7 @@ message Order {
 
   option deprecated = true;
 
-  int64 id = 1 [deprecated = true, json_name = "ID"];
+  int64 id = 1 [json_name = "ID", deprecated = true];
   optional string note = 2;
   repeated Line lines = 3;
   map<string, .google.protobuf.Int32Value> counts = 4;
@@ -124,8 +124,8 @@ extend A {
     assert_eq!(parse(text).canonical_text(), text);
     let back = parse(&parse(text).serialized_text()).canonical_text();
     assert!(back.contains("required int32 x = 1;"), "{back}");
-    assert!(back.contains(r#"string y = 2 [default = "a\"b"];"#), "{back}");
-    assert!(back.contains("extend .A {"), "{back}");
+    assert!(back.contains(r#"optional string y = 2 [default = "a\"b"];"#), "{back}");
+    assert!(back.contains("extend .A {\n  optional int32 more = 100;"), "{back}");
 }
 
 #[test]

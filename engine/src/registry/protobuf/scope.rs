@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::checks;
 use super::file::{FieldType, Import, Message, ProtoFile, ProtoOption, TypeDeclaration};
-use super::parser;
 
 /// Folders of files that every client brings with it.
 const KNOWN_FOLDERS: [&str; 3] = ["google/protobuf/", "google/type/", "confluent/"];
@@ -62,7 +62,7 @@ impl<'f> Scope<'f> {
 
     /// Checks that every import is there, and that every name of a type means one.
     pub(super) fn check(&self) -> Result<(), String> {
-        parser::check_types(&self.file.types, "the file")?;
+        checks::check_types(&self.file.types, "the file")?;
         let is_given = |import: &Import| self.imports.iter().any(|(path, _)| *path == import.path);
         let is_known = |import: &Import| KNOWN_FOLDERS.iter().any(|folder| import.path.starts_with(folder));
         let missing = self.file.imports.iter().find(|import| !is_given(import) && !is_known(import));
