@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use super::scalar::ScalarBuilder;
 use super::sql_type::{base_type_name, type_name};
-use super::{Format, RecordPart, Wrapping, json, kafka};
+use super::{Format, RecordPart, Wrapping, avro, json, kafka};
 
 /// See [`Format::check`].
 pub(super) fn check(format: Format, columns: &Schema, part: RecordPart) -> Result<(), String> {
@@ -12,11 +12,17 @@ pub(super) fn check(format: Format, columns: &Schema, part: RecordPart) -> Resul
         refuse_maps_in_keys(columns)?;
     }
     match format {
-        Format::Json => columns.fields().iter().try_for_each(|field| {
+        Format::Json | Format::JsonSr => columns.fields().iter().try_for_each(|field| {
             if has_map_without_string_keys(field.data_type()) {
                 return Err("JSON only supports MAP types with STRING keys".to_owned());
             }
             supported(format, json::supports(field.data_type()), field.data_type(), Some(field.name()))
+        }),
+        Format::Avro => columns.fields().iter().try_for_each(|field| {
+            if has_map_without_string_keys(field.data_type()) {
+                return Err("Avro only supports MAPs with STRING keys".to_owned());
+            }
+            supported(format, avro::supports(field.data_type()), field.data_type(), Some(field.name()))
         }),
         Format::Delimited { .. } => columns.fields().iter().try_for_each(|field| {
             let scalar = ScalarBuilder::new(field.data_type(), 0).is_some();
@@ -50,17 +56,16 @@ pub(super) fn wrapping(
         return Ok(single);
     }
     let Some(wrap) = wrap_single else {
-        return Ok(if format == Format::Json { Wrapping::Record } else { single });
+        return Ok(if format.wraps_or_not() { Wrapping::Record } else { single });
     };
     if columns != 1 {
         return Err("'WRAP_SINGLE_VALUE' is only valid for single-field value schemas".to_owned());
     }
     match (format, wrap) {
-        (Format::Json, true) => Ok(Wrapping::Record),
-        (Format::Json | Format::Delimited { .. } | Format::Kafka, false) => Ok(Wrapping::Bare),
-        (Format::Delimited { .. } | Format::Kafka | Format::None, _) => {
-            Err(format!("Format '{}' does not support 'WRAP_SINGLE_VALUE' set to '{wrap}'.", format.name()))
-        }
+        (Format::Delimited { .. } | Format::Kafka, false) => Ok(Wrapping::Bare),
+        (format, true) if format.wraps_or_not() => Ok(Wrapping::Record),
+        (format, false) if format.wraps_or_not() => Ok(Wrapping::Bare),
+        _ => Err(format!("Format '{}' does not support 'WRAP_SINGLE_VALUE' set to '{wrap}'.", format.name())),
     }
 }
 
