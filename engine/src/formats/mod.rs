@@ -28,6 +28,7 @@ mod json_schema;
 mod kafka;
 mod none;
 mod part_format;
+mod protobuf;
 mod scalar;
 mod scalar_values;
 mod schema_format;
@@ -50,6 +51,7 @@ pub use encoded::{EncodedPayloads, RowSelection};
 pub use inference::inferred_columns;
 pub use part_format::{PartFormat, Registration, part_schema};
 pub use schema_payload::{json_to_payload, payload_to_value};
+pub use protobuf::NullableRepresentation;
 pub use tidemill_sql::lookup::RecordPart;
 
 use schema_format::SchemaFormat;
@@ -76,6 +78,13 @@ pub enum Format {
     JsonSr,
     /// Avro's binary encoding behind the id of its schema.
     Avro,
+    /// Protobuf messages behind the ids of their schemas.
+    Protobuf,
+    /// Protobuf messages of the columns themselves.
+    ProtobufNosr {
+        /// How a missing value is told from a default one.
+        nullable: NullableRepresentation,
+    },
     /// A line of separated values.
     Delimited {
         /// What separates them.
@@ -122,6 +131,15 @@ impl Format {
             "JSON" => Ok(Format::Json),
             "JSON_SR" => Ok(Format::JsonSr),
             "AVRO" => Ok(Format::Avro),
+            "PROTOBUF" => Ok(Format::Protobuf),
+            "PROTOBUF_NOSR" => {
+                let property = format!("{}{}", part.prefix(), protobuf::NULLABLE_REPRESENTATION);
+                let nullable = match spec.properties.get(&property) {
+                    None => NullableRepresentation::Default,
+                    Some(text) => text.parse().map_err(|reason| Error::new(ErrorKind::Invalid, reason))?,
+                };
+                Ok(Format::ProtobufNosr { nullable })
+            }
             "DELIMITED" => {
                 let property = match part {
                     RecordPart::Key => "KEY_DELIMITER",
@@ -141,7 +159,9 @@ impl Format {
             "KAFKA" => Ok(Format::Kafka),
             "NONE" => Ok(Format::None),
             other => Err(Error::new(ErrorKind::Invalid, format!("Unknown format: {other}"))
-                .with_hint("the formats are JSON, JSON_SR, AVRO, DELIMITED, KAFKA and NONE")),
+                .with_hint(
+                "the formats are JSON, JSON_SR, AVRO, PROTOBUF, PROTOBUF_NOSR, DELIMITED, KAFKA and NONE",
+            )),
         }
     }
 
@@ -152,6 +172,8 @@ impl Format {
             Format::Json => "JSON",
             Format::JsonSr => "JSON_SR",
             Format::Avro => "AVRO",
+            Format::Protobuf => "PROTOBUF",
+            Format::ProtobufNosr { .. } => "PROTOBUF_NOSR",
             Format::Delimited { .. } => "DELIMITED",
             Format::Kafka => "KAFKA",
             Format::None => "NONE",
@@ -163,7 +185,8 @@ impl Format {
         match self {
             Format::Avro => Some(&avro::AvroFormat),
             Format::JsonSr => Some(&json_schema::JsonSchemaFormat),
-            Format::Json | Format::Delimited { .. } | Format::Kafka | Format::None => None,
+            Format::Protobuf => Some(&protobuf::Protobuf),
+            Format::Json | Format::ProtobufNosr { .. } | Format::Delimited { .. } | Format::Kafka | Format::None => None,
         }
     }
 
@@ -171,8 +194,14 @@ impl Format {
     fn wraps_or_not(self) -> bool {
         match self {
             Format::Json | Format::JsonSr | Format::Avro => true,
+            Format::Protobuf | Format::ProtobufNosr { .. } => false,
             Format::Delimited { .. } | Format::Kafka | Format::None => false,
         }
+    }
+
+    /// Whether columns stand in a record even where there is one.
+    fn has_records_alone(self) -> bool {
+        matches!(self, Format::Protobuf | Format::ProtobufNosr { .. })
     }
 
     /// Whether the columns of a key or a value can be written in this format.
@@ -217,7 +246,8 @@ impl Format {
             }
             Format::Kafka => Box::new(kafka::KafkaDecoder::new(columns, projection)?),
             Format::None => Box::new(none::NoneDecoder::new(columns)?),
-            Format::Avro | Format::JsonSr => return Err(without_registry(self)),
+            Format::ProtobufNosr { nullable } => protobuf::unregistered_decoder(columns, projection, nullable)?,
+            Format::Avro | Format::JsonSr | Format::Protobuf => return Err(without_registry(self)),
         })
     }
 
@@ -233,7 +263,8 @@ impl Format {
             }
             Format::Kafka => Box::new(kafka::KafkaEncoder::new(columns.clone())?),
             Format::None => Box::new(none::NoneEncoder::new(columns)?),
-            Format::Avro | Format::JsonSr => return Err(without_registry(self)),
+            Format::ProtobufNosr { nullable } => protobuf::unregistered_encoder(columns, nullable)?,
+            Format::Avro | Format::JsonSr | Format::Protobuf => return Err(without_registry(self)),
         })
     }
 }

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use super::scalar::ScalarBuilder;
 use super::sql_type::{base_type_name, type_name};
-use super::{Format, RecordPart, Wrapping, avro, json, kafka};
+use super::{Format, RecordPart, Wrapping, avro, json, kafka, protobuf};
 
 /// See [`Format::check`].
 pub(super) fn check(format: Format, columns: &Schema, part: RecordPart) -> Result<(), String> {
@@ -24,6 +24,11 @@ pub(super) fn check(format: Format, columns: &Schema, part: RecordPart) -> Resul
             }
             supported(format, avro::supports(field.data_type()), field.data_type(), Some(field.name()))
         }),
+        // What else messages cannot hold is told when their schema is made.
+        Format::Protobuf => {
+            columns.fields().iter().try_for_each(|field| protobuf::check_maps(field.data_type()))
+        }
+        Format::ProtobufNosr { nullable } => protobuf::check_unregistered(columns, nullable),
         Format::Delimited { .. } => columns.fields().iter().try_for_each(|field| {
             let scalar = ScalarBuilder::new(field.data_type(), 0).is_some();
             supported(format, scalar, field.data_type(), Some(field.name()))
@@ -51,7 +56,8 @@ pub(super) fn wrapping(
     part: RecordPart,
     wrap_single: Option<bool>,
 ) -> Result<Wrapping, String> {
-    let single = if columns == 1 { Wrapping::Bare } else { Wrapping::Record };
+    let single =
+        if columns == 1 && !format.has_records_alone() { Wrapping::Bare } else { Wrapping::Record };
     if part == RecordPart::Key {
         return Ok(single);
     }
@@ -63,7 +69,7 @@ pub(super) fn wrapping(
     }
     match (format, wrap) {
         (Format::Delimited { .. } | Format::Kafka, false) => Ok(Wrapping::Bare),
-        (format, true) if format.wraps_or_not() => Ok(Wrapping::Record),
+        (format, true) if format.wraps_or_not() || format.has_records_alone() => Ok(Wrapping::Record),
         (format, false) if format.wraps_or_not() => Ok(Wrapping::Bare),
         _ => Err(format!("Format '{}' does not support 'WRAP_SINGLE_VALUE' set to '{wrap}'.", format.name())),
     }
@@ -138,7 +144,7 @@ mod tests {
     use arrow::datatypes::{Field, Fields};
 
     use super::*;
-    use crate::formats::Delimiter;
+    use crate::formats::{Delimiter, NullableRepresentation};
 
     const DELIMITED: Format = Format::Delimited { delimiter: Delimiter::COMMA };
 
@@ -179,6 +185,21 @@ mod tests {
                 Err("Map keys, including types that contain maps, are not supported as they may lead to \
                      unexpected behavior due to inconsistent serialization. Key column name: `K`. Column type: \
                      ARRAY<MAP<INTEGER, DOUBLE>>. See https://github.com/confluentinc/ksql/issues/6621 for more."),
+            ),
+            (Format::Protobuf, vec![("A", map(Utf8, list(Int32)))], value, Ok(())),
+            (
+                Format::Protobuf,
+                vec![("A", list(map(Int32, Utf8)))],
+                value,
+                Err("PROTOBUF format only supports MAP types with STRING keys. See \
+                     https://github.com/confluentinc/ksql/issues/6177."),
+            ),
+            (
+                Format::ProtobufNosr { nullable: NullableRepresentation::Default },
+                vec![("a b", Int32)],
+                value,
+                Err("Schema is not compatible with Protobuf: \"a b\" is not a valid identifier: names have \
+                     letters, digits and underscores, and no digit first"),
             ),
             (DELIMITED, vec![("A", Int32), ("B", Decimal128(4, 2))], value, Ok(())),
             (
@@ -227,6 +248,16 @@ mod tests {
         for (format, columns, part, wrap, expected) in [
             (Format::Json, 2, value, None, Ok(Wrapping::Record)),
             (Format::Json, 1, value, None, Ok(Wrapping::Record)),
+            (Format::Protobuf, 1, value, None, Ok(Wrapping::Record)),
+            (Format::Protobuf, 1, value, Some(true), Ok(Wrapping::Record)),
+            (Format::Protobuf, 1, RecordPart::Key, None, Ok(Wrapping::Record)),
+            (
+                Format::Protobuf,
+                1,
+                value,
+                Some(false),
+                Err("Format 'PROTOBUF' does not support 'WRAP_SINGLE_VALUE' set to 'false'."),
+            ),
             (Format::Json, 1, value, Some(true), Ok(Wrapping::Record)),
             (Format::Json, 1, value, Some(false), Ok(Wrapping::Bare)),
             (Format::Json, 1, RecordPart::Key, None, Ok(Wrapping::Bare)),

@@ -145,7 +145,8 @@ fn key_format(
     Ok(FormatSpec { name, properties, wrap_single: None })
 }
 
-/// The format's properties: those written out, and the delimiter of a source in the same format.
+/// The format's properties: those written out, and of a source in the same format its delimiter and the
+/// name of its message.
 fn inherited(
     properties: &Properties<'_>,
     part: RecordPart,
@@ -154,8 +155,10 @@ fn inherited(
 ) -> Result<BTreeMap<String, String>, SqlError> {
     let mut result = properties.format_properties(part)?;
     if source.name == format {
-        let delimiters = source.properties.iter().filter(|(name, _)| name.ends_with("_DELIMITER"));
-        for (name, value) in delimiters {
+        let is_inherited = |name: &str| {
+            name.ends_with("_DELIMITER") || (format == "PROTOBUF" && name.ends_with("_SCHEMA_FULL_NAME"))
+        };
+        for (name, value) in source.properties.iter().filter(|(name, _)| is_inherited(name)) {
             result.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }

@@ -239,6 +239,14 @@ impl<'a> Properties<'a> {
             let hint = format!("only DELIMITED has a delimiter: {prefix}FORMAT = 'DELIMITED'");
             return unsupported(property, "delimiter", hint);
         }
+        if let Some(property) = self.properties.get(&format!("{prefix}PROTOBUF_NULLABLE_REPRESENTATION"))
+            && !format.starts_with("PROTOBUF")
+        {
+            let message = format!("Property {} can only be enabled with protobuf format", property.name);
+            return Err(SqlError::new(SqlErrorKind::InvalidProperty, message)
+                .at(property.name_span)
+                .with_hint(format!("leave it out, or set {prefix}FORMAT = 'PROTOBUF'")));
+        }
         for name in ["SCHEMA_FULL_NAME", "AVRO_SCHEMA_FULL_NAME"] {
             let Some(property) = self.properties.get(&format!("{prefix}{name}")) else {
                 continue;
