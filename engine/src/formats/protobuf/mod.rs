@@ -30,6 +30,8 @@ mod wire;
 
 #[cfg(test)]
 mod protobuf_tests;
+#[cfg(test)]
+mod registry_tests;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use prost_reflect::MessageDescriptor;
