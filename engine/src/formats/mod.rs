@@ -50,8 +50,8 @@ pub use delimited::Delimiter;
 pub use encoded::{EncodedPayloads, RowSelection};
 pub use inference::inferred_columns;
 pub use part_format::{PartFormat, Registration, part_schema};
-pub use schema_payload::{json_to_payload, payload_to_value};
 pub use protobuf::NullableRepresentation;
+pub use schema_payload::{json_to_payload, payload_to_value};
 pub use tidemill_sql::lookup::RecordPart;
 
 use schema_format::SchemaFormat;
@@ -158,8 +158,7 @@ impl Format {
             }
             "KAFKA" => Ok(Format::Kafka),
             "NONE" => Ok(Format::None),
-            other => Err(Error::new(ErrorKind::Invalid, format!("Unknown format: {other}"))
-                .with_hint(
+            other => Err(Error::new(ErrorKind::Invalid, format!("Unknown format: {other}")).with_hint(
                 "the formats are JSON, JSON_SR, AVRO, PROTOBUF, PROTOBUF_NOSR, DELIMITED, KAFKA and NONE",
             )),
         }
@@ -186,7 +185,11 @@ impl Format {
             Format::Avro => Some(&avro::AvroFormat),
             Format::JsonSr => Some(&json_schema::JsonSchemaFormat),
             Format::Protobuf => Some(&protobuf::Protobuf),
-            Format::Json | Format::ProtobufNosr { .. } | Format::Delimited { .. } | Format::Kafka | Format::None => None,
+            Format::Json
+            | Format::ProtobufNosr { .. }
+            | Format::Delimited { .. }
+            | Format::Kafka
+            | Format::None => None,
         }
     }
 
@@ -246,7 +249,9 @@ impl Format {
             }
             Format::Kafka => Box::new(kafka::KafkaDecoder::new(columns, projection)?),
             Format::None => Box::new(none::NoneDecoder::new(columns)?),
-            Format::ProtobufNosr { nullable } => protobuf::unregistered_decoder(columns, projection, nullable)?,
+            Format::ProtobufNosr { nullable } => {
+                protobuf::unregistered_decoder(columns, projection, nullable)?
+            }
             Format::Avro | Format::JsonSr | Format::Protobuf => return Err(without_registry(self)),
         })
     }

@@ -56,8 +56,7 @@ pub(super) fn wrapping(
     part: RecordPart,
     wrap_single: Option<bool>,
 ) -> Result<Wrapping, String> {
-    let single =
-        if columns == 1 && !format.has_records_alone() { Wrapping::Bare } else { Wrapping::Record };
+    let single = if columns == 1 && !format.has_records_alone() { Wrapping::Bare } else { Wrapping::Record };
     if part == RecordPart::Key {
         return Ok(single);
     }

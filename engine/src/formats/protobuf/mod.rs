@@ -24,7 +24,7 @@ mod reader;
 mod reason;
 mod scalars;
 mod schema_of_columns;
-pub(crate) mod schema_text;
+mod schema_text;
 mod well_known;
 mod wire;
 

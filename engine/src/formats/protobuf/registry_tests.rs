@@ -11,8 +11,10 @@ use tidemill_storage::state::memory::MemoryStateStore;
 use super::{NULLABLE_REPRESENTATION, Protobuf};
 use crate::error::Result;
 use crate::formats::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
-use crate::formats::{Encoder, EncodedPayloads, Format, RecordPart, Rejection, RowSelection, Wrapping};
-use crate::registry::{RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference, SchemaRegistry};
+use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, Rejection, RowSelection, Wrapping};
+use crate::registry::{
+    RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference, SchemaRegistry,
+};
 
 fn registry() -> SchemaRegistry {
     SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read")
@@ -97,11 +99,9 @@ fn payloads_have_the_id_and_the_place_of_their_message_in_front() {
     let registered = register(&registry, "t-value", text);
     let columns = columns(&[("x", "INT")]);
     let values: [ArrayRef; 1] = [Arc::new(Int32Array::from(vec![5]))];
-    for (full_name, body) in [
-        (None, &[0, 0x08, 5][..]),
-        (Some("A.B"), &[4, 0, 0, 0x08, 5]),
-        (Some("C"), &[2, 2, 0x08, 5]),
-    ] {
+    for (full_name, body) in
+        [(None, &[0, 0x08, 5][..]), (Some("A.B"), &[4, 0, 0, 0x08, 5]), (Some("C"), &[2, 2, 0x08, 5])]
+    {
         let payloads = encode(&columns, &registered, full_name, &values);
         assert_eq!(payloads, [framed(registered.id, body)]);
         assert_eq!(read(&registry, &columns, &payloads).0, ["{\"x\":5}"]);
@@ -114,7 +114,11 @@ fn payloads_have_the_id_and_the_place_of_their_message_in_front() {
 fn each_payload_is_read_by_the_schema_it_was_written_with() {
     let registry = registry();
     let first = register(&registry, "a", "syntax = \"proto3\"; message M { int32 x = 1; string y = 2; }");
-    let second = register(&registry, "b", "syntax = \"proto3\"; message N { string Y = 1; uint32 X = 2; bool z = 3; }");
+    let second = register(
+        &registry,
+        "b",
+        "syntax = \"proto3\"; message N { string Y = 1; uint32 X = 2; bool z = 3; }",
+    );
     let other = register(&registry, "c", "syntax = \"proto3\"; message O { bytes x = 1; }");
     let avro = registry
         .register("d", SchemaDefinition::new(SchemaKind::Avro, "\"string\""), false)
@@ -133,7 +137,13 @@ fn each_payload_is_read_by_the_schema_it_was_written_with() {
     let (rows, rejections) = read(&registry, &columns(&[("X", "BIGINT"), ("Y", "STRING")]), &payloads);
     assert_eq!(rows, ["{\"X\":1,\"Y\":\"a\"}", "{\"X\":2,\"Y\":\"b\"}", "{\"X\":0,\"Y\":\"\"}"]);
     let expected = [
-        (2, format!("schema {}: column `X`: the schema has bytes 'x', which cannot be read as BIGINT", other.id)),
+        (
+            2,
+            format!(
+                "schema {}: column `X`: the schema has bytes 'x', which cannot be read as BIGINT",
+                other.id
+            ),
+        ),
         (3, "the schema registry has no schema 999".to_owned()),
         (4, format!("schema {}: it is no Protobuf schema", avro.id)),
         (5, format!("schema {}: the schema has no message of the payload's indexes", first.id)),
@@ -152,11 +162,8 @@ fn a_schema_may_refer_to_others() {
     let registry = registry();
     register(&registry, "event.proto", "syntax = \"proto3\"; message Event { int64 timestamp = 1; }");
     let text = "syntax = \"proto3\"; import \"event.proto\"; message Logistics { Event event = 1; }";
-    let reference = SchemaReference {
-        name: "event.proto".to_owned(),
-        subject: "event.proto".to_owned(),
-        version: 1,
-    };
+    let reference =
+        SchemaReference { name: "event.proto".to_owned(), subject: "event.proto".to_owned(), version: 1 };
     let definition =
         SchemaDefinition { references: vec![reference], ..SchemaDefinition::new(SchemaKind::Protobuf, text) };
     let registered = registry.register("t-value", definition, false).expect("the schema is one");
@@ -170,7 +177,8 @@ fn a_schema_may_refer_to_others() {
 #[test]
 fn fields_of_a_registered_schema_that_no_column_has_are_left_unset() {
     let registry = registry();
-    let registered = register(&registry, "t-value", "syntax = \"proto3\"; message M { int64 c1 = 3; string c2 = 2; }");
+    let registered =
+        register(&registry, "t-value", "syntax = \"proto3\"; message M { int64 c1 = 3; string c2 = 2; }");
     let payloads =
         encode(&columns(&[("c1", "BIGINT")]), &registered, None, &[Arc::new(Int64Array::from(vec![4]))]);
     assert_eq!(payloads, [framed(registered.id, &[0, 0x18, 4])]);
@@ -182,9 +190,11 @@ fn fields_of_a_registered_schema_that_no_column_has_are_left_unset() {
 fn the_schema_of_columns_is_written_and_read_with_the_representation_of_nulls() {
     let registry = registry();
     let columns = columns(&[("A", "STRING"), ("B", "MAP<STRING, INT>")]);
-    for (representation, expected) in
-        [(None, "{\"A\":\"\",\"B\":{}}"), (Some("OPTIONAL"), "{\"A\":null,\"B\":{}}"), (Some("wrapper"), "{\"A\":null,\"B\":{}}")]
-    {
+    for (representation, expected) in [
+        (None, "{\"A\":\"\",\"B\":{}}"),
+        (Some("OPTIONAL"), "{\"A\":null,\"B\":{}}"),
+        (Some("wrapper"), "{\"A\":null,\"B\":{}}"),
+    ] {
         let mut shape = shape(Some("shop.Order"));
         shape
             .properties
@@ -192,11 +202,8 @@ fn the_schema_of_columns_is_written_and_read_with_the_representation_of_nulls() 
         let definition = Protobuf.schema_of(&columns, &shape).expect("a schema");
         let subject = representation.unwrap_or("none");
         let registered = registry.register(subject, definition, false).expect("the schema is one");
-        let nulls: Vec<ArrayRef> = columns
-            .fields()
-            .iter()
-            .map(|field| arrow::array::new_null_array(field.data_type(), 1))
-            .collect();
+        let nulls: Vec<ArrayRef> =
+            columns.fields().iter().map(|field| arrow::array::new_null_array(field.data_type(), 1)).collect();
         let payloads = encode(&columns, &registered, Some("shop.Order"), &nulls);
         let (rows, rejections) = read(&registry, &columns, &payloads);
         assert_eq!((rows, rejections), (vec![expected.to_owned()], vec![]), "{representation:?}");
@@ -212,10 +219,16 @@ fn the_schema_of_columns_is_written_and_read_with_the_representation_of_nulls() 
 #[test]
 fn equal_rows_are_equal_bytes_whatever_the_order_of_columns() {
     let registry = registry();
-    let registered = register(&registry, "t-key", "syntax = \"proto3\"; message K { string b = 2; int64 a = 1; }");
+    let registered =
+        register(&registry, "t-key", "syntax = \"proto3\"; message K { string b = 2; int64 a = 1; }");
     let number: ArrayRef = Arc::new(Int64Array::from(vec![7]));
     let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
-    let one = encode(&columns(&[("a", "BIGINT"), ("b", "STRING")]), &registered, None, &[number.clone(), text.clone()]);
+    let one = encode(
+        &columns(&[("a", "BIGINT"), ("b", "STRING")]),
+        &registered,
+        None,
+        &[number.clone(), text.clone()],
+    );
     let other = encode(&columns(&[("b", "STRING"), ("a", "BIGINT")]), &registered, None, &[text, number]);
     assert_eq!(one, other);
 }

@@ -1,14 +1,11 @@
 //! `.proto` text to descriptors.
 
-use base64::Engine as _;
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use protox::{Compiler, Error};
 
 use super::well_known;
-use super::wire::write_bytes;
 use crate::formats::inference::NO_SUCH_RECORD;
-use crate::formats::scalar::BASE64;
 
 /// Bytes of one schema's text, imports apart. Schemas of thousands of fields stay well below; what is
 /// larger is no schema, and compiling it would hold a query up.
@@ -25,7 +22,7 @@ const OWN_FILE: &str = "schema.proto";
 ///
 /// # Errors
 /// What is wrong with the text, and where: a sentence for the user.
-pub(crate) fn compile(text: &str, imports: &[(String, String)]) -> Result<FileDescriptor, String> {
+pub(super) fn compile(text: &str, imports: &[(String, String)]) -> Result<FileDescriptor, String> {
     for (name, text) in std::iter::once((OWN_FILE, text)).chain(imports.iter().map(as_strs)) {
         check_bounds(text).map_err(|reason| format!("{name}: {reason}"))?;
     }
@@ -81,12 +78,6 @@ impl FileResolver for Texts {
 /// Parses a file. Confluent's registry lets schemas use its options without importing their file, and
 /// writes such schemas itself, so the import is added where it is missing.
 fn parse(name: &str, text: &str) -> Result<File, Error> {
-    if let Some(mut descriptor) = serialized(text) {
-        // A later name counts: the file is called here as it is asked for.
-        descriptor.push(0x0a);
-        write_bytes(name.as_bytes(), &mut descriptor);
-        return File::decode_file_descriptor_proto(descriptor.as_slice()).map_err(Error::new);
-    }
     let file = File::from_source(name, text)?;
     let imports = &file.file_descriptor_proto().dependency;
     let has_options = text.contains("(confluent.") || text.contains("(.confluent.");
@@ -96,16 +87,6 @@ fn parse(name: &str, text: &str) -> Result<File, Error> {
     let mut descriptor = file.file_descriptor_proto().clone();
     descriptor.dependency.push(well_known::META_FILE.to_owned());
     Ok(File::from_file_descriptor_proto(descriptor))
-}
-
-/// The descriptor that a text is in base64, which some serializers register in its place. A file with a
-/// message has a brace in its text, which base64 does not have.
-fn serialized(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
-    if text.is_empty() || text.contains('{') {
-        return None;
-    }
-    BASE64.decode(text).ok()
 }
 
 /// Refuses what the compiler could not take in a bounded time and depth.
@@ -154,15 +135,6 @@ mod tests {
     fn options_of_confluent_need_no_import() {
         let text = r#"syntax = "proto3"; message M { int32 a = 1 [(confluent.field_meta).doc = "x"]; }"#;
         assert!(compile(text, &[]).is_ok());
-    }
-
-    #[test]
-    fn a_schema_may_be_a_descriptor_in_base64() {
-        let text = r#"syntax = "proto3"; package p; message A { message B { int32 c = 1; } }"#;
-        let descriptor = compile(text, &[]).expect("a schema").encode_to_vec();
-        let file = compile(&BASE64.encode(descriptor), &[]).expect("a schema");
-        assert_eq!(root_message(&file, None).expect("a message").full_name(), "p.A");
-        assert!(compile("AAAA", &[]).is_err());
     }
 
     #[test]
