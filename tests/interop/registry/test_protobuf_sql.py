@@ -98,7 +98,6 @@ def order(number, **fields):
 def test_what_the_serializer_writes_is_read_by_sql_without_a_column_list(server):
     produce(server, "orders", [order(1, note=""), order(2)])
     server.sql("CREATE STREAM orders WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'PROTOBUF')")
-    server.sql("SET \"auto.offset.reset\" = 'earliest'")
     found = eventually(
         lambda: server.sql(
             "SELECT id, customer, amount, tags[2], counts['x'], note IS NULL, state, address->city FROM orders"
@@ -119,11 +118,13 @@ def test_other_messages_of_the_same_schema_are_told_by_their_indexes(server):
 
 def test_what_sql_writes_is_read_by_the_deserializer(server):
     produce(server, "sold", [order(number) for number in range(1, 4)])
-    server.sql("CREATE STREAM sold WITH (KAFKA_TOPIC = 'sold', VALUE_FORMAT = 'PROTOBUF', PARTITIONS = 1)")
-    server.sql(
-        "CREATE STREAM summaries WITH (VALUE_FORMAT = 'PROTOBUF', VALUE_SCHEMA_FULL_NAME = 'shop.Summary', PARTITIONS = 1) AS "
-        "SELECT customer, amount * 2 AS total, tags, placed FROM sold EMIT CHANGES"
-    )
+    with server.connect() as connection:
+        connection.execute("SET \"auto.offset.reset\" = 'earliest'")
+        connection.execute("CREATE STREAM sold WITH (KAFKA_TOPIC = 'sold', VALUE_FORMAT = 'PROTOBUF')")
+        connection.execute(
+            "CREATE STREAM summaries WITH (VALUE_FORMAT = 'PROTOBUF', VALUE_SCHEMA_FULL_NAME = 'shop.Summary', "
+            "PARTITIONS = 1) AS SELECT customer, amount * 2 AS total, tags, placed FROM sold EMIT CHANGES"
+        )
     schema = registry(server).get_latest_version("SUMMARIES-value").schema
     assert schema.schema_type == "PROTOBUF" and "message Summary {" in schema.schema_str
     deserializer = ProtobufDeserializer(CLASSES["shop.Summary"], {"use.deprecated.format": False}, registry(server))
@@ -139,6 +140,6 @@ def test_what_sql_writes_is_read_by_the_deserializer(server):
 
     eventually(poll)
     consumer.close()
-    assert [(m.CUSTOMER, m.TOTAL, list(m.TAGS), m.PLACED.ToMilliseconds()) for m in found] == [
+    assert sorted((m.CUSTOMER, m.TOTAL, list(m.TAGS), m.PLACED.ToMilliseconds()) for m in found) == [
         (f"c{number}", number * 3.0, ["a", "b"], 1_700_000_000_000 + number) for number in range(1, 4)
     ]
