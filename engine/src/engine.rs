@@ -160,6 +160,7 @@ impl Engine {
             log: log.clone(),
             store: store.clone(),
             compute: compute.handle().clone(),
+            schemas: schemas.clone(),
             processing_log: processing_log.clone(),
             topic_changes: topics.changes(),
         };
@@ -328,6 +329,7 @@ impl Engine {
         PullEnvironment {
             catalog: self.inner.catalog.state(),
             log: self.inner.log.clone(),
+            schemas: self.inner.schemas.clone(),
             snapshot: self.inner.store.snapshot(),
             runtime: self.inner.pull_runtime.clone(),
             compute: self.inner.queries.environment().compute.clone(),

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
-use tidemill_sql::lookup::{AggregateFunction, LambdaFunction, Lookup, Source};
+use tidemill_sql::SqlError;
+use tidemill_sql::lookup::{AggregateFunction, LambdaFunction, Lookup, SchemaInquiry, Source, SourceColumn};
 use tidemill_storage::TopicName;
 use tidemill_storage::log::Log;
 
 use crate::catalog::CatalogState;
+use crate::registry::SchemaRegistry;
 use crate::serving::pull;
-use crate::{aggregates, functions};
+use crate::{aggregates, formats, functions};
 
 /// The planner's view of the world.
 pub struct EngineLookup {
@@ -21,6 +23,8 @@ pub struct EngineLookup {
     pub settings: BTreeMap<String, String>,
     /// The topics.
     pub log: Arc<dyn Log>,
+    /// The schemas of their records.
+    pub schemas: SchemaRegistry,
     /// Whether a quoted name that does not exist is tried in upper case.
     pub lenient_names: bool,
 }
@@ -75,5 +79,9 @@ impl Lookup for EngineLookup {
     fn topic_partitions(&self, topic: &str) -> Option<u32> {
         let topic = self.log.topic(&TopicName::new(topic).ok()?)?;
         Some(topic.settings.partitions)
+    }
+
+    fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError> {
+        formats::inferred_columns(&self.schemas, inquiry)
     }
 }

@@ -318,6 +318,7 @@ pub fn plan_record(
         catalog: catalog.clone(),
         settings: record.settings.clone(),
         log: environment.log.clone(),
+        schemas: environment.schemas.clone(),
         lenient_names: true,
     };
     let plan = match parse_one(&record.statement)?.statement {

@@ -331,6 +331,7 @@ impl Session {
             catalog: self.engine.catalog().state(),
             settings: self.settings.clone(),
             log: self.engine.log().clone(),
+            schemas: self.engine.schemas().clone(),
             lenient_names: self.options.dialect == Dialect::Postgres,
         }
     }

@@ -7,6 +7,7 @@ use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::{Expr, ScalarUDF};
 
+use crate::error::SqlError;
 use crate::parser::identifier::Name;
 use crate::type_system::SqlType;
 
@@ -30,6 +31,33 @@ pub enum ColumnRole {
     Headers,
     /// The last header of a name: `BYTES`.
     Header(String),
+}
+
+/// A part of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecordPart {
+    /// The record's key.
+    Key,
+    /// The record's value.
+    Value,
+}
+
+impl RecordPart {
+    /// What the names of properties about it begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            RecordPart::Key => "KEY_",
+            RecordPart::Value => "VALUE_",
+        }
+    }
+
+    /// What its columns are.
+    pub fn column_role(self) -> ColumnRole {
+        match self {
+            RecordPart::Key => ColumnRole::Key,
+            RecordPart::Value => ColumnRole::Value,
+        }
+    }
 }
 
 /// A column of a source.
@@ -131,6 +159,19 @@ impl Source {
     pub fn value_columns(&self) -> impl Iterator<Item = &SourceColumn> {
         self.columns.iter().filter(|column| column.role == ColumnRole::Value)
     }
+}
+
+/// What columns the schema registry has for keys or values.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaInquiry<'a> {
+    /// Stored name of the stream or table.
+    pub source: &'a str,
+    /// The topic behind it.
+    pub topic: &'a str,
+    /// Keys or values.
+    pub part: RecordPart,
+    /// The format, with the properties that choose a schema.
+    pub format: &'a FormatSpec,
 }
 
 /// An aggregate function as the planner sees it; the engine has the accumulator of the same name.
@@ -282,4 +323,10 @@ pub trait Lookup {
 
     /// Number of partitions of a topic that exists.
     fn topic_partitions(&self, topic: &str) -> Option<u32>;
+
+    /// The columns that the schema registry has for a topic's keys or values.
+    ///
+    /// # Errors
+    /// It has none, or none of the format.
+    fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError>;
 }

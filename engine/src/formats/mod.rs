@@ -14,14 +14,25 @@
 //! Left to others: which record belongs to which row kind, tombstones, the window in a windowed key,
 //! and what happens to rejected records.
 
+mod avro;
+mod column_builder;
+mod column_values;
+mod compiled_schemas;
 mod decoded;
 mod delimited;
 mod encoded;
+mod framing;
+mod inference;
 mod json;
+mod json_schema;
 mod kafka;
 mod none;
+mod part_format;
+mod protobuf;
 mod scalar;
 mod scalar_values;
+mod schema_format;
+mod schema_payload;
 mod sql_type;
 mod support;
 
@@ -37,20 +48,18 @@ use crate::error::{Error, ErrorKind, Result};
 pub use decoded::{Decoded, Rejection};
 pub use delimited::Delimiter;
 pub use encoded::{EncodedPayloads, RowSelection};
+pub use inference::inferred_columns;
 pub(crate) use json::{JsonKind, JsonValue, write_json_string};
+pub use part_format::{PartFormat, Registration, part_schema};
+pub use protobuf::NullableRepresentation;
+pub use schema_payload::{json_to_payload, payload_to_value};
+pub use tidemill_sql::lookup::RecordPart;
+
+use schema_format::SchemaFormat;
 
 /// Payload bytes of one batch given to a decoder: Arrow's offsets are 31 bits, and a STRING column may
 /// hold up to twice the bytes it was read from.
 pub const DECODE_BATCH_BYTES_MAX: usize = 1 << 30;
-
-/// Which part of a record a format is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RecordPart {
-    /// The record's key.
-    Key,
-    /// The record's value.
-    Value,
-}
 
 /// Whether columns stand in a record of their own or a single column stands bare.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +75,17 @@ pub enum Wrapping {
 pub enum Format {
     /// JSON text.
     Json,
+    /// JSON text behind the id of its JSON Schema.
+    JsonSr,
+    /// Avro's binary encoding behind the id of its schema.
+    Avro,
+    /// Protobuf messages behind the ids of their schemas.
+    Protobuf,
+    /// Protobuf messages of the columns themselves.
+    ProtobufNosr {
+        /// How a missing value is told from a default one.
+        nullable: NullableRepresentation,
+    },
     /// A line of separated values.
     Delimited {
         /// What separates them.
@@ -110,6 +130,17 @@ impl Format {
     pub fn from_spec(spec: &FormatSpec, part: RecordPart) -> Result<Format> {
         match spec.name.as_str() {
             "JSON" => Ok(Format::Json),
+            "JSON_SR" => Ok(Format::JsonSr),
+            "AVRO" => Ok(Format::Avro),
+            "PROTOBUF" => Ok(Format::Protobuf),
+            "PROTOBUF_NOSR" => {
+                let property = format!("{}{}", part.prefix(), protobuf::NULLABLE_REPRESENTATION);
+                let nullable = match spec.properties.get(&property) {
+                    None => NullableRepresentation::Default,
+                    Some(text) => text.parse().map_err(|reason| Error::new(ErrorKind::Invalid, reason))?,
+                };
+                Ok(Format::ProtobufNosr { nullable })
+            }
             "DELIMITED" => {
                 let property = match part {
                     RecordPart::Key => "KEY_DELIMITER",
@@ -128,8 +159,9 @@ impl Format {
             }
             "KAFKA" => Ok(Format::Kafka),
             "NONE" => Ok(Format::None),
-            other => Err(Error::new(ErrorKind::Invalid, format!("Unknown format: {other}"))
-                .with_hint("the formats are JSON, DELIMITED, KAFKA and NONE")),
+            other => Err(Error::new(ErrorKind::Invalid, format!("Unknown format: {other}")).with_hint(
+                "the formats are JSON, JSON_SR, AVRO, PROTOBUF, PROTOBUF_NOSR, DELIMITED, KAFKA and NONE",
+            )),
         }
     }
 
@@ -138,10 +170,42 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Format::Json => "JSON",
+            Format::JsonSr => "JSON_SR",
+            Format::Avro => "AVRO",
+            Format::Protobuf => "PROTOBUF",
+            Format::ProtobufNosr { .. } => "PROTOBUF_NOSR",
             Format::Delimited { .. } => "DELIMITED",
             Format::Kafka => "KAFKA",
             Format::None => "NONE",
         }
+    }
+
+    /// What the format does with the schemas of its payloads, if they have any.
+    fn schemas(self) -> Option<&'static dyn SchemaFormat> {
+        match self {
+            Format::Avro => Some(&avro::AvroFormat),
+            Format::JsonSr => Some(&json_schema::JsonSchemaFormat),
+            Format::Protobuf => Some(&protobuf::Protobuf),
+            Format::Json
+            | Format::ProtobufNosr { .. }
+            | Format::Delimited { .. }
+            | Format::Kafka
+            | Format::None => None,
+        }
+    }
+
+    /// Whether a single value can be written both in a record and without.
+    fn wraps_or_not(self) -> bool {
+        match self {
+            Format::Json | Format::JsonSr | Format::Avro => true,
+            Format::Protobuf | Format::ProtobufNosr { .. } => false,
+            Format::Delimited { .. } | Format::Kafka | Format::None => false,
+        }
+    }
+
+    /// Whether columns stand in a record even where there is one.
+    fn has_records_alone(self) -> bool {
+        matches!(self, Format::Protobuf | Format::ProtobufNosr { .. })
     }
 
     /// Whether the columns of a key or a value can be written in this format.
@@ -167,7 +231,8 @@ impl Format {
 
     /// A decoder of some of a key's or value's columns: those of `columns` at the positions in
     /// `projection`, in that order. A payload is rejected where any of `columns` does not hold a value of its
-    /// type, whether it is projected or not.
+    /// type, whether it is projected or not. Formats with schemas need more than the columns: see
+    /// [`PartFormat::decoder`].
     ///
     /// # Errors
     /// If the format does not have the columns' types: what [`Format::check`] says.
@@ -177,9 +242,7 @@ impl Format {
         projection: &[usize],
         wrapping: Wrapping,
     ) -> Result<Box<dyn Decoder>> {
-        if let Some(outside) = projection.iter().find(|index| **index >= columns.fields().len()) {
-            return Err(Error::internal(format!("column {outside} of {}", columns.fields().len())));
-        }
+        check_projection(columns, projection)?;
         Ok(match self {
             Format::Json => Box::new(json::JsonDecoder::new(columns, projection, wrapping)?),
             Format::Delimited { delimiter } => {
@@ -187,6 +250,10 @@ impl Format {
             }
             Format::Kafka => Box::new(kafka::KafkaDecoder::new(columns, projection)?),
             Format::None => Box::new(none::NoneDecoder::new(columns)?),
+            Format::ProtobufNosr { nullable } => {
+                protobuf::unregistered_decoder(columns, projection, nullable)?
+            }
+            Format::Avro | Format::JsonSr | Format::Protobuf => return Err(without_registry(self)),
         })
     }
 
@@ -202,8 +269,21 @@ impl Format {
             }
             Format::Kafka => Box::new(kafka::KafkaEncoder::new(columns.clone())?),
             Format::None => Box::new(none::NoneEncoder::new(columns)?),
+            Format::ProtobufNosr { nullable } => protobuf::unregistered_encoder(columns, nullable)?,
+            Format::Avro | Format::JsonSr | Format::Protobuf => return Err(without_registry(self)),
         })
     }
+}
+
+fn check_projection(columns: &Schema, projection: &[usize]) -> Result<()> {
+    match projection.iter().find(|index| **index >= columns.fields().len()) {
+        Some(outside) => Err(Error::internal(format!("column {outside} of {}", columns.fields().len()))),
+        None => Ok(()),
+    }
+}
+
+fn without_registry(format: Format) -> Error {
+    Error::internal(format!("{} is read and written with a schema registry alone", format.name()))
 }
 
 fn check_batch_size(payloads: &[Option<&[u8]>]) -> Result<()> {

@@ -4,8 +4,8 @@
 //! therefore always stay equally long, and a row that failed is taken out at the end of the batch.
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Decimal256Builder,
-    Float64Builder, Int32Builder, Int64Builder, StringBuilder, Time32MillisecondBuilder,
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder,
+    Decimal256Builder, Float64Builder, Int32Builder, Int64Builder, StringBuilder, Time32MillisecondBuilder,
     TimestampMillisecondBuilder,
 };
 use arrow::datatypes::{DataType, TimeUnit};
@@ -121,6 +121,40 @@ impl ScalarBuilder {
             }
             _ => return None,
         })
+    }
+
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            ScalarBuilder::Boolean(values) => values.len(),
+            ScalarBuilder::Integer(values) => values.len(),
+            ScalarBuilder::Bigint(values) => values.len(),
+            ScalarBuilder::Double(values) => values.len(),
+            ScalarBuilder::Decimal { values, .. } => values.len(),
+            ScalarBuilder::WideDecimal { values, .. } => values.len(),
+            ScalarBuilder::String(values) => values.len(),
+            ScalarBuilder::Bytes { values, .. } => values.len(),
+            ScalarBuilder::Date(values) => values.len(),
+            ScalarBuilder::Time(values) => values.len(),
+            ScalarBuilder::Timestamp(values) => values.len(),
+        }
+    }
+
+    /// The column's type.
+    pub(super) fn data_type(&self) -> DataType {
+        match self {
+            ScalarBuilder::Boolean(_) => DataType::Boolean,
+            ScalarBuilder::Integer(_) => DataType::Int32,
+            ScalarBuilder::Bigint(_) => DataType::Int64,
+            ScalarBuilder::Double(_) => DataType::Float64,
+            ScalarBuilder::Decimal { precision, scale, .. } => DataType::Decimal128(*precision, *scale),
+            ScalarBuilder::WideDecimal { precision, scale, .. } => DataType::Decimal256(*precision, *scale),
+            ScalarBuilder::String(_) => DataType::Utf8,
+            ScalarBuilder::Bytes { .. } => DataType::Binary,
+            ScalarBuilder::Date(_) => DataType::Date32,
+            ScalarBuilder::Time(_) => DataType::Time32(TimeUnit::Millisecond),
+            ScalarBuilder::Timestamp(_) => DataType::Timestamp(TimeUnit::Millisecond, None),
+        }
     }
 
     pub(super) fn append_null(&mut self) {

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use super::scalar::ScalarBuilder;
 use super::sql_type::{base_type_name, type_name};
-use super::{Format, RecordPart, Wrapping, json, kafka};
+use super::{Format, RecordPart, Wrapping, avro, json, kafka, protobuf};
 
 /// See [`Format::check`].
 pub(super) fn check(format: Format, columns: &Schema, part: RecordPart) -> Result<(), String> {
@@ -12,12 +12,23 @@ pub(super) fn check(format: Format, columns: &Schema, part: RecordPart) -> Resul
         refuse_maps_in_keys(columns)?;
     }
     match format {
-        Format::Json => columns.fields().iter().try_for_each(|field| {
+        Format::Json | Format::JsonSr => columns.fields().iter().try_for_each(|field| {
             if has_map_without_string_keys(field.data_type()) {
                 return Err("JSON only supports MAP types with STRING keys".to_owned());
             }
             supported(format, json::supports(field.data_type()), field.data_type(), Some(field.name()))
         }),
+        Format::Avro => columns.fields().iter().try_for_each(|field| {
+            if has_map_without_string_keys(field.data_type()) {
+                return Err("Avro only supports MAPs with STRING keys".to_owned());
+            }
+            supported(format, avro::supports(field.data_type()), field.data_type(), Some(field.name()))
+        }),
+        // What else messages cannot hold is told when their schema is made.
+        Format::Protobuf => {
+            columns.fields().iter().try_for_each(|field| protobuf::check_maps(field.data_type()))
+        }
+        Format::ProtobufNosr { nullable } => protobuf::check_unregistered(columns, nullable),
         Format::Delimited { .. } => columns.fields().iter().try_for_each(|field| {
             let scalar = ScalarBuilder::new(field.data_type(), 0).is_some();
             supported(format, scalar, field.data_type(), Some(field.name()))
@@ -45,22 +56,21 @@ pub(super) fn wrapping(
     part: RecordPart,
     wrap_single: Option<bool>,
 ) -> Result<Wrapping, String> {
-    let single = if columns == 1 { Wrapping::Bare } else { Wrapping::Record };
+    let single = if columns == 1 && !format.has_records_alone() { Wrapping::Bare } else { Wrapping::Record };
     if part == RecordPart::Key {
         return Ok(single);
     }
     let Some(wrap) = wrap_single else {
-        return Ok(if format == Format::Json { Wrapping::Record } else { single });
+        return Ok(if format.wraps_or_not() { Wrapping::Record } else { single });
     };
     if columns != 1 {
         return Err("'WRAP_SINGLE_VALUE' is only valid for single-field value schemas".to_owned());
     }
     match (format, wrap) {
-        (Format::Json, true) => Ok(Wrapping::Record),
-        (Format::Json | Format::Delimited { .. } | Format::Kafka, false) => Ok(Wrapping::Bare),
-        (Format::Delimited { .. } | Format::Kafka | Format::None, _) => {
-            Err(format!("Format '{}' does not support 'WRAP_SINGLE_VALUE' set to '{wrap}'.", format.name()))
-        }
+        (Format::Delimited { .. } | Format::Kafka, false) => Ok(Wrapping::Bare),
+        (format, true) if format.wraps_or_not() || format.has_records_alone() => Ok(Wrapping::Record),
+        (format, false) if format.wraps_or_not() => Ok(Wrapping::Bare),
+        _ => Err(format!("Format '{}' does not support 'WRAP_SINGLE_VALUE' set to '{wrap}'.", format.name())),
     }
 }
 
@@ -133,7 +143,7 @@ mod tests {
     use arrow::datatypes::{Field, Fields};
 
     use super::*;
-    use crate::formats::Delimiter;
+    use crate::formats::{Delimiter, NullableRepresentation};
 
     const DELIMITED: Format = Format::Delimited { delimiter: Delimiter::COMMA };
 
@@ -174,6 +184,21 @@ mod tests {
                 Err("Map keys, including types that contain maps, are not supported as they may lead to \
                      unexpected behavior due to inconsistent serialization. Key column name: `K`. Column type: \
                      ARRAY<MAP<INTEGER, DOUBLE>>. See https://github.com/confluentinc/ksql/issues/6621 for more."),
+            ),
+            (Format::Protobuf, vec![("A", map(Utf8, list(Int32)))], value, Ok(())),
+            (
+                Format::Protobuf,
+                vec![("A", list(map(Int32, Utf8)))],
+                value,
+                Err("PROTOBUF format only supports MAP types with STRING keys. See \
+                     https://github.com/confluentinc/ksql/issues/6177."),
+            ),
+            (
+                Format::ProtobufNosr { nullable: NullableRepresentation::Default },
+                vec![("a b", Int32)],
+                value,
+                Err("Schema is not compatible with Protobuf: \"a b\" is not a valid identifier: names have \
+                     letters, digits and underscores, and no digit first"),
             ),
             (DELIMITED, vec![("A", Int32), ("B", Decimal128(4, 2))], value, Ok(())),
             (
@@ -222,6 +247,16 @@ mod tests {
         for (format, columns, part, wrap, expected) in [
             (Format::Json, 2, value, None, Ok(Wrapping::Record)),
             (Format::Json, 1, value, None, Ok(Wrapping::Record)),
+            (Format::Protobuf, 1, value, None, Ok(Wrapping::Record)),
+            (Format::Protobuf, 1, value, Some(true), Ok(Wrapping::Record)),
+            (Format::Protobuf, 1, RecordPart::Key, None, Ok(Wrapping::Record)),
+            (
+                Format::Protobuf,
+                1,
+                value,
+                Some(false),
+                Err("Format 'PROTOBUF' does not support 'WRAP_SINGLE_VALUE' set to 'false'."),
+            ),
             (Format::Json, 1, value, Some(true), Ok(Wrapping::Record)),
             (Format::Json, 1, value, Some(false), Ok(Wrapping::Bare)),
             (Format::Json, 1, RecordPart::Key, None, Ok(Wrapping::Bare)),

@@ -10,6 +10,7 @@ use tidemill_storage::{PartitionId, TopicName};
 
 use super::*;
 use crate::processing_log;
+use crate::registry::SchemaRegistry;
 use crate::runtime::scan::ScanSpec;
 use crate::runtime::source::PartitionReader;
 
@@ -104,7 +105,9 @@ fn a_position_behind_the_end_is_told_and_not_waited_for() {
     let source = Arc::new(processing_log::source());
     let scan = ScanSpec::new(&source, &["REASON".to_owned()]).unwrap();
     let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
-    let at = |offset| PartitionReader::new(log.clone(), &scan, target.clone(), Offset(offset)).unwrap();
+    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).unwrap();
+    let at =
+        |offset| PartitionReader::new(log.clone(), &schemas, &scan, target.clone(), Offset(offset)).unwrap();
     assert!(!at(0).has_input().unwrap());
     assert_eq!(at(1_000).has_input().unwrap_err().kind, ErrorKind::Corrupt);
 }

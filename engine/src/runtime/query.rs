@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::operators::Report;
 use crate::physical::PhysicalPlan;
 use crate::processing_log::ProcessingLog;
+use crate::registry::SchemaRegistry;
 use crate::runtime::commit::{self, Epoch};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::mail::Mail;
@@ -91,6 +92,8 @@ pub struct Environment {
     pub store: Arc<dyn StateStore>,
     /// Runs workers.
     pub compute: Handle,
+    /// The schemas of what is read and written.
+    pub schemas: SchemaRegistry,
     /// Takes reports.
     pub processing_log: ProcessingLog,
     /// Tells when topics were made, changed or deleted.

@@ -12,12 +12,13 @@ use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
 use tidemill_storage::{Offset, TopicPartition};
 
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
-use crate::error::{Error, ErrorKind, Result};
-use crate::formats::{Decoded, Decoder, Format, RecordPart, Rejection};
+use crate::error::{Error, Result};
+use crate::formats::{Decoded, Decoder, PartFormat, RecordPart, Rejection};
 use crate::operators::{Dropped, Ledger, Report};
+use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::header_columns;
-use crate::runtime::scan::{ScanColumn, ScanSpec, part_schema};
+use crate::runtime::scan::{ScanColumn, ScanSpec};
 use crate::runtime::windowed_key::split_windowed_key;
 use crate::time::timestamp_column::TimestampExtractor;
 
@@ -47,22 +48,19 @@ struct PartDecoder {
 }
 
 impl PartDecoder {
-    fn new(source: &Source, part: RecordPart, mut projection: Vec<usize>) -> Result<PartDecoder> {
+    fn new(
+        source: &Source,
+        part: RecordPart,
+        mut projection: Vec<usize>,
+        schemas: &SchemaRegistry,
+    ) -> Result<PartDecoder> {
         projection.sort_unstable();
         projection.dedup();
-        let schema = part_schema(source, part);
-        let spec = match part {
-            RecordPart::Key => &source.key_format,
-            RecordPart::Value => &source.value_format,
-        };
-        if schema.fields().is_empty() {
+        let format = PartFormat::of(source, part)?;
+        if format.columns().fields().is_empty() {
             return Ok(PartDecoder { decoder: None, projection });
         }
-        let format = Format::from_spec(spec, part)?;
-        let wrapping = format
-            .wrapping(schema.fields().len(), part, spec.wrap_single)
-            .map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
-        Ok(PartDecoder { decoder: Some(format.decoder(&schema, &projection, wrapping)?), projection })
+        Ok(PartDecoder { decoder: Some(format.decoder(&projection, schemas)?), projection })
     }
 
     fn decode(&mut self, payloads: &[Option<&[u8]>], rejections: &mut Vec<Rejection>) -> Result<Decoded> {
@@ -89,7 +87,7 @@ impl RowDecoder {
     ///
     /// # Errors
     /// A format that cannot have the source's columns.
-    pub fn new(scan: &ScanSpec, target: TopicPartition) -> Result<RowDecoder> {
+    pub fn new(scan: &ScanSpec, target: TopicPartition, schemas: &SchemaRegistry) -> Result<RowDecoder> {
         let source = &scan.source;
         let time = TimestampExtractor::new(source)?;
         let mut keys: Vec<usize> = Vec::new();
@@ -113,8 +111,8 @@ impl RowDecoder {
             kind: source.kind,
             keyed: source.key_columns().next().is_some(),
             window: source.window,
-            key: PartDecoder::new(source, RecordPart::Key, keys)?,
-            value: PartDecoder::new(source, RecordPart::Value, values)?,
+            key: PartDecoder::new(source, RecordPart::Key, keys, schemas)?,
+            value: PartDecoder::new(source, RecordPart::Value, values, schemas)?,
             time,
         })
     }

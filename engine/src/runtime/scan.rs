@@ -8,7 +8,6 @@ use tidemill_sql::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WI
 use tidemill_storage::TopicName;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::formats::RecordPart;
 
 /// What to read of a source.
 #[derive(Clone)]
@@ -93,20 +92,4 @@ fn scan_column(source: &Source, index: usize, name: &str) -> Result<ScanColumn> 
             other => return Err(Error::internal(format!("'{other}' is no column of a scan"))),
         },
     })
-}
-
-/// The Arrow schema of a source's key or value columns.
-#[must_use]
-pub fn part_schema(source: &Source, part: RecordPart) -> SchemaRef {
-    let role = match part {
-        RecordPart::Key => ColumnRole::Key,
-        RecordPart::Value => ColumnRole::Value,
-    };
-    let fields: Vec<_> = source
-        .columns
-        .iter()
-        .filter(|column| column.role == role)
-        .map(|column| arrow::datatypes::Field::new(&column.name, column.data_type.clone(), true))
-        .collect();
-    Arc::new(Schema::new(fields))
 }

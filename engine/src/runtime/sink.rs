@@ -16,12 +16,12 @@ use tidemill_storage::state::WriteBatch;
 use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 
 use crate::batch::{ChangeBatch, RowKind};
-use crate::error::{Error, ErrorKind, Result};
-use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
+use crate::error::{Error, Result};
+use crate::formats::{EncodedPayloads, Encoder, PartFormat, RecordPart, RowSelection};
 use crate::operators::{Dropped, Report};
 use crate::physical::PhysicalPlan;
+use crate::registry::SchemaRegistry;
 use crate::response::TOMBSTONES;
-use crate::runtime::scan::part_schema;
 use crate::runtime::stable_hash;
 use crate::runtime::windowed_key::push_window;
 use crate::state::table_rows::{self, Expiry, TableRows};
@@ -90,14 +90,16 @@ impl SinkSpec {
     pub fn writer(
         &self,
         log: &Arc<dyn Log>,
+        schemas: &SchemaRegistry,
         plan: &PhysicalPlan,
         partitions: u32,
         worker: usize,
     ) -> Result<SinkWriter> {
         Ok(match self {
             SinkSpec::Topic { source, table } => {
+                let encoder = RowEncoder::new(source, &plan.schema, schemas)?;
                 let (log, table) = (log.clone(), table.clone());
-                let sink = TopicSink::new(log, source, &plan.schema, partitions, worker, table)?;
+                let sink = TopicSink::new(log, source, encoder, partitions, worker, table)?;
                 SinkWriter::Topic(Box::new(sink))
             }
             SinkSpec::Session { schema } => {
@@ -148,24 +150,16 @@ pub struct RowEncoder {
 }
 
 impl RowEncoder {
-    /// For a source, from rows of `schema`; columns are found by name.
+    /// For a source, from rows of `schema`; columns are found by name. Where its format has schemas, the
+    /// one that is written with may have to be registered (blocking).
     ///
     /// # Errors
-    /// A format that cannot have the columns, or a column that is not there.
-    pub fn new(source: &Source, schema: &SchemaRef) -> Result<RowEncoder> {
+    /// A format that cannot have the columns, a column that is not there, and those of the registry.
+    pub fn new(source: &Source, schema: &SchemaRef, schemas: &SchemaRegistry) -> Result<RowEncoder> {
         let encoder = |part: RecordPart| -> Result<(Box<dyn Encoder>, Vec<usize>)> {
-            let columns = part_schema(source, part);
-            let spec = match part {
-                RecordPart::Key => &source.key_format,
-                RecordPart::Value => &source.value_format,
-            };
-            let format = Format::from_spec(spec, part)?;
-            // Without columns there is nothing to write, whatever the format.
-            let format = if columns.fields().is_empty() { Format::None } else { format };
-            let wrapping = format
-                .wrapping(columns.fields().len(), part, spec.wrap_single)
-                .map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
-            let indices = columns
+            let format = PartFormat::of(source, part)?;
+            let indices = format
+                .columns()
                 .fields()
                 .iter()
                 .map(|field| {
@@ -174,7 +168,7 @@ impl RowEncoder {
                         .map_err(|_| Error::internal(format!("the result has no column '{}'", field.name())))
                 })
                 .collect::<Result<_>>()?;
-            Ok((format.encoder(&columns, wrapping)?, indices))
+            Ok((format.encoder(schemas)?, indices))
         };
         let (key, key_columns) = encoder(RecordPart::Key)?;
         let (value, value_columns) = encoder(RecordPart::Value)?;
@@ -312,11 +306,11 @@ impl TopicSink {
     /// For a source's topic. `table` tells where the rows are stored, for a table that is to have them.
     ///
     /// # Errors
-    /// As [`RowEncoder::new`].
+    /// `Invalid` where the topic has no legal name.
     pub fn new(
         log: Arc<dyn Log>,
         source: &Source,
-        schema: &SchemaRef,
+        encoder: RowEncoder,
         partitions: u32,
         worker: usize,
         table: Option<StoredTable>,
@@ -326,7 +320,7 @@ impl TopicSink {
             topic: TopicName::new(&source.topic)?,
             partitions,
             keyless_partition: worker as u32 % partitions.max(1),
-            encoder: RowEncoder::new(source, schema)?,
+            encoder,
             builders: BTreeMap::new(),
             worker: worker as u32,
             table,

@@ -14,6 +14,7 @@ use tidemill_storage::{Offset, TopicPartition};
 use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::{Dropped, Ledger, Report};
+use crate::registry::SchemaRegistry;
 use crate::runtime::dropped_ahead::{DroppedAhead, Passed};
 use crate::runtime::gathered::Gathered;
 use crate::runtime::read_ahead::ReadAhead;
@@ -64,12 +65,13 @@ impl PartitionReader {
     /// A format that cannot have the source's columns.
     pub fn new(
         log: Arc<dyn Log>,
+        schemas: &SchemaRegistry,
         scan: &ScanSpec,
         target: TopicPartition,
         position: Offset,
     ) -> Result<PartitionReader> {
         Ok(PartitionReader {
-            rows: RowDecoder::new(scan, target.clone())?,
+            rows: RowDecoder::new(scan, target.clone(), schemas)?,
             feed: RecordFeed::new(log, target, position),
             gathered: Gathered::default(),
             ahead: ReadAhead::default(),

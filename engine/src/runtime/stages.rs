@@ -57,7 +57,7 @@ pub fn build(
     environment: &Environment,
     options: &QueryOptions,
 ) -> Result<Stages> {
-    let (log, store) = (&environment.log, &environment.store);
+    let (log, store, schemas) = (&environment.log, &environment.store, &environment.schemas);
     let mut stages = Stages { workers: Vec::new(), topics: BTreeMap::new(), fresh: Positions::new() };
     let mut sink_partitions = 0;
     if let Some(name) = sink.topic()? {
@@ -75,7 +75,7 @@ pub fn build(
                 let offsets = positions::restore(store, log, identity.number, &topic, start_at, fresh)?;
                 let targets = partitions_of(&topic).into_iter().zip(offsets);
                 let reader = |(target, offset)| {
-                    PartitionReader::new(environment.log.clone(), scan, target, offset).map(Some)
+                    PartitionReader::new(environment.log.clone(), schemas, scan, target, offset).map(Some)
                 };
                 targets.map(reader).collect::<Result<_>>()?
             }
@@ -89,7 +89,8 @@ pub fn build(
                 every_update: options.every_update,
             };
             let is_last = index + 1 == plan.stages.len();
-            let sink = if is_last { Some(sink.writer(log, plan, sink_partitions, shard)?) } else { None };
+            let sink =
+                if is_last { Some(sink.writer(log, schemas, plan, sink_partitions, shard)?) } else { None };
             workers.push(Some(Worker::new(reader, operators, sink, store.clone())));
         }
         stages.workers.push(workers);

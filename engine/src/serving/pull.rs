@@ -26,6 +26,7 @@ use tokio::runtime::Handle;
 use crate::catalog::CatalogState;
 use crate::datafusion_error::{self, Names};
 use crate::error::{Error, ErrorKind, Result};
+use crate::registry::SchemaRegistry;
 use crate::response::Rows;
 use crate::serving::source_table::SourceTable;
 use crate::serving::{column_names, planned, result_rows, rewrite, time_texts};
@@ -42,6 +43,8 @@ pub struct PullEnvironment {
     pub catalog: Arc<CatalogState>,
     /// The log.
     pub log: Arc<dyn Log>,
+    /// The schemas of what is read.
+    pub schemas: SchemaRegistry,
     /// Stored rows, as of one moment.
     pub snapshot: Arc<dyn StateSnapshot>,
     /// Memory shared by all such queries.
@@ -242,6 +245,7 @@ impl SchemaProvider for Relations {
             self.pseudo_columns,
             &|name| names::shown(dialect, name),
             self.environment.log.clone(),
+            self.environment.schemas.clone(),
             self.environment.snapshot.clone(),
         );
         Ok(Some(Arc::new(table)))

@@ -19,6 +19,7 @@ use tidemill_storage::TopicPartition;
 use crate::batch::RowKind;
 use crate::error::{Error, Result};
 use crate::operators::Ledger;
+use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::row_decoder::RowDecoder;
 use crate::runtime::scan::ScanSpec;
@@ -122,11 +123,12 @@ pub(super) fn decode_rows(
     schema: &SchemaRef,
     gathered: &Gathered,
     target: &TopicPartition,
+    schemas: &SchemaRegistry,
 ) -> Result<Step> {
     if gathered.rows() == 0 {
         return Ok(Step::Nothing);
     }
-    let mut decoder = RowDecoder::new(scan, target.clone())?;
+    let mut decoder = RowDecoder::new(scan, target.clone(), schemas)?;
     let Some(batch) = decoder.decode(gathered, &mut Ledger::default(), &mut Vec::new())? else {
         return Ok(Step::Nothing);
     };

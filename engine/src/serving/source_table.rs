@@ -28,6 +28,7 @@ use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 
 use crate::batch::ChangeBatch;
 use crate::error::Result;
+use crate::registry::SchemaRegistry;
 use crate::runtime::scan::ScanSpec;
 use crate::runtime::sink::RowEncoder;
 use crate::serving::row_scan::{BeginScan, Scans, external};
@@ -43,6 +44,7 @@ pub struct SourceTable {
     /// Stored names, same order.
     names: Vec<String>,
     log: Arc<dyn Log>,
+    schemas: SchemaRegistry,
     snapshot: Arc<dyn StateSnapshot>,
     stored_rows: Option<TableRows>,
 }
@@ -63,6 +65,7 @@ impl SourceTable {
         pseudo_columns: bool,
         shown: &dyn Fn(&str) -> String,
         log: Arc<dyn Log>,
+        schemas: SchemaRegistry,
         snapshot: Arc<dyn StateSnapshot>,
     ) -> SourceTable {
         let scan = SourceScan::new(source.clone()).schema();
@@ -82,6 +85,7 @@ impl SourceTable {
             schema: Arc::new(Schema::new(shown)),
             names,
             log,
+            schemas,
             snapshot,
         }
     }
@@ -123,7 +127,7 @@ impl SourceTable {
         let columns = RecordBatch::try_new(schema.clone(), columns)?;
         let batch = ChangeBatch::inserts(columns, vec![0].into());
         let mut key = None;
-        RowEncoder::new(&self.source, &schema)?.encode(&batch, |_, bytes, _| {
+        RowEncoder::new(&self.source, &schema, &self.schemas)?.encode(&batch, |_, bytes, _| {
             key = bytes.map(Bytes::copy_from_slice);
             Ok(())
         })?;
@@ -196,6 +200,7 @@ impl SourceTable {
             let rows = StoredRows {
                 scan: scan.clone(),
                 schema: schema.clone(),
+                schemas: self.schemas.clone(),
                 snapshot: self.snapshot.clone(),
                 rows: rows.clone(),
                 rest: self.looked_up_key(filters).map_or_else(|| Rest::From(rows.all().start), Rest::Key),
@@ -212,6 +217,7 @@ impl SourceTable {
                     scan: scan.clone(),
                     schema: schema.clone(),
                     log: self.log.clone(),
+                    schemas: self.schemas.clone(),
                     target,
                     from: offsets.log_start,
                     to: offsets.last_stable,

@@ -8,6 +8,7 @@ use tidemill_storage::TopicPartition;
 use tidemill_storage::state::StateSnapshot;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::scan::ScanSpec;
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
@@ -20,6 +21,8 @@ pub(super) struct StoredRows {
     pub(super) scan: ScanSpec,
     /// Their names as shown.
     pub(super) schema: SchemaRef,
+    /// The schemas they are written with.
+    pub(super) schemas: SchemaRegistry,
     /// The state.
     pub(super) snapshot: Arc<dyn StateSnapshot>,
     /// Where the rows are.
@@ -49,7 +52,7 @@ impl RowScan for StoredRows {
             Rest::Key(key) => self.look_up(&key, &mut gathered)?,
             Rest::From(key) => self.gather(key, &mut gathered)?,
         };
-        decode_rows(&self.scan, &self.schema, &gathered, &self.target)
+        decode_rows(&self.scan, &self.schema, &gathered, &self.target, &self.schemas)
     }
 }
 

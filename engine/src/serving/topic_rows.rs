@@ -11,6 +11,7 @@ use tidemill_storage::log::Log;
 use tidemill_storage::{Offset, TopicPartition};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::runtime::scan::ScanSpec;
@@ -29,6 +30,7 @@ pub(super) struct PartitionRange {
     pub(super) scan: ScanSpec,
     pub(super) schema: SchemaRef,
     pub(super) log: Arc<dyn Log>,
+    pub(super) schemas: SchemaRegistry,
     pub(super) target: TopicPartition,
     pub(super) from: Offset,
     pub(super) to: Offset,
@@ -37,6 +39,10 @@ pub(super) struct PartitionRange {
 impl PartitionRange {
     fn feed(&self) -> RecordFeed {
         RecordFeed::new(self.log.clone(), self.target.clone(), self.from)
+    }
+
+    fn decode(&self, gathered: &Gathered) -> Result<Step> {
+        decode_rows(&self.scan, &self.schema, gathered, &self.target, &self.schemas)
     }
 }
 
@@ -65,7 +71,7 @@ impl RowScan for RecordRows {
         if self.feed.position() == from {
             return Ok(Step::End);
         }
-        decode_rows(&self.range.scan, &self.range.schema, &gathered, &self.range.target)
+        self.range.decode(&gathered)
     }
 }
 
@@ -146,7 +152,7 @@ impl RowScan for LatestRows {
             return Ok(Step::End);
         }
         self.reservation.shrink(given_back.min(self.reservation.size()));
-        decode_rows(&self.range.scan, &self.range.schema, &gathered, &self.range.target)
+        self.range.decode(&gathered)
     }
 }
 

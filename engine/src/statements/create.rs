@@ -14,12 +14,11 @@ use crate::catalog::record::{QueryRecord, print_type};
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::formats::{Format, RecordPart};
+use crate::formats::{PartFormat, RecordPart, Registration};
 use crate::physical::PhysicalPlan;
 use crate::response::Response;
 use crate::runtime::positions::{self, Positions};
 use crate::runtime::query::StartAt;
-use crate::runtime::scan::part_schema;
 use crate::session::Session;
 use crate::state_keys::{prefix_range, table_rows};
 use crate::statements::control::while_halted;
@@ -50,6 +49,7 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     let wanted = planned.topic;
     let replaced = with_topic(engine, &source.clone(), wanted, wanted.partitions, |partitions| {
         source.partitions = partitions;
+        register_schemas(engine, &source, Registration::FirstOfTopic)?;
         engine.catalog().change(|state, _| {
             let before = state.sources.get(name).cloned();
             check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
@@ -105,6 +105,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
     let new = NewQuery::new(session, text, &planned.query.sources, &plan, prefix, planned.query_id)?;
     let record = with_topic(engine, &sink.clone(), planned.topic, Some(sink.partitions), |partitions| {
+        register_schemas(engine, &sink, Registration::NewestVersion)?;
         engine.catalog().change(|state, changes| {
             let before = state.sources.get(name).cloned();
             check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
@@ -150,6 +151,7 @@ async fn replace_query(
     let own = [query.id.clone()];
     while_halted(engine, &own, || {
         with_topic(engine, &before.source, wanted, None, |partitions| {
+            register_schemas(engine, &sink, Registration::NewestVersion)?;
             engine.catalog().change(|state, _| {
                 check_replaceable(state, name, Some(before), Some(&query.id), true)?;
                 let record = QueryRecord {
@@ -417,23 +419,14 @@ fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
 
 /// Whether the formats can have the columns.
 fn check_formats(source: &Source) -> Result<()> {
-    for (part, spec) in [(RecordPart::Key, &source.key_format), (RecordPart::Value, &source.value_format)] {
-        let columns = part_schema(source, part);
-        if columns.fields().is_empty() {
-            continue;
-        }
-        let format = Format::from_spec(spec, part)?;
-        format.check(&columns, part).map_err(|reason| {
-            let error = Error::new(ErrorKind::Invalid, reason);
-            match part {
-                RecordPart::Key if columns.fields().len() > 1 => {
-                    error.with_hint("name a format that holds several columns: KEY_FORMAT = 'JSON'")
-                }
-                _ => error,
-            }
-        })?;
-        let wrapped = format.wrapping(columns.fields().len(), part, spec.wrap_single);
-        wrapped.map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
-    }
-    Ok(())
+    [RecordPart::Key, RecordPart::Value]
+        .into_iter()
+        .try_for_each(|part| PartFormat::of(source, part)?.check())
+}
+
+/// Registers the schemas of a source's keys and values, where its formats have schemas (blocking).
+fn register_schemas(engine: &Engine, source: &Source, registration: Registration) -> Result<()> {
+    [RecordPart::Key, RecordPart::Value]
+        .into_iter()
+        .try_for_each(|part| PartFormat::of(source, part)?.register(engine.schemas(), registration))
 }

@@ -53,7 +53,7 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     let now_ms = chrono::Utc::now().timestamp_millis();
     let topic = TopicName::new(&source.topic)?;
     let partitions = partition_count(engine.log().as_ref(), &topic)?;
-    let mut encoder = RowEncoder::new(&source, &schema)?;
+    let mut encoder = RowEncoder::new(&source, &schema, engine.schemas())?;
     let event_time = EventTime::of(&source, &schema)?;
     let mut builders: BTreeMap<u32, BatchBuilder> = BTreeMap::new();
     let one_row = RecordBatch::try_new_with_options(

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::create_source::{check_name_free, kind_word, timestamp_column};
-use super::properties::{Part, Properties};
+use super::properties::Properties;
 use super::topic::TopicOptions;
-use super::{Purpose, formats, plan_query};
+use super::{Purpose, formats, inference, plan_query};
 use crate::error::{SqlError, SqlErrorKind};
-use crate::lookup::{ColumnRole, FormatSpec, Lookup, Source, SourceColumn, SourceKind};
+use crate::lookup::{ColumnRole, FormatSpec, Lookup, RecordPart, Source, SourceColumn, SourceKind};
 use crate::parser::ast::CreateAsSelect;
 use crate::plan::QueryPlan;
 
@@ -45,7 +45,7 @@ pub fn plan_create_as_select(
         ))
         .at(statement.query.span));
     }
-    let formats = [properties.format(Part::Key)?, properties.format(Part::Value)?];
+    let formats = [properties.format(RecordPart::Key)?, properties.format(RecordPart::Value)?];
     let purpose = Purpose::Persistent { sink: name.clone() };
     let query = plan_query(&statement.query, lookup, &purpose)?;
     check_kind(kind, query.kind)?;
@@ -59,10 +59,10 @@ pub fn plan_create_as_select(
     let [key_name, value_name] = formats;
     let key_format = key_format(&properties, key_name, &query, &leading, lookup)?;
     let value_name = value_name.unwrap_or_else(|| leading.value_format.name.clone());
-    properties.check_delimiter(Part::Key, &key_format.name)?;
-    properties.check_delimiter(Part::Value, &value_name)?;
+    properties.check_format(RecordPart::Key, &key_format.name)?;
+    properties.check_format(RecordPart::Value, &value_name)?;
     let value_format = FormatSpec {
-        properties: inherited(&properties, Part::Value, &value_name, &leading.value_format)?,
+        properties: inherited(&properties, RecordPart::Value, &value_name, &leading.value_format)?,
         wrap_single: properties.wrap_single(&value_name, &columns, lookup)?,
         name: value_name,
     };
@@ -90,6 +90,9 @@ pub fn plan_create_as_select(
         timestamp,
         read_only: false,
     };
+    for part in [RecordPart::Key, RecordPart::Value] {
+        inference::check_schema_id(&properties, part, &sink, lookup)?;
+    }
     Ok(PlannedCreate { query, sink, topic, query_id: properties.query_id()? })
 }
 
@@ -138,21 +141,24 @@ fn key_format(
         }
         None => leading.key_format.name.clone(),
     };
-    let properties = inherited(properties, Part::Key, &name, &leading.key_format)?;
+    let properties = inherited(properties, RecordPart::Key, &name, &leading.key_format)?;
     Ok(FormatSpec { name, properties, wrap_single: None })
 }
 
-/// The format's properties: those written out, and the delimiter of a source in the same format.
+/// The format's properties: those written out, and of a source in the same format its delimiter and the
+/// name of its message.
 fn inherited(
     properties: &Properties<'_>,
-    part: Part,
+    part: RecordPart,
     format: &str,
     source: &FormatSpec,
 ) -> Result<BTreeMap<String, String>, SqlError> {
     let mut result = properties.format_properties(part)?;
     if source.name == format {
-        let delimiters = source.properties.iter().filter(|(name, _)| name.ends_with("_DELIMITER"));
-        for (name, value) in delimiters {
+        let is_inherited = |name: &str| {
+            name.ends_with("_DELIMITER") || (format == "PROTOBUF" && name.ends_with("_SCHEMA_FULL_NAME"))
+        };
+        for (name, value) in source.properties.iter().filter(|(name, _)| is_inherited(name)) {
             result.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }

@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use sqlparser::tokenizer::Span;
 
 use super::formats::infers_columns;
-use super::properties::{Part, Properties, declared_format};
+use super::inference;
+use super::properties::{Properties, declared_format};
 use super::topic::TopicOptions;
 use crate::analyzer::resolve::resolve_custom_types;
 use crate::analyzer::scope::is_pseudo_column;
 use crate::error::{SqlError, SqlErrorKind};
-use crate::lookup::{ColumnRole, FormatSpec, Lookup, Source, SourceColumn, SourceKind, TimestampColumn};
+use crate::lookup::{
+    ColumnRole, FormatSpec, Lookup, RecordPart, Source, SourceColumn, SourceKind, TimestampColumn,
+};
 use crate::parser::ast::{self, ColumnDef, CreateSource};
 use crate::parser::identifier::quoted_name;
 use crate::type_system::{SqlType, StructField};
@@ -37,12 +40,12 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
     let name = &statement.name.value;
     check_replaceable(statement, lookup)?;
     let properties = Properties::new(&statement.properties, true)?;
-    let key_format = declared_format(&properties, Part::Key, lookup)?;
-    let value_format = declared_format(&properties, Part::Value, lookup)?;
+    let key_format = declared_format(&properties, RecordPart::Key, lookup)?;
+    let value_format = declared_format(&properties, RecordPart::Value, lookup)?;
     check_schema_ids(&properties, &statement.elements, &key_format.name, &value_format.name)?;
-    let columns = declared_columns(&statement.elements, lookup)?;
-    let has_key = columns.iter().any(|column| column.role == ColumnRole::Key);
-    if kind == SourceKind::Table && !has_key && !infers_columns(&key_format.name) {
+    let declared = declared_columns(&statement.elements, lookup)?;
+    let is_key = |column: &SourceColumn| column.role == ColumnRole::Key;
+    if kind == SourceKind::Table && !declared.iter().any(is_key) && !infers_columns(&key_format.name) {
         return Err(SqlError::invalid("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
             .at(statement.name.span)
             .with_hint("write PRIMARY KEY behind the column that identifies a row"));
@@ -55,14 +58,13 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
         .at(statement.name.span)
         .with_hint("add KAFKA_TOPIC = '…' to the WITH clause")
     })?;
+    let value_format = FormatSpec { wrap_single: properties.written_wrap_single()?, ..value_format };
+    let columns = inference::completed(declared, name, &topic, &key_format, &value_format, lookup)
+        .map_err(|error| error.or_at(statement.name.span))?;
     if columns.is_empty() {
-        let message = if infers_columns(&value_format.name) {
-            format!("Schema for message values on topic '{topic}' does not exist in the Schema Registry.")
-        } else {
-            "No columns supplied.".to_owned()
-        };
-        return Err(SqlError::invalid(message).at(statement.name.span));
+        return Err(SqlError::invalid("No columns supplied.").at(statement.name.span));
     }
+    let has_key = columns.iter().any(is_key);
     let wrap_single = properties.wrap_single(&value_format.name, &columns, lookup)?;
     let value_format = FormatSpec { wrap_single, ..value_format };
     let window = properties.window()?;
@@ -183,25 +185,24 @@ fn check_schema_ids(
 ) -> Result<(), SqlError> {
     let is_key =
         |element: &ColumnDef| matches!(element.role, ast::ColumnRole::Key | ast::ColumnRole::PrimaryKey);
+    let is_value = |element: &ColumnDef| element.role == ast::ColumnRole::Value;
     let parts = [
-        ("KEY", key_format, elements.iter().any(is_key)),
-        ("VALUE", value_format, elements.iter().any(|element| element.role == ast::ColumnRole::Value)),
+        (RecordPart::Key, key_format, elements.iter().any(is_key)),
+        (RecordPart::Value, value_format, elements.iter().any(is_value)),
     ];
     for (part, format, has_columns) in parts {
-        let Some(property) = properties.get(&format!("{part}_SCHEMA_ID")) else {
+        let name = format!("{}SCHEMA_ID", part.prefix());
+        let Some(property) = properties.get(&name) else {
             continue;
         };
         let invalid =
             |message: String| SqlError::new(SqlErrorKind::InvalidProperty, message).at(property.name_span);
         if !infers_columns(format) {
-            return Err(invalid(format!(
-                "{part}_FORMAT should support schema inference when {part}_SCHEMA_ID is provided. Current \
-                 format is {format}."
-            )));
+            return Err(invalid(inference::no_schemas(part, format)));
         }
         if has_columns {
             return Err(invalid(format!(
-                "Table elements and {part}_SCHEMA_ID cannot both exist for create statement."
+                "Table elements and {name} cannot both exist for create statement."
             )));
         }
     }

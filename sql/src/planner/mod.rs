@@ -6,6 +6,7 @@
 mod create_as_select;
 mod create_source;
 mod formats;
+mod inference;
 mod insert_select;
 mod insert_values;
 mod parameter_context;

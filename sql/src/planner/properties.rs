@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::formats::{format_name, wraps_or_not};
+use super::formats::{format_name, infers_columns, wraps_or_not};
 use super::topic::CleanupPolicy;
 use crate::error::{SqlError, SqlErrorKind};
-use crate::lookup::{ColumnRole, FormatSpec, Lookup, SourceColumn, WindowKind};
+use crate::lookup::{ColumnRole, FormatSpec, Lookup, RecordPart, SourceColumn, WindowKind};
 use crate::parser::ast::{DurationUnit, Property, PropertyValue, WithProperties};
 
 /// The topic.
@@ -45,24 +45,6 @@ const QUERY_ID: &str = "QUERY_ID";
 
 /// Properties of CREATE STREAM and TABLE with columns.
 const OF_DECLARED: [&str; 2] = ["WINDOW_SIZE", "WINDOW_TYPE"];
-
-/// Which part of a record a property is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Part {
-    /// The key.
-    Key,
-    /// The value.
-    Value,
-}
-
-impl Part {
-    fn prefix(self) -> &'static str {
-        match self {
-            Part::Key => "KEY_",
-            Part::Value => "VALUE_",
-        }
-    }
-}
 
 /// A checked WITH clause.
 pub(super) struct Properties<'a> {
@@ -214,7 +196,7 @@ impl<'a> Properties<'a> {
     ///
     /// # Errors
     /// There is no such format.
-    pub(super) fn format(&self, part: Part) -> Result<Option<String>, SqlError> {
+    pub(super) fn format(&self, part: RecordPart) -> Result<Option<String>, SqlError> {
         let own = format!("{}FORMAT", part.prefix());
         let property = self.properties.get(&own).or_else(|| self.properties.get(FORMAT));
         property
@@ -226,7 +208,7 @@ impl<'a> Properties<'a> {
     ///
     /// # Errors
     /// A schema's id is no number.
-    pub(super) fn format_properties(&self, part: Part) -> Result<BTreeMap<String, String>, SqlError> {
+    pub(super) fn format_properties(&self, part: RecordPart) -> Result<BTreeMap<String, String>, SqlError> {
         let own = self.properties.entries.iter().filter(|property| {
             property.name.starts_with(part.prefix()) && property.name != format!("{}FORMAT", part.prefix())
         });
@@ -239,20 +221,46 @@ impl<'a> Properties<'a> {
         .collect()
     }
 
-    /// Refuses a delimiter for a format without one.
+    /// Refuses properties that the format of that name does not have.
     ///
     /// # Errors
-    /// It is written out, and the format of that name is not DELIMITED.
-    pub(super) fn check_delimiter(&self, part: Part, format: &str) -> Result<(), SqlError> {
-        match self.properties.get(&format!("{}DELIMITER", part.prefix())) {
-            Some(property) if format != "DELIMITED" => Err(SqlError::new(
-                SqlErrorKind::InvalidProperty,
-                format!("{format} does not support the following configs: [delimiter]"),
-            )
-            .at(property.name_span)
-            .with_hint(format!("only DELIMITED has a delimiter: {}FORMAT = 'DELIMITED'", part.prefix()))),
-            _ => Ok(()),
+    /// A delimiter is written out and the format is not DELIMITED, or the name of a schema and the
+    /// format has no schemas; or that name is empty.
+    pub(super) fn check_format(&self, part: RecordPart, format: &str) -> Result<(), SqlError> {
+        let prefix = part.prefix();
+        let unsupported = |property: &Property, config: &str, hint: String| {
+            let message = format!("{format} does not support the following configs: [{config}]");
+            let error = SqlError::new(SqlErrorKind::InvalidProperty, message);
+            Err(error.at(property.name_span).with_hint(hint))
+        };
+        if let Some(property) = self.properties.get(&format!("{prefix}DELIMITER"))
+            && format != "DELIMITED"
+        {
+            let hint = format!("only DELIMITED has a delimiter: {prefix}FORMAT = 'DELIMITED'");
+            return unsupported(property, "delimiter", hint);
         }
+        if let Some(property) = self.properties.get(&format!("{prefix}PROTOBUF_NULLABLE_REPRESENTATION"))
+            && !format.starts_with("PROTOBUF")
+        {
+            let message = format!("Property {} can only be enabled with protobuf format", property.name);
+            return Err(SqlError::new(SqlErrorKind::InvalidProperty, message)
+                .at(property.name_span)
+                .with_hint(format!("leave it out, or set {prefix}FORMAT = 'PROTOBUF'")));
+        }
+        for name in ["SCHEMA_FULL_NAME", "AVRO_SCHEMA_FULL_NAME"] {
+            let Some(property) = self.properties.get(&format!("{prefix}{name}")) else {
+                continue;
+            };
+            if !infers_columns(format) {
+                let hint = "AVRO, JSON_SR and PROTOBUF have schemas with names".to_owned();
+                return unsupported(property, "fullSchemaName", hint);
+            }
+            if text(property)?.trim().is_empty() {
+                let message = "fullSchemaName cannot be empty. Format configuration: {fullSchemaName=}";
+                return Err(invalid(property, message).with_hint("leave it out, or name the record"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a single value is wrapped: written out, or as the session has it where there is one value
@@ -266,13 +274,21 @@ impl<'a> Properties<'a> {
         columns: &[SourceColumn],
         lookup: &dyn Lookup,
     ) -> Result<Option<bool>, SqlError> {
-        if let Some(property) = self.properties.get("WRAP_SINGLE_VALUE") {
-            return boolean(property).map(Some);
+        if let Some(wraps) = self.written_wrap_single()? {
+            return Ok(Some(wraps));
         }
         let mut values = columns.iter().filter(|column| column.role == ColumnRole::Value);
         let single = values.next().is_some() && values.next().is_none();
         let default = lookup.property("ksql.persistence.wrap.single.values");
         Ok(default.filter(|_| single && wraps_or_not(format)).and_then(|default| default.parse().ok()))
+    }
+
+    /// Whether a single value is wrapped, where the statement says so itself.
+    ///
+    /// # Errors
+    /// It is no truth value.
+    pub(super) fn written_wrap_single(&self) -> Result<Option<bool>, SqlError> {
+        self.properties.get("WRAP_SINGLE_VALUE").map(boolean).transpose()
     }
 
     /// Windows of the declared key.
@@ -338,18 +354,18 @@ impl<'a> Properties<'a> {
 /// Neither the statement nor the session names one.
 pub(super) fn declared_format(
     properties: &Properties<'_>,
-    part: Part,
+    part: RecordPart,
     lookup: &dyn Lookup,
 ) -> Result<FormatSpec, SqlError> {
     let (own, default) = match part {
-        Part::Key => ("KEY_FORMAT", "ksql.persistence.default.format.key"),
-        Part::Value => ("VALUE_FORMAT", "ksql.persistence.default.format.value"),
+        RecordPart::Key => ("KEY_FORMAT", "ksql.persistence.default.format.key"),
+        RecordPart::Value => ("VALUE_FORMAT", "ksql.persistence.default.format.value"),
     };
     let name = match properties.format(part)? {
         Some(name) => name,
         None => {
             let default_name = lookup.property(default).filter(|name| !name.trim().is_empty());
-            let fallback = (part == Part::Key).then(|| "KAFKA".to_owned());
+            let fallback = (part == RecordPart::Key).then(|| "KAFKA".to_owned());
             let name = default_name.or(fallback).ok_or_else(|| {
                 let message = format!(
                     "Statement is missing the '{own}' property from the WITH clause. Either provide one or \
@@ -360,7 +376,7 @@ pub(super) fn declared_format(
             format_name(&name)?
         }
     };
-    properties.check_delimiter(part, &name)?;
+    properties.check_format(part, &name)?;
     let properties = properties.format_properties(part)?;
     Ok(FormatSpec { name, properties, wrap_single: None })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use datafusion_expr::ScalarUDF;
 use tidemill_sql::error::SqlError;
-use tidemill_sql::lookup::{AggregateFunction, Lookup, Source};
+use tidemill_sql::lookup::{AggregateFunction, Lookup, RecordPart, SchemaInquiry, Source, SourceColumn};
 use tidemill_sql::parser::ast::{Emit, SelectStatement, Statement};
 use tidemill_sql::parser::parse;
 use tidemill_sql::planner::{
@@ -115,5 +115,24 @@ impl Lookup for MemoryLookup {
 
     fn topic_partitions(&self, _topic: &str) -> Option<u32> {
         None
+    }
+
+    fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError> {
+        let SchemaInquiry { topic, part, .. } = inquiry;
+        let columns: &[(&str, DataType)] = match (*topic, part) {
+            ("registered", RecordPart::Key) => &[("ROWKEY", DataType::Int32)],
+            ("registered", RecordPart::Value) => &[("c1", DataType::Int32), ("c2", DataType::Utf8)],
+            _ => &[],
+        };
+        if columns.is_empty() {
+            let message = format!("no schema is registered for topic '{topic}'");
+            return Err(SqlError::invalid(message));
+        }
+        let column = |(name, data_type): &(&str, DataType)| SourceColumn {
+            name: (*name).to_owned(),
+            data_type: data_type.clone(),
+            role: part.column_role(),
+        };
+        Ok(columns.iter().map(column).collect())
     }
 }

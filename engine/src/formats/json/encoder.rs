@@ -19,6 +19,8 @@ pub(in crate::formats) struct JsonEncoder {
     schema: SchemaRef,
     labels: Labels,
     wrapping: Wrapping,
+    /// What stands in front of every text.
+    head: Vec<u8>,
 }
 
 impl JsonEncoder {
@@ -30,7 +32,13 @@ impl JsonEncoder {
             }
         }
         let labels = Labels::of_fields(schema.fields().iter().map(|field| field.as_ref()));
-        Ok(JsonEncoder { schema, labels, wrapping })
+        Ok(JsonEncoder { schema, labels, wrapping, head: Vec::new() })
+    }
+
+    /// The same with bytes in front of every text.
+    pub(in crate::formats) fn with_head(mut self, head: Vec<u8>) -> JsonEncoder {
+        self.head = head;
+        self
     }
 }
 
@@ -49,12 +57,18 @@ impl Encoder for JsonEncoder {
                     out.push_null();
                     return Ok(());
                 }
-                out.push_with(|bytes| value.write(row, bytes))
+                out.push_with(|bytes| {
+                    bytes.extend_from_slice(&self.head);
+                    value.write(row, bytes);
+                })
             }),
             (Wrapping::Bare, _) => Err(Error::internal("a bare JSON value has exactly one column")),
-            (Wrapping::Record, members) => {
-                rows.for_each(|row| out.push_with(|bytes| write_members(members, row, bytes)))
-            }
+            (Wrapping::Record, members) => rows.for_each(|row| {
+                out.push_with(|bytes| {
+                    bytes.extend_from_slice(&self.head);
+                    write_members(members, row, bytes);
+                })
+            }),
         }
     }
 }

@@ -1,0 +1,201 @@
+//! JSON_SR end to end: columns to payloads and back, and schemas to columns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int32Array};
+use arrow::datatypes::{Field, Int32Type, Schema, SchemaRef};
+use serde_json::{Value, json};
+use tidemill_sql::type_system::SqlType;
+use tidemill_storage::state::memory::MemoryStateStore;
+
+use super::JsonSchemaFormat;
+use crate::formats::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
+use crate::formats::{EncodedPayloads, RecordPart, RowSelection, Wrapping};
+use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaRegistry};
+
+fn shape(wrapping: Wrapping) -> PayloadShape {
+    PayloadShape {
+        part: RecordPart::Value,
+        wrapping,
+        source: "S".to_owned(),
+        full_name: None,
+        properties: BTreeMap::new(),
+    }
+}
+
+fn schema(columns: &[(&str, &str)]) -> SchemaRef {
+    let field = |(name, data_type): &(&str, &str)| {
+        let data_type: SqlType = data_type.parse().expect("a type");
+        Field::new(*name, data_type.to_arrow().expect("an arrow type"), true)
+    };
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+fn schema_text(columns: &[(&str, &str)], wrapping: Wrapping) -> Value {
+    let definition =
+        JsonSchemaFormat.schema_of(&schema(columns), &shape(wrapping)).expect("JSON Schema has the columns");
+    serde_json::from_str(&definition.text).expect("the text is JSON")
+}
+
+fn resolved(schema: &Value, imports: &[(&str, Value)]) -> ResolvedSchema {
+    ResolvedSchema {
+        definition: SchemaDefinition::new(SchemaKind::Json, schema.to_string()),
+        imports: imports.iter().map(|(name, text)| ((*name).to_owned(), text.to_string())).collect(),
+    }
+}
+
+fn columns(schema: &Value, imports: &[(&str, Value)]) -> Vec<String> {
+    let columns = JsonSchemaFormat.columns_of(&resolved(schema, imports), &shape(Wrapping::Record));
+    let columns = columns.expect("the schema has columns");
+    columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect()
+}
+
+#[test]
+fn columns_are_described_as_confluents_converter_describes_them() {
+    let optional = |index: usize, data_type: Value| json!({ "connect.index": index, "oneOf": [{ "type": "null" }, data_type] });
+    let integer = json!({ "type": "integer", "connect.type": "int32" });
+    assert_eq!(
+        schema_text(
+            &[
+                ("FOO", "INTEGER"),
+                ("D", "DECIMAL(4, 2)"),
+                ("DAY", "DATE"),
+                ("B", "BYTES"),
+                ("L", "ARRAY<INTEGER>"),
+                ("M", "MAP<STRING, BOOLEAN>"),
+                ("S", "STRUCT<`A` DOUBLE>"),
+            ],
+            Wrapping::Record
+        ),
+        json!({
+            "type": "object",
+            "properties": {
+                "FOO": optional(0, integer.clone()),
+                "D": optional(1, json!({
+                    "type": "number", "title": "org.apache.kafka.connect.data.Decimal", "connect.version": 1,
+                    "connect.type": "bytes",
+                    "connect.parameters": { "scale": "2", "connect.decimal.precision": "4" },
+                })),
+                "DAY": optional(2, json!({
+                    "type": "integer", "title": "org.apache.kafka.connect.data.Date", "connect.version": 1,
+                    "connect.type": "int32",
+                })),
+                "B": optional(3, json!({ "type": "string", "connect.type": "bytes" })),
+                "L": optional(4, json!({ "type": "array", "items": { "oneOf": [{ "type": "null" }, integer] } })),
+                "M": optional(5, json!({
+                    "type": "object", "connect.type": "map",
+                    "additionalProperties": { "oneOf": [{ "type": "null" }, { "type": "boolean" }] },
+                })),
+                "S": optional(6, json!({
+                    "type": "object",
+                    "properties": { "A": optional(0, json!({ "type": "number", "connect.type": "float64" })) },
+                })),
+            },
+        })
+    );
+    assert_eq!(
+        schema_text(&[("K", "STRUCT<`F1` STRING>")], Wrapping::Bare),
+        json!({ "oneOf": [{ "type": "null" }, {
+            "type": "object",
+            "properties": { "F1": optional(0, json!({ "type": "string" })) },
+        }] })
+    );
+}
+
+#[test]
+fn columns_are_what_they_were_described_as() {
+    let declared = [
+        ("Z", "INTEGER"),
+        ("A", "BIGINT"),
+        ("T", "TIME"),
+        ("TS", "TIMESTAMP"),
+        ("D", "DECIMAL(10, 3)"),
+        ("B", "BYTES"),
+        ("M", "MAP<STRING, ARRAY<DOUBLE>>"),
+        ("S", "STRUCT<`Y` DATE, `X` BOOLEAN>"),
+    ];
+    let expected: Vec<String> =
+        declared.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect();
+    assert_eq!(columns(&schema_text(&declared, Wrapping::Record), &[]), expected);
+}
+
+#[test]
+fn schemas_that_people_write_have_columns_too() {
+    let written = json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "integer" },
+            "price": { "type": ["number", "null"] },
+            "state": { "enum": ["open", "closed"] },
+            "owner": { "$ref": "#/$defs/person" },
+            "place": { "$ref": "place.json#/definitions/town" },
+            "either": { "anyOf": [{ "type": "string" }, { "type": "integer" }] },
+            "both": { "allOf": [
+                { "type": "object", "properties": { "a": { "type": "string" } } },
+                { "type": "object", "properties": { "b": { "type": "boolean" } } },
+            ] },
+            "labels": { "type": "object", "additionalProperties": { "type": "string" } },
+            "anything": {},
+        },
+        "$defs": { "person": { "type": "object", "properties": {
+            "name": { "type": "string" }, "boss": { "$ref": "#/$defs/person" },
+        } } },
+    });
+    let place = json!({ "definitions": { "town": { "type": "string" } } });
+    let found = columns(&written, &[("place.json", place)]);
+    assert_eq!(
+        found,
+        [
+            "id BIGINT",
+            "price DOUBLE",
+            "state STRING",
+            "owner STRUCT<`name` STRING>",
+            "place STRING",
+            "either STRUCT<`io.confluent.connect.json.OneOf.field.0` STRING, `io.confluent.connect.json.OneOf.field.1` BIGINT>",
+            "both STRUCT<`a` STRING, `b` BOOLEAN>",
+            "labels MAP<STRING, STRING>",
+        ]
+    );
+}
+
+#[test]
+fn what_a_schema_says_about_itself_is_left_out() {
+    let own = json!({ "type": "object", "properties": { "a": { "$ref": "#" }, "b": { "type": "string" } } });
+    assert_eq!(columns(&own, &[]), ["b STRING"]);
+}
+
+#[test]
+fn payloads_are_json_behind_the_schemas_id() {
+    let registry = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).unwrap();
+    let columns = schema(&[("A", "INTEGER")]);
+    let writer = WriterSchema {
+        id: SchemaId(258),
+        schema: Arc::new(resolved(&schema_text(&[("A", "INTEGER")], Wrapping::Record), &[])),
+    };
+    let mut encoder = JsonSchemaFormat.encoder(&columns, &shape(Wrapping::Record), &writer).unwrap();
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
+    let mut payloads = EncodedPayloads::new();
+    encoder.encode(&[values], RowSelection::Range(0..2), &mut payloads).unwrap();
+    assert_eq!(payloads.get(0), Some(&b"\x00\x00\x00\x01\x02{\"A\":1}"[..]));
+    assert_eq!(payloads.get(1), Some(&b"\x00\x00\x00\x01\x02{\"A\":null}"[..]));
+    let read: [Option<&[u8]>; 6] = [
+        payloads.get(0),
+        Some(b"{\"A\":2}"),
+        None,
+        Some(b"\x00\x00\x00\x00\x07{\"a\":3}"),
+        Some(b"\x00\x00\x00\x00\x07{"),
+        payloads.get(1),
+    ];
+    let mut decoder = JsonSchemaFormat.decoder(&columns, &[0], &shape(Wrapping::Record), &registry).unwrap();
+    let mut rejections = Vec::new();
+    let decoded = decoder.decode(&read, &mut rejections).unwrap();
+    assert_eq!(
+        decoded.columns[0].as_primitive::<Int32Type>(),
+        &Int32Array::from(vec![Some(1), None, Some(3), None])
+    );
+    let rejected: Vec<usize> = rejections.iter().map(|rejection| rejection.payload).collect();
+    assert_eq!(rejected, [1, 4]);
+    assert!(rejections[0].reason.starts_with("not written with a schema registry"), "{rejections:?}");
+    assert!(rejections[1].reason.starts_with("not valid JSON"), "{rejections:?}");
+}

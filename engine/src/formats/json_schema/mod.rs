@@ -1,0 +1,66 @@
+//! JSON_SR: JSON text behind the id of its JSON Schema in the registry.
+//!
+//! The text is read and written as JSON is: the schema says nothing about where a value stands. It tells
+//! other programs, and inference, what the columns are: [`from_columns`] and [`to_columns`].
+
+mod decoder;
+mod from_columns;
+mod to_columns;
+
+#[cfg(test)]
+mod json_schema_tests;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use tidemill_sql::type_system::StructField;
+
+use super::json::JsonEncoder;
+use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
+use super::{Decoder, Encoder, framing};
+use crate::error::Result;
+use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaKind, SchemaRegistry};
+
+/// JSON_SR.
+pub(super) struct JsonSchemaFormat;
+
+impl SchemaFormat for JsonSchemaFormat {
+    fn kind(&self) -> SchemaKind {
+        SchemaKind::Json
+    }
+
+    fn schema_of(
+        &self,
+        columns: &Schema,
+        shape: &PayloadShape,
+    ) -> std::result::Result<SchemaDefinition, String> {
+        Ok(SchemaDefinition::new(SchemaKind::Json, from_columns::text(columns, shape.wrapping)?))
+    }
+
+    fn columns_of(
+        &self,
+        schema: &ResolvedSchema,
+        shape: &PayloadShape,
+    ) -> std::result::Result<Vec<StructField>, String> {
+        to_columns::columns(schema, shape)
+    }
+
+    fn decoder(
+        &self,
+        columns: &SchemaRef,
+        projection: &[usize],
+        shape: &PayloadShape,
+        _schemas: &SchemaRegistry,
+    ) -> Result<Box<dyn Decoder>> {
+        Ok(Box::new(decoder::FramedJsonDecoder::new(columns, projection, shape.wrapping)?))
+    }
+
+    fn encoder(
+        &self,
+        columns: &SchemaRef,
+        shape: &PayloadShape,
+        writer: &WriterSchema,
+    ) -> Result<Box<dyn Encoder>> {
+        let mut frame = Vec::new();
+        framing::write(writer.id, &mut frame);
+        Ok(Box::new(JsonEncoder::new(columns.clone(), shape.wrapping)?.with_head(frame)))
+    }
+}

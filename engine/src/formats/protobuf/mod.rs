@@ -1,0 +1,181 @@
+//! PROTOBUF: messages of the schema registry, and PROTOBUF_NOSR: messages of the columns themselves.
+//!
+//! A row is a message, also where it has a single column, and keys are messages too. What a schema says
+//! is worked out once: [`decode_plan`] for each schema that payloads were written with, [`encode_plan`]
+//! for the one they are written with here. Rows then go straight from the wire into column builders
+//! ([`reader`]) and from columns onto it ([`encoder`]); no message object is built for them.
+//!
+//! Types and names are those of Confluent's converter, which ksqlDB uses: [`schema_of_columns`] writes
+//! the schemas it writes, [`columns_of_schema`] reads schemas as it does. Schemas are compiled by a
+//! library ([`schema_text`]).
+//!
+//! PROTOBUF puts the schema's id and the message's place in the schema in front of a message
+//! ([`message_indexes`]). PROTOBUF_NOSR has neither: both sides make the schema of their columns.
+
+mod columns_of_schema;
+mod decode_plan;
+mod decoder;
+mod encode_plan;
+mod encoder;
+mod encoding;
+mod message_indexes;
+mod nullable;
+mod reader;
+mod reason;
+mod scalars;
+mod schema_of_columns;
+mod schema_text;
+mod well_known;
+mod wire;
+
+#[cfg(test)]
+mod protobuf_tests;
+#[cfg(test)]
+mod registry_tests;
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use prost_reflect::MessageDescriptor;
+use tidemill_sql::type_system::StructField;
+
+pub use self::nullable::NullableRepresentation;
+
+use self::decoder::ProtobufDecoder;
+use self::encoder::ProtobufEncoder;
+use self::schema_of_columns::{MAP_KEYS, schema_of_columns};
+use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
+use super::{Decoder, Encoder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaKind, SchemaRegistry};
+
+/// The property that names a [`NullableRepresentation`], without the prefix of its part.
+pub(super) const NULLABLE_REPRESENTATION: &str = "PROTOBUF_NULLABLE_REPRESENTATION";
+
+/// The format whose schemas are in the registry.
+pub(super) struct Protobuf;
+
+impl SchemaFormat for Protobuf {
+    fn kind(&self) -> SchemaKind {
+        SchemaKind::Protobuf
+    }
+
+    fn schema_of(
+        &self,
+        columns: &Schema,
+        shape: &PayloadShape,
+    ) -> std::result::Result<SchemaDefinition, String> {
+        let nullable = shape.properties.get(NULLABLE_REPRESENTATION);
+        let nullable = nullable.map_or(Ok(NullableRepresentation::Default), |text| text.parse())?;
+        let text = schema_of_columns(columns, shape.full_name.as_deref(), nullable)?;
+        schema_text::compile(&text, &[]).map_err(incompatible)?;
+        Ok(SchemaDefinition::new(SchemaKind::Protobuf, text))
+    }
+
+    fn columns_of(
+        &self,
+        schema: &ResolvedSchema,
+        shape: &PayloadShape,
+    ) -> std::result::Result<Vec<StructField>, String> {
+        columns_of_schema::columns_of_message(&root_message(schema, shape)?)
+    }
+
+    fn decoder(
+        &self,
+        columns: &SchemaRef,
+        projection: &[usize],
+        _shape: &PayloadShape,
+        schemas: &SchemaRegistry,
+    ) -> Result<Box<dyn Decoder>> {
+        Ok(Box::new(ProtobufDecoder::registered(columns, projection, schemas)?))
+    }
+
+    fn encoder(
+        &self,
+        columns: &SchemaRef,
+        shape: &PayloadShape,
+        writer: &WriterSchema,
+    ) -> Result<Box<dyn Encoder>> {
+        let message = root_message(&writer.schema, shape)
+            .map_err(|reason| Error::new(ErrorKind::Invalid, format!("schema {}: {reason}", writer.id)))?;
+        Ok(Box::new(ProtobufEncoder::new(columns.clone(), &message, Some(writer.id))?))
+    }
+}
+
+/// Whether messages without a registry can hold these columns.
+///
+/// # Errors
+/// A sentence for the user.
+pub(super) fn check_unregistered(
+    columns: &Schema,
+    nullable: NullableRepresentation,
+) -> std::result::Result<(), String> {
+    message_of_columns(columns, nullable).map(drop)
+}
+
+/// A decoder of messages without a registry.
+///
+/// # Errors
+/// Columns that messages cannot hold.
+pub(super) fn unregistered_decoder(
+    columns: &SchemaRef,
+    projection: &[usize],
+    nullable: NullableRepresentation,
+) -> Result<Box<dyn Decoder>> {
+    let message = message_of_columns(columns, nullable).map_err(unsupported)?;
+    Ok(Box::new(ProtobufDecoder::unregistered(columns, projection, &message)?))
+}
+
+/// An encoder of messages without a registry.
+///
+/// # Errors
+/// As [`unregistered_decoder`].
+pub(super) fn unregistered_encoder(
+    columns: &SchemaRef,
+    nullable: NullableRepresentation,
+) -> Result<Box<dyn Encoder>> {
+    let message = message_of_columns(columns, nullable).map_err(unsupported)?;
+    Ok(Box::new(ProtobufEncoder::new(columns.clone(), &message, None)?))
+}
+
+/// Whether messages have a type, but for what their names and its place say.
+///
+/// # Errors
+/// A sentence for the user.
+pub(super) fn check_maps(data_type: &DataType) -> std::result::Result<(), String> {
+    match data_type {
+        DataType::List(item) => check_maps(item.data_type()),
+        DataType::Struct(fields) => fields.iter().try_for_each(|field| check_maps(field.data_type())),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(parts) if parts.len() == 2 && *parts[0].data_type() == DataType::Utf8 => {
+                check_maps(parts[1].data_type())
+            }
+            _ => Err(MAP_KEYS.to_owned()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// The message that payloads of a schema are.
+fn root_message(
+    schema: &ResolvedSchema,
+    shape: &PayloadShape,
+) -> std::result::Result<MessageDescriptor, String> {
+    let file = schema_text::compile(&schema.definition.text, &schema.imports)?;
+    schema_text::root_message(&file, shape.full_name.as_deref())
+}
+
+fn message_of_columns(
+    columns: &Schema,
+    nullable: NullableRepresentation,
+) -> std::result::Result<MessageDescriptor, String> {
+    let text = schema_of_columns(columns, None, nullable)?;
+    let file = schema_text::compile(&text, &[]).map_err(incompatible)?;
+    schema_text::root_message(&file, None)
+}
+
+fn unsupported(reason: String) -> Error {
+    Error::new(ErrorKind::Unsupported, reason)
+}
+
+fn incompatible(reason: String) -> String {
+    format!("Schema is not compatible with Protobuf: {reason}")
+}

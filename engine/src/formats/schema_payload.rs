@@ -1,0 +1,144 @@
+//! Single payloads by what the schema registry has, whatever streams and tables are declared: what a
+//! client of the registry would write into a topic, and what it would read out of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StructArray};
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use serde_json::{Map, Value};
+use tidemill_sql::lookup::FormatSpec;
+use tidemill_sql::type_system::{SqlType, StructField};
+
+use super::part_format::{payload_shape, subject};
+use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
+use super::{EncodedPayloads, Format, RecordPart, RowSelection, Wrapping, framing};
+use crate::error::{Error, ErrorKind, Result};
+use crate::registry::{ResolvedSchema, SchemaKind, SchemaRegistry};
+
+/// The payload that stands for a JSON value in a topic, by the newest schema of the topic's keys or
+/// values. Members are found by name in any case; those that the schema does not have are left out.
+///
+/// # Errors
+/// `NotFound` where the topic has no schema, `Invalid` where the value is none of the schema's.
+pub fn json_to_payload(
+    schemas: &SchemaRegistry,
+    topic: &str,
+    part: RecordPart,
+    value: &Value,
+) -> Result<Option<Vec<u8>>> {
+    let subject = subject(topic, part);
+    let registered = schemas.latest(&subject).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("the schema registry has no subject '{subject}'"))
+    })?;
+    let layout = Layout::of(&registered.schema, part)?;
+    let value = renamed(value, &layout.data_type);
+    let mut json = Format::Json.decoder(&layout.columns, &layout.projection(), layout.shape.wrapping)?;
+    let mut rejections = Vec::new();
+    let text = value.to_string();
+    let decoded = json.decode(&[Some(text.as_bytes())], &mut rejections)?;
+    if let Some(rejection) = rejections.first() {
+        return Err(Error::new(ErrorKind::Invalid, rejection.reason.clone()));
+    }
+    let writer = WriterSchema { id: registered.id, schema: registered.schema };
+    let mut encoder = layout.format.encoder(&layout.columns, &layout.shape, &writer)?;
+    let mut payloads = EncodedPayloads::new();
+    encoder.encode(&decoded.columns, RowSelection::Range(0..decoded.rows), &mut payloads)?;
+    Ok(payloads.get(0).map(<[u8]>::to_vec))
+}
+
+/// The value of a payload, as the schema it was written with has it: an array of one entry, a STRUCT
+/// where the schema is a record.
+///
+/// # Errors
+/// `Invalid` where it was not written with a schema of the registry, or is not what its schema says.
+pub fn payload_to_value(schemas: &SchemaRegistry, part: RecordPart, payload: &[u8]) -> Result<ArrayRef> {
+    let invalid = |reason: String| Error::new(ErrorKind::Invalid, reason);
+    let (id, _) = framing::split(payload).map_err(invalid)?;
+    let schema = schemas
+        .by_id(id)
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the schema registry has no schema {id}")))?;
+    let layout = Layout::of(&schema, part)?;
+    let mut decoder = layout.format.decoder(&layout.columns, &layout.projection(), &layout.shape, schemas)?;
+    let mut rejections = Vec::new();
+    let decoded = decoder.decode(&[Some(payload)], &mut rejections)?;
+    if let Some(rejection) = rejections.into_iter().next() {
+        return Err(invalid(rejection.reason));
+    }
+    match (layout.shape.wrapping, decoded.columns.first()) {
+        (Wrapping::Bare, Some(value)) => Ok(value.clone()),
+        _ => Ok(Arc::new(StructArray::try_new_with_length(
+            layout.columns.fields().clone(),
+            decoded.columns,
+            None,
+            decoded.rows,
+        )?)),
+    }
+}
+
+/// What payloads of a schema hold.
+struct Layout {
+    format: &'static dyn SchemaFormat,
+    shape: PayloadShape,
+    columns: SchemaRef,
+    data_type: SqlType,
+}
+
+impl Layout {
+    fn of(schema: &ResolvedSchema, part: RecordPart) -> Result<Layout> {
+        let format = match schema.definition.kind {
+            SchemaKind::Avro => Format::Avro,
+            SchemaKind::Json => Format::JsonSr,
+            SchemaKind::Protobuf => {
+                return Err(Error::new(ErrorKind::Unsupported, "payloads of a Protobuf schema"));
+            }
+        };
+        let wrapping = if format.wraps_or_not() { Wrapping::Bare } else { Wrapping::Record };
+        let spec =
+            FormatSpec { name: format.name().to_owned(), properties: BTreeMap::new(), wrap_single: None };
+        let shape = payload_shape("", part, &spec, wrapping);
+        let language = format
+            .schemas()
+            .ok_or_else(|| Error::internal(format!("format {} has no schemas", format.name())))?;
+        let fields =
+            language.columns_of(schema, &shape).map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
+        let columns: Fields = fields
+            .iter()
+            .map(|field| Ok(Field::new(&field.name, field.data_type.to_arrow()?, true)))
+            .collect::<Result<_>>()?;
+        let data_type = match (wrapping, fields.as_slice()) {
+            (Wrapping::Bare, [StructField { data_type, .. }]) => data_type.clone(),
+            _ => SqlType::Struct(fields),
+        };
+        Ok(Layout { format: language, shape, columns: Arc::new(Schema::new(columns)), data_type })
+    }
+
+    fn projection(&self) -> Vec<usize> {
+        (0..self.columns.fields().len()).collect()
+    }
+}
+
+/// A value whose members are called what the type calls them.
+fn renamed(value: &Value, data_type: &SqlType) -> Value {
+    match (value, data_type) {
+        (Value::Object(members), SqlType::Struct(fields)) => {
+            let member = |(name, value): (&String, &Value)| {
+                let exact = fields.iter().find(|field| field.name == *name);
+                let folded = || fields.iter().find(|field| field.name.to_uppercase() == name.to_uppercase());
+                match exact.or_else(folded) {
+                    Some(field) => (field.name.clone(), renamed(value, &field.data_type)),
+                    None => (name.clone(), value.clone()),
+                }
+            };
+            Value::Object(members.iter().map(member).collect::<Map<_, _>>())
+        }
+        (Value::Object(members), SqlType::Map { value: inner, .. }) => {
+            let member = |(name, value): (&String, &Value)| (name.clone(), renamed(value, inner));
+            Value::Object(members.iter().map(member).collect::<Map<_, _>>())
+        }
+        (Value::Array(items), SqlType::Array(inner)) => {
+            Value::Array(items.iter().map(|item| renamed(item, inner)).collect())
+        }
+        (other, _) => other.clone(),
+    }
+}
