@@ -13,7 +13,8 @@ use tidemill_sql::analyzer::lower::{Lowering, Typed};
 use tidemill_sql::analyzer::resolve::Resolver;
 use tidemill_sql::analyzer::scope::{Scope, ScopeSource};
 use tidemill_sql::lookup::{
-    AggregateFunction, ColumnRole, FormatSpec, LambdaFunction, Lookup, Source, SourceColumn, SourceKind,
+    AggregateFunction, ColumnRole, FormatSpec, LambdaFunction, Lookup, SchemaInquiry, Source, SourceColumn,
+    SourceKind,
 };
 use tidemill_sql::parser::parse_expression;
 
@@ -46,6 +47,10 @@ impl Lookup for Functions {
 
     fn function_names(&self) -> Vec<String> {
         super::names()
+    }
+
+    fn inferred_columns(&self, _: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError> {
+        Ok(Vec::new())
     }
 
     fn custom_type(&self, _: &str) -> Option<DataType> {

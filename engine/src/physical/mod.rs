@@ -127,7 +127,7 @@ impl OperatorKind {
             OperatorKind::Aggregate(_) | OperatorKind::Join(_) | OperatorKind::TableState { .. } => true,
             OperatorKind::Filter(_)
             | OperatorKind::Project(_)
-            | OperatorKind::PartitionBy(_)
+            | OperatorKind::PartitionBy { .. }
             | OperatorKind::Explode(_) => false,
         }
     }

@@ -6,6 +6,7 @@ use arrow::datatypes::DataType;
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, Source, SourceColumn, SourceKind};
 use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
+use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{PartitionId, TopicName};
 
 use super::*;
@@ -51,7 +52,9 @@ fn partition(records: &[(Option<&str>, &[u8], i64)]) -> (Arc<dyn Log>, TopicPart
 
 fn reader(log: &Arc<dyn Log>, target: &TopicPartition, position: Offset) -> PartitionReader {
     let scan = ScanSpec::new(&table(), &["K".to_owned(), "N".to_owned()]).expect("the columns are there");
-    PartitionReader::new(log.clone(), &scan, target.clone(), position).expect("the formats have the types")
+    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read");
+    PartitionReader::new(log.clone(), &schemas, &scan, target.clone(), position)
+        .expect("the formats have the types")
 }
 
 /// Takes what passes up to a time: number of rows, of records rejected, filtered, and reported.

@@ -114,6 +114,7 @@ impl KsqlPull {
             true,
             &|name| name.to_owned(),
             self.environment.log.clone(),
+            self.environment.schemas.clone(),
             self.environment.snapshot.clone(),
         );
         let columns = table.schema();

@@ -65,6 +65,7 @@ fn read(scan: TableScan, environment: &PullEnvironment) -> DfResult<LogicalPlan>
         true,
         &str::to_owned,
         environment.log.clone(),
+        environment.schemas.clone(),
         environment.snapshot.clone(),
     );
     let table = provider_as_source(Arc::new(table));

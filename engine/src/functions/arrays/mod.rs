@@ -181,7 +181,10 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
             series("(start BIGINT, end BIGINT)", "ARRAY<BIGINT>"),
             series("(start BIGINT, end BIGINT, step INTEGER)", "ARRAY<BIGINT>"),
         ],
-        examples: &["GENERATE_SERIES(1, 4) = ARRAY[1, 2, 3, 4]", "GENERATE_SERIES(9, 0, -4) = ARRAY[9, 5, 1]"],
+        examples: &[
+            "GENERATE_SERIES(1, 4) = ARRAY[1, 2, 3, 4]",
+            "GENERATE_SERIES(9, 0, -4) = ARRAY[9, 5, 1]",
+        ],
         is_deterministic: true,
     },
     Declaration {

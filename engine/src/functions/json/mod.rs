@@ -57,10 +57,7 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
             returns: Returns::Type("BOOLEAN"),
             evaluate: Evaluate::Arrays(array::contains),
         }],
-        examples: &[
-            "JSON_ARRAY_CONTAINS('[1, 2]', 2) = TRUE",
-            "JSON_ARRAY_CONTAINS('[1, 2]', '2') = FALSE",
-        ],
+        examples: &["JSON_ARRAY_CONTAINS('[1, 2]', 2) = TRUE", "JSON_ARRAY_CONTAINS('[1, 2]', '2') = FALSE"],
         is_deterministic: true,
     },
     Declaration {
