@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Sql(Sql),
     /// Watch this machine: a server, fed with the machine's own metrics, and continuous SQL over them.
     Demo(Demo),
+    /// Test queries: run cases that say what goes in and what has to come out.
+    Test(Test),
 }
 
 /// Options of `serve`.
@@ -89,6 +91,35 @@ pub(crate) struct Demo {
     /// End after this time: 30s, 5m, 1h. Without it the demo runs until Ctrl-C.
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
+}
+
+/// Options of `test`.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Test {
+    /// Files of cases, directories with statements.sql, input.json and output.json, or directories that
+    /// hold such files or directories.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Run only cases with this text in their id.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Run only cases of these tiers.
+    #[arg(long, value_name = "T1,T2", value_delimiter = ',')]
+    pub(crate) tier: Vec<String>,
+    /// Write what became of each case to this file, as JSON.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write what became of each case to this file, as JUnit's XML.
+    #[arg(long, value_name = "FILE.xml")]
+    pub(crate) junit: Option<PathBuf>,
+    /// A list of cases that are known to fail: id, tab, reason. Then a case that fails and is not listed
+    /// is a failure, and so is one that is listed and passes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
+    /// Where other records came out than were expected, expect these from now on: the outputs are written
+    /// into the files. Errors that were expected, and statements, stay as they are.
+    #[arg(long)]
+    pub(crate) update: bool,
 }
 
 impl Serve {

@@ -11,6 +11,7 @@ mod postgres;
 mod repl;
 mod server;
 mod telemetry;
+mod testing;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Sql(sql) => commands::sql::run(sql),
         Command::Demo(demo) => commands::demo::run(demo),
+        Command::Test(test) => commands::test::run(test),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -41,6 +41,9 @@ pub struct EngineOptions {
     pub commit_interval: Duration,
     /// Limits and defaults of topics.
     pub topics: TopicLimits,
+    /// Whether persistent queries run by themselves. Without it they are made and stand still until
+    /// records are passed through them by hand: see [`crate::driver`].
+    pub run_queries: bool,
 }
 
 impl Default for EngineOptions {
@@ -51,6 +54,7 @@ impl Default for EngineOptions {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             commit_interval: Duration::from_millis(10),
             topics: TopicLimits::default(),
+            run_queries: true,
         }
     }
 }
@@ -163,6 +167,7 @@ impl Engine {
             commit_interval: options.commit_interval,
             shards: options.workers.clamp(1, 64).next_power_of_two(),
             state_bytes_max: memory / 2,
+            run: options.run_queries,
         };
         let engine = Engine {
             inner: Arc::new(Inner {

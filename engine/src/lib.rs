@@ -9,6 +9,7 @@ pub mod aggregates;
 pub mod batch;
 pub mod catalog;
 mod datafusion_error;
+pub mod driver;
 pub mod engine;
 pub mod error;
 pub mod expressions;

@@ -36,6 +36,8 @@ pub struct QueryDefaults {
     /// Bytes all queries together hold in memory, those of sessions included: state, what is read and what
     /// waits for a commit.
     pub state_bytes_max: usize,
+    /// Whether persistent queries run by themselves; else they stand until somebody drives them.
+    pub run: bool,
 }
 
 /// The persistent queries. Cheap to clone.
@@ -145,29 +147,40 @@ impl Queries {
     }
 
     fn start(&self, record: &QueryRecord, catalog: &Arc<CatalogState>) -> Result<()> {
-        let plan = plan_record(record, catalog, &self.environment)?;
-        let sink = catalog.source(&record.sink)?.clone();
-        let handle = self.launch(record, plan, &sink)?;
-        self.set(&record.id, Slot::Started(handle));
+        let (plan, sink) = self.prepare(record, catalog)?;
+        let slot = if self.defaults.run {
+            Slot::Started(self.launch(record, plan, sink)?)
+        } else {
+            Slot::NotStarted(QueryStatus::Paused(Some("queries of this engine are driven by hand".to_owned())))
+        };
+        self.set(&record.id, slot);
         Ok(())
     }
 
-    fn launch(
+    /// What a stored query does, and where its results go.
+    ///
+    /// # Errors
+    /// Those of planning.
+    pub fn prepare(
         &self,
         record: &QueryRecord,
-        plan: PhysicalPlan,
-        sink: &Arc<CatalogSource>,
-    ) -> Result<QueryHandle> {
+        catalog: &Arc<CatalogState>,
+    ) -> Result<(PhysicalPlan, SinkSpec)> {
+        let plan = plan_record(record, catalog, &self.environment)?;
+        let sink: &CatalogSource = catalog.source(&record.sink)?;
+        let table = sink.stored_rows.map(|table| StoredTable {
+            rows: TableRows::new(table, sink.source.window),
+            expiry: plan.row_retention_ms().map(Expiry::new),
+        });
+        Ok((plan, SinkSpec::Topic { source: sink.source.clone(), table }))
+    }
+
+    fn launch(&self, record: &QueryRecord, plan: PhysicalPlan, sink: SinkSpec) -> Result<QueryHandle> {
         let identity = QueryIdentity {
             id: record.id.clone(),
             number: record.number,
             producer: Some(ProducerId(record.producer)),
         };
-        let table = sink.stored_rows.map(|table| StoredTable {
-            rows: TableRows::new(table, sink.source.window),
-            expiry: plan.row_retention_ms().map(Expiry::new),
-        });
-        let sink = SinkSpec::Topic { source: sink.source.clone(), table };
         let start_at = if record.start_at == "latest" { StartAt::Latest } else { StartAt::Earliest };
         let options = QueryOptions {
             commit_interval: self.defaults.commit_interval,

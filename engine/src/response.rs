@@ -9,6 +9,17 @@ use futures::Stream;
 
 use crate::error::Result;
 
+/// Name, in the metadata of a column of an answer, of what is special about it: `KEY` for one of a
+/// table's key, `HEADERS` and `HEADER('name')` for those that come from headers.
+pub const ROLE: &str = "tidemill.role";
+
+/// Name, in the metadata of an answer's columns together, of what was asked: a `STREAM` or a `TABLE`.
+pub const SOURCE_KIND: &str = "tidemill.source";
+
+/// Name, in the metadata of a batch's schema, of the mark that its rows are deletions: of each there is
+/// the key alone. A batch has either only such rows or none.
+pub const TOMBSTONES: &str = "tidemill.tombstones";
+
 /// Batches of rows as they come. Dropping the stream ends the query behind it.
 pub type RowStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
 

@@ -151,9 +151,13 @@ impl Session {
                 Some(select::shown_schema(self, &plan.schema))
             }
             Statement::Query(query) => {
-                let (query, plan) = select::plan_now(self, query, statement).await?;
-                fill_gaps(&mut types, select::parameter_types(&plan)?);
-                Some(query.shown_schema(plan.schema().as_arrow()))
+                if let Some(planned) = select::plan_as_ksql(self, query)? {
+                    Some(planned.schema().clone())
+                } else {
+                    let (query, plan) = select::plan_now(self, query, statement).await?;
+                    fill_gaps(&mut types, select::parameter_types(&plan)?);
+                    Some(query.shown_schema(plan.schema().as_arrow()))
+                }
             }
             Statement::Show(Show { what: ShowWhat::Setting(name), .. }) => {
                 Some(settings::show_one_schema(name))

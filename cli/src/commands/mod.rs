@@ -3,6 +3,7 @@
 pub(crate) mod demo;
 pub(crate) mod serve;
 pub(crate) mod sql;
+pub(crate) mod test;
 
 use std::fmt;
 

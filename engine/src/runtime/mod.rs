@@ -14,7 +14,7 @@
 //!   bytes to change batches; [`windowed_key`] and [`header_columns`]: windows in keys, headers as columns;
 //! - [`read_ahead`]: which rows wait so that partitions keep in step; [`dropped_ahead`]: the records
 //!   between them that are no rows;
-//! - [`exchange`]: rows to shards, and many runs to one order;
+//! - [`exchange`]: rows to shards, and many runs to one order; [`mail`]: what stages send each other;
 //! - [`ledger`]: what became of every record;
 //! - [`worker`]: one partition's or shard's chain;
 //! - [`sink`]: result rows to record batches and table rows, or to a session;
@@ -34,6 +34,7 @@ pub mod exchange;
 pub mod gathered;
 pub mod header_columns;
 pub mod ledger;
+pub mod mail;
 pub mod memory_budget;
 pub mod positions;
 pub mod query;

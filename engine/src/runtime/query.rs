@@ -16,12 +16,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Input, Report};
+use crate::operators::Report;
 use crate::physical::PhysicalPlan;
 use crate::processing_log::ProcessingLog;
 use crate::runtime::commit::{self, Epoch};
-use crate::runtime::exchange::{Mailbox, StreamTimes};
 use crate::runtime::ledger::{Counts, Ledgers};
+use crate::runtime::mail::Mail;
 use crate::runtime::memory_budget::{MemoryBudget, MemoryShare};
 use crate::runtime::positions::{self, Position, Positions};
 use crate::runtime::read_ahead::{Bound, Passing, Place};
@@ -205,8 +205,7 @@ pub fn start(
     let compute = environment.compute.clone();
     let mut query = Query {
         identity: identity.clone(),
-        exchanges: plan.stages.iter().map(|stage| stage.exchange.clone()).collect(),
-        stream_times: vec![StreamTimes::default(); plan.stages.len()],
+        mail: Mail::new(&plan),
         limit: plan.limit,
         plan,
         sink,
@@ -273,9 +272,8 @@ struct Query {
     stages: Vec<Vec<Option<Worker>>>,
     /// The topics it reads and writes.
     topics: BTreeMap<TopicName, TopicForm>,
-    exchanges: Vec<Option<crate::physical::Exchange>>,
-    /// How far event time has come on the inputs of each stage, as its shards know.
-    stream_times: Vec<StreamTimes>,
+    /// What the stages send each other.
+    mail: Mail,
     limit: Option<u64>,
     /// Where rows go, of a query of a session.
     session: Option<SessionSender>,
@@ -423,23 +421,16 @@ impl Query {
 
     /// Runs one round; tells whether any record was read or any row given.
     async fn round(&mut self) -> Result<bool> {
-        let mut mailboxes: Vec<Mailbox> = self.stages.iter().map(|_| Mailbox::default()).collect();
-        let (mut worked, passing) = self.read_ahead(&mut mailboxes).await?;
+        let (mut worked, passing) = self.read_ahead().await?;
         for stage in 0..self.stages.len() {
-            let mut mailbox = std::mem::take(&mut mailboxes[stage]);
-            let stream_times = &mut self.stream_times[stage];
-            let known = *stream_times;
-            for input in [Input::Left, Input::Right] {
-                stream_times.advance(input, mailbox.stream_times.of(input));
-            }
-            // Shards without rows have to hear that time went on: it closes their windows.
-            let (stream_times, advanced) = (*stream_times, *stream_times != known);
+            let mut delivery = self.mail.deliver(stage);
+            let stream_times = delivery.stream_times;
             let mut running = Vec::new();
             for (shard, slot) in self.stages[stage].iter_mut().enumerate() {
-                let runs = mailbox.runs.remove(&shard).unwrap_or_default();
+                let runs = delivery.runs.remove(&shard).unwrap_or_default();
                 let (mut through_ms, place) = (None, (stage, shard));
                 let has_input = match (slot.as_ref().and_then(|worker| worker.reader.as_ref()), passing) {
-                    (None, _) => advanced || !runs.is_empty(),
+                    (None, _) => delivery.advanced || !runs.is_empty(),
                     (Some(reader), Passing::All) => reader.ahead().rows() > 0 || reader.has_input()?,
                     (Some(_), Passing::Of(only)) => only == Some(place),
                     (Some(reader), Passing::Through(bound)) => {
@@ -460,7 +451,7 @@ impl Query {
                 }
             }
             worked |= !running.is_empty();
-            self.finish_stage(stage, running, &mut mailboxes).await?;
+            self.finish_stage(stage, running).await?;
         }
         // All at once, so that whoever looks sees a ledger that adds up.
         self.ledgers.add(self.round_ledgers.drain(..));
@@ -477,8 +468,8 @@ impl Query {
     ///
     /// The sources are read one after the other, the tables of a join behind its stream: a table's row
     /// that was acknowledged before a stream's record was sent is then read no later than that.
-    async fn read_ahead(&mut self, mailboxes: &mut [Mailbox]) -> Result<(bool, Passing)> {
-        if self.exchanges.iter().all(Option::is_none) {
+    async fn read_ahead(&mut self) -> Result<(bool, Passing)> {
+        if !self.mail.has_exchanges() {
             return Ok((false, Passing::All));
         }
         let sources: BTreeSet<usize> = self.readers().map(|((stage, _), _)| stage).collect();
@@ -509,7 +500,7 @@ impl Query {
                 }
             }
             worked |= !running.is_empty();
-            self.finish_stage(stage, running, mailboxes).await?;
+            self.finish_stage(stage, running).await?;
         }
         let mut unread: Vec<(Place, i64)> = Vec::new();
         for (place, reader) in self.readers() {
@@ -531,30 +522,19 @@ impl Query {
     }
 
     /// Waits for the workers of a stage, and takes what they gave in the order of their shards.
-    async fn finish_stage(
-        &mut self,
-        stage: usize,
-        running: Vec<(usize, Running)>,
-        mailboxes: &mut [Mailbox],
-    ) -> Result<()> {
+    async fn finish_stage(&mut self, stage: usize, running: Vec<(usize, Running)>) -> Result<()> {
         for (shard, task) in running {
             let (worker, output) = task.await.map_err(|error| {
                 Error::internal(format!("a worker of query {} panicked: {error}", self.identity.id))
             })?;
             self.stages[stage][shard] = Some(worker);
-            self.take_output(stage, shard, output?, mailboxes).await?;
+            self.take_output(stage, shard, output?).await?;
         }
         Ok(())
     }
 
     /// Books what a worker gave and sends it on.
-    async fn take_output(
-        &mut self,
-        stage: usize,
-        shard: usize,
-        output: Output,
-        mailboxes: &mut [Mailbox],
-    ) -> Result<()> {
+    async fn take_output(&mut self, stage: usize, shard: usize, output: Output) -> Result<()> {
         self.round_ledgers.extend(output.ledgers);
         self.counters.results_dropped.fetch_add(output.results_dropped, Ordering::Relaxed);
         self.keep_reports(output.reports);
@@ -571,10 +551,7 @@ impl Query {
             self.take_sink_output(sink).await?;
         }
         self.pending.rows += output.records_in;
-        if let Some(exchange) = &self.exchanges[stage] {
-            mailboxes[exchange.stage].take(exchange, output.batches, self.stages[exchange.stage].len())?;
-        }
-        Ok(())
+        self.mail.send(stage, output.batches, |stage| self.stages[stage].len())
     }
 
     async fn take_sink_output(&mut self, output: SinkOutput) -> Result<()> {

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, RowSelection};
 use crate::operators::{Dropped, Report};
 use crate::physical::PhysicalPlan;
+use crate::response::TOMBSTONES;
 use crate::runtime::scan::part_schema;
 use crate::runtime::stable_hash;
 use crate::runtime::windowed_key::push_window;
@@ -394,6 +395,8 @@ impl TopicSink {
 /// Gives rows to a session: what is now, and of a deleted row its key alone.
 pub struct SessionSink {
     schema: SchemaRef,
+    /// The same for rows that are deletions.
+    tombstones: SchemaRef,
     key: Vec<usize>,
 }
 
@@ -401,7 +404,10 @@ impl SessionSink {
     /// Of a result with the given schema and key columns.
     #[must_use]
     pub fn new(schema: SchemaRef, key: Vec<usize>) -> SessionSink {
-        SessionSink { schema, key }
+        let mut metadata = schema.metadata().clone();
+        metadata.insert(TOMBSTONES.to_owned(), true.to_string());
+        let tombstones = Arc::new(schema.as_ref().clone().with_metadata(metadata));
+        SessionSink { schema, tombstones, key }
     }
 
     fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
@@ -424,9 +430,19 @@ impl SessionSink {
             } else {
                 self.without_values(&batch, &gone)?
             };
-            if batch.rows() > 0 {
-                let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.rows()));
-                rows.push(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?);
+            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.rows()));
+            let shown = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
+            let mut from = 0;
+            while from < batch.rows() {
+                let is_deletion = batch.kinds.get(from) == RowKind::Delete;
+                let mut to = from + 1;
+                while to < batch.rows() && (batch.kinds.get(to) == RowKind::Delete) == is_deletion {
+                    to += 1;
+                }
+                let stretch = shown.slice(from, to - from);
+                let schema = if is_deletion { &self.tombstones } else { &self.schema };
+                rows.push(stretch.with_schema(schema.clone())?);
+                from = to;
             }
         }
         Ok(SinkOutput { rows, ..SinkOutput::default() })

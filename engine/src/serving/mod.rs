@@ -1,6 +1,8 @@
-//! Reading results: what is there now ([`pull`]), and changes as they come ([`push`]).
+//! Reading results: what is there now ([`pull`], and [`ksql_pull`] by ksqlDB's rules), and changes as
+//! they come ([`push`]).
 
 mod column_names;
+pub mod ksql_pull;
 pub mod own_inserts;
 pub mod pull;
 pub mod push;

@@ -16,9 +16,10 @@ use crate::names;
 use crate::physical::{self, PhysicalPlan};
 use crate::response::Response;
 use crate::runtime::query::StartAt;
+use crate::serving::ksql_pull::KsqlPull;
 use crate::serving::pull::PullQuery;
 use crate::serving::push;
-use crate::session::Session;
+use crate::session::{Dialect, Session};
 use crate::statements::system;
 
 /// Whether a query has no end of its own.
@@ -40,10 +41,25 @@ pub async fn select(
     if is_push(select) {
         return start_push(session, select);
     }
+    if let Some(query) = plan_as_ksql(session, select)? {
+        return Ok(Response::Rows(query.run().await?));
+    }
     let (query, plan) = plan_now(session, select, text).await?;
     let plan = if parameters.is_empty() { plan } else { query.bind(plan, parameters)? };
     let rows = query.run(plan).await.map_err(|error| explained(session, select, error))?;
     Ok(Response::Rows(rows))
+}
+
+/// Plans a query over what is there now by ksqlDB's rules, in sessions that follow them; `None` for a
+/// query that is none of ksqlDB's grammar, or of another session.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn plan_as_ksql(session: &Session, select: &SelectStatement) -> Result<Option<KsqlPull>> {
+    match (&select.body, session.options().dialect) {
+        (SelectBody::Ksql(_), Dialect::Ksql) => KsqlPull::new(session, select).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Plans a query over what is there now, which stands somewhere in a text.

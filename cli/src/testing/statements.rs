@@ -1,0 +1,71 @@
+//! Running a case's statements: all of them are read before the first one is run.
+
+use tidemill_engine::{Error, ErrorKind};
+use tidemill_sql::parser::{parse_one, split};
+
+use super::case::Case;
+use super::world::World;
+
+/// A statement that was refused.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// Its place among the statements.
+    pub(super) index: usize,
+    /// How many statements there are.
+    pub(super) count: usize,
+    /// The statement.
+    pub(super) statement: String,
+    /// What is wrong with it.
+    pub(super) error: Error,
+}
+
+impl Refusal {
+    /// Whether the last statement was refused.
+    pub(super) fn is_last(&self) -> bool {
+        self.index + 1 == self.count
+    }
+
+    /// Whether the statement is none at all.
+    pub(super) fn is_syntax(&self) -> bool {
+        self.error.kind == ErrorKind::Syntax
+    }
+
+    /// What is wrong with which statement, for people.
+    pub(super) fn tell(&self) -> String {
+        let place = format!("statement {} of {} was rejected", self.index + 1, self.count);
+        let detail = self.error.detail.as_ref().map_or_else(String::new, |detail| format!("\n  {detail}"));
+        format!("{place}: {}{detail}\n  {}", self.error.message, self.statement)
+    }
+}
+
+/// The statements of a case, one by one.
+///
+/// # Errors
+/// The first one that does not parse: then none of them is to be run.
+pub(super) fn read(case: &Case) -> Result<Vec<String>, Box<Refusal>> {
+    let text = case.statements.join("\n");
+    let split = split(&text);
+    let pieces = split.statements.iter().chain(&split.remainder);
+    let statements: Vec<String> = pieces.map(|piece| piece.text.to_owned()).collect();
+    for (index, statement) in statements.iter().enumerate() {
+        if let Err(error) = parse_one(statement) {
+            let (count, statement) = (statements.len(), statement.clone());
+            return Err(Box::new(Refusal { index, count, statement, error: error.into() }));
+        }
+    }
+    Ok(statements)
+}
+
+/// Runs statements one after the other.
+///
+/// # Errors
+/// The first one that is refused.
+pub(super) fn run(world: &mut World, statements: &[String]) -> Result<(), Box<Refusal>> {
+    for (index, statement) in statements.iter().enumerate() {
+        if let Err(error) = world.execute(statement) {
+            let (count, statement) = (statements.len(), statement.clone());
+            return Err(Box::new(Refusal { index, count, statement, error }));
+        }
+    }
+    Ok(())
+}
