@@ -5,7 +5,7 @@
 //! of the case; after them the other topics, whose records other queries and INSERT VALUES have
 //! written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -101,10 +101,10 @@ fn records_of_case(
     inputs: &BTreeSet<String>,
 ) -> Vec<(String, Record)> {
     // Behind what INSERT VALUES may have written, each topic holds the case's records in their order.
-    let mut positions: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    let mut positions: BTreeMap<&str, usize> = BTreeMap::new();
     for topic in given {
         let of_case = case.inputs.iter().filter(|input| input.topic == *topic).count();
-        positions.insert(topic, world.log(topic).len().saturating_sub(of_case));
+        positions.insert(*topic, world.log(topic).len().saturating_sub(of_case));
     }
     let mut records = Vec::new();
     for input in &case.inputs {

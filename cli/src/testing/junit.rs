@@ -81,7 +81,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::testing::{CaseSource, Place, Verdict};
+    use crate::testing::verdict::Verdict;
+    use crate::testing::{CaseSource, Place};
 
     fn finished(id: &str, tier: &str, verdict: Verdict) -> Finished {
         let case = Err(String::new());

@@ -71,7 +71,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testing::{CaseSource, Place, Verdict};
+    use crate::testing::verdict::Verdict;
+    use crate::testing::{CaseSource, Place};
 
     fn finished(id: &str, passed: bool) -> Finished {
         let place = Place::Directory("d".into());

@@ -48,7 +48,6 @@ use std::path::PathBuf;
 pub(crate) use case_files::CaseSource;
 pub(crate) use known_failures::KnownFailures;
 pub(crate) use pool::{Finished, run_all};
-pub(crate) use verdict::Verdict;
 pub(crate) use {case_files::collect, junit::junit, report::report, table::table, update::update};
 
 /// Which cases of those found are run.

@@ -162,7 +162,7 @@ fn check_topic(
         ("value", &expected.value_format, &source.value_format, &expected.value_schema),
     ];
     for (part, wanted, actual, schema) in parts {
-        let PostFormat { format, features, .. } = wanted.as_ref().cloned().unwrap_or_default();
+        let PostFormat { format, features, .. } = wanted.clone().unwrap_or_default();
         check_format(name, &format!("{part} format"), format.as_deref(), actual)?;
         check_features(name, part, features.as_deref(), actual)?;
         if schema.is_some() {

@@ -127,10 +127,11 @@ pub(super) fn compare(
     actual: &[ReadRecord],
     comparison: Comparison,
 ) -> Result<(), String> {
-    let pairs = expected.iter().zip(actual).enumerate();
-    let first = pairs
-        .filter_map(|(index, (expected, actual))| Some((index, actual.difference(expected, comparison)?)))
-        .next();
+    let mut pairs = expected.iter().zip(actual).enumerate();
+    let differing = |(index, (expected, actual)): (usize, (&&CaseRecord, &ReadRecord))| {
+        Some((index, actual.difference(expected, comparison)?))
+    };
+    let first = pairs.find_map(differing);
     let count_differs = match comparison.more_allowed {
         true => actual.len() < expected.len(),
         false => actual.len() != expected.len(),

@@ -31,6 +31,9 @@ struct Refused {
     is_push: bool,
 }
 
+/// The answers, each with the statement it answers, and what was noticed on the way.
+type Answered = (Vec<(Value, String)>, Fed);
+
 /// Runs a case.
 pub(super) fn run(case: &Case) -> Verdict {
     let mut world = match World::open(case) {
@@ -58,11 +61,7 @@ pub(super) fn run(case: &Case) -> Verdict {
 }
 
 /// The answers to the requests, one by one. The outer error is the test's own.
-#[expect(clippy::type_complexity, reason = "the two results are told apart where the function is called")]
-fn answers(
-    world: &mut World,
-    case: &Case,
-) -> Result<Result<(Vec<(Value, String)>, Fed), Box<Refused>>, String> {
+fn answers(world: &mut World, case: &Case) -> Result<Result<Answered, Box<Refused>>, String> {
     let (queries, others): (Vec<&String>, Vec<&String>) =
         case.statements.iter().partition(|statement| statement.starts_with(QUERY));
     let refused = |statement: &str, error: Error| {

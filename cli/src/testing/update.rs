@@ -49,21 +49,24 @@ pub(crate) fn update(finished: &[Finished]) -> Result<usize, CommandError> {
 /// The records that came out, each as fully as those expected before: a timestamp that nobody expected
 /// stays unexpected, and the topics keep their order.
 fn merged(before: &[Value], came_out: &[Value]) -> Value {
-    let topic = |record: &Value| record.get("topic").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut topics: Vec<String> = Vec::new();
+    let mut topics: Vec<&str> = Vec::new();
     for record in before.iter().chain(came_out) {
-        if !topics.contains(&topic(record)) {
-            topics.push(topic(record));
+        if !topics.contains(&topic_of(record)) {
+            topics.push(topic_of(record));
         }
     }
     let names_time = before.is_empty() || before.iter().any(|record| record.get("timestamp").is_some());
-    let of_topics = topics.iter().flat_map(|name| came_out.iter().filter(move |record| topic(record) == *name));
+    let of_topics = topics.iter().flat_map(|name| came_out.iter().filter(move |record| topic_of(record) == *name));
     let records = of_topics.map(|record| {
         let kept = |(name, _): &(&String, &Value)| names_time || *name != "timestamp";
         let members = record.as_object().into_iter().flatten().filter(kept);
         Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())
     });
     records.collect()
+}
+
+fn topic_of(record: &Value) -> &str {
+    record.get("topic").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Writes a file whole, or not at all.

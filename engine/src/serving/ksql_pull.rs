@@ -139,7 +139,10 @@ impl KsqlPull {
             Err(error) => stream::iter(vec![Err(error)]),
         });
         let shown = schema.clone();
-        let named = batches.map(move |batch| Ok(batch?.with_schema(shown.clone())?));
+        let named = batches.map(move |batch| {
+            let batch: RecordBatch = batch?;
+            Ok::<_, DataFusionError>(batch.with_schema(shown.clone())?)
+        });
         let mut left = self.limit.unwrap_or(usize::MAX);
         let limited = named
             .map(move |batch: std::result::Result<RecordBatch, DataFusionError>| {

@@ -12,6 +12,7 @@ use super::from::FromClause;
 use super::joins::repartition_of_windowed;
 use super::key::{self, KeyRule, check_key_type, key_positions};
 use super::projection::{Names, ResultColumn, check_duplicates, check_reserved_names, expand};
+use super::pull_where;
 use super::unique_names::UniqueNames;
 use crate::analyzer::aggregates::{call_text, first_call};
 use crate::analyzer::clause::Clause;
@@ -83,6 +84,7 @@ impl<'a> Select<'a> {
         let having = body.having.as_ref().map(|ast| resolver(Clause::Having).resolve(ast)).transpose()?;
         if *purpose == Purpose::Pull {
             check_pull_columns(&columns, filter.as_ref())?;
+            pull_where::check(filter.as_ref(), from, lookup)?;
         }
         if let Some(filter) = &filter
             && let Some(call) = first_call(filter, lookup)
