@@ -151,7 +151,9 @@ impl Queries {
         let slot = if self.defaults.run {
             Slot::Started(self.launch(record, plan, sink)?)
         } else {
-            Slot::NotStarted(QueryStatus::Paused(Some("queries of this engine are driven by hand".to_owned())))
+            Slot::NotStarted(QueryStatus::Paused(Some(
+                "queries of this engine are driven by hand".to_owned(),
+            )))
         };
         self.set(&record.id, slot);
         Ok(())

@@ -49,10 +49,10 @@ fn the_projects_own_cases_pass() {
 #[test]
 fn a_difference_is_shown_and_reported_and_can_become_what_is_expected() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let [cases, report, junit] = ["cases.json", "report.json", "junit.xml"].map(|name| folder.path().join(name));
+    let [cases, report, junit] =
+        ["cases.json", "report.json", "junit.xml"].map(|name| folder.path().join(name));
     fs::write(&cases, serde_json::to_string_pretty(&doubling(13)).expect("it is JSON")).expect("writes");
-    let (code, out, complaints) =
-        run(&[path(&cases), "--report", path(&report), "--junit", path(&junit)]);
+    let (code, out, complaints) = run(&[path(&cases), "--report", path(&report), "--junit", path(&junit)]);
     assert_eq!(code, Some(1));
     assert!(complaints.contains("a case failed"), "{complaints}");
     for line in [
@@ -67,7 +67,10 @@ fn a_difference_is_shown_and_reported_and_can_become_what_is_expected() {
     }
     let told: Value = serde_json::from_slice(&fs::read(&report).expect("the report is there")).expect("JSON");
     let case = &told["cases"][0];
-    assert_eq!((&case["id"], &case["tier"], &case["passed"]), (&json!("doubling"), &json!("own"), &json!(false)));
+    assert_eq!(
+        (&case["id"], &case["tier"], &case["passed"]),
+        (&json!("doubling"), &json!("own"), &json!(false))
+    );
     assert!(case["reason"].as_str().is_some_and(|reason| reason.contains("record 2 of 2")), "{case}");
     for member in ["sources_ok", "topics_ok", "e1", "e2", "e3"] {
         assert_eq!(case[member], Value::Null, "{member}");
@@ -118,11 +121,9 @@ fn a_case_that_fails_has_to_be_known_and_one_that_passes_must_not_be() {
 #[test]
 fn cases_are_chosen_by_their_ids_and_tiers() {
     let cases = repository().join("tests/cases");
-    for (arguments, passed) in [
-        (["--filter", "per minute"], 1),
-        (["--tier", "errors,windows"], 2),
-        (["--tier", "requests"], 1),
-    ] {
+    for (arguments, passed) in
+        [(["--filter", "per minute"], 1), (["--tier", "errors,windows"], 2), (["--tier", "requests"], 1)]
+    {
         let (code, out, _) = run(&[path(&cases), arguments[0], arguments[1]]);
         assert_eq!(code, Some(0), "{out}");
         assert!(out.ends_with(&format!("{passed} passed, 0 failed\n")), "{out}");

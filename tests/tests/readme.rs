@@ -59,7 +59,9 @@ fn the_tour_gives_what_it_shows() {
 #[test]
 fn the_test_of_a_query_gives_what_it_shows() {
     let blocks = blocks("## Testing queries");
-    let [command, shown, _difference] = blocks.as_slice() else { panic!("three blocks, not {}", blocks.len()) };
+    let [command, shown, _difference] = blocks.as_slice() else {
+        panic!("three blocks, not {}", blocks.len())
+    };
     let path = command.text.trim().strip_prefix(&format!("{FROM_SOURCE} test ")).expect("a test is run");
     let run = Command::new(program()).args(["test", path]).current_dir(repository()).output();
     let printed = String::from_utf8(run.expect("the program runs").stdout).expect("output is text");

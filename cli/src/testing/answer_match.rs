@@ -47,12 +47,9 @@ fn check_rows(
     verify_order: bool,
     statement: &str,
 ) -> Result<(), String> {
-    let show = |rows: &[Value]| {
-        rows.iter().map(|row| format!("\n    {row}")).collect::<String>()
-    };
-    let differs = |what: &str| {
-        Err(format!("{what}\n  expected:{}\n  answered:{}", show(expected), show(actual)))
-    };
+    let show = |rows: &[Value]| rows.iter().map(|row| format!("\n    {row}")).collect::<String>();
+    let differs =
+        |what: &str| Err(format!("{what}\n  expected:{}\n  answered:{}", show(expected), show(actual)));
     if expected.len() != actual.len() {
         return differs(&format!("{} rows are expected, {} were answered", expected.len(), actual.len()));
     }
@@ -84,9 +81,8 @@ fn columns(row: &Value) -> Option<&Value> {
 
 fn check_members(expected: &Map<String, Value>, actual: &Value, statement: &str) -> Result<(), String> {
     for (name, expected) in expected {
-        let (name, operator) = name.split_once('|').map_or((name.as_str(), None), |(name, operator)| {
-            (name, Some(operator))
-        });
+        let (name, operator) =
+            name.split_once('|').map_or((name.as_str(), None), |(name, operator)| (name, Some(operator)));
         let found = actual.get(name);
         let Some(found) = found else {
             return Err(format!("there is no '{name}' in {actual}"));
@@ -171,7 +167,8 @@ mod tests {
     fn numbers_count_with_their_scale() {
         for (expected, actual, same) in [("5", "5", true), ("5", "5.0", false), ("1.10", "1.1", false)] {
             let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-            let checked = check(&rows(&[json!([number(expected)])]), &rows(&[json!([number(actual)])]), true, "");
+            let checked =
+                check(&rows(&[json!([number(expected)])]), &rows(&[json!([number(actual)])]), true, "");
             assert_eq!(checked.is_ok(), same, "{expected} {actual}");
         }
     }

@@ -11,8 +11,6 @@ pub(crate) struct Case {
     pub(crate) id: String,
     /// Its group in the closing table.
     pub(crate) tier: String,
-    /// What is special about it: `no-output-check`, `inputs-via-insert-values`, `runtime-exception`.
-    pub(crate) flags: Vec<String>,
     /// The statements, in order.
     pub(crate) statements: Vec<String>,
     /// Settings of the session that runs them.
@@ -209,11 +207,6 @@ pub(crate) struct OutputConditions {
 }
 
 impl Case {
-    /// Whether something is special about the case.
-    pub(crate) fn has_flag(&self, flag: &str) -> bool {
-        self.flags.iter().any(|own| own == flag)
-    }
-
     /// Whether the case is one of requests and their answers.
     pub(crate) fn has_requests(&self) -> bool {
         !self.responses.is_empty() || self.expected_error.is_some()

@@ -73,6 +73,9 @@ mod tests {
         };
         let expected = [("b", 7), ("bare", 1), ("c", 4), ("fed", 4), ("listed", 2)];
         let found = of(&case);
-        assert!(found.iter().map(|(name, partitions)| (name.as_str(), *partitions)).eq(expected), "{found:?}");
+        assert!(
+            found.iter().map(|(name, partitions)| (name.as_str(), *partitions)).eq(expected),
+            "{found:?}"
+        );
     }
 }

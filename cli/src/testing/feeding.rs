@@ -75,9 +75,8 @@ pub(super) fn drive(world: &mut World, case: &Case) -> Result<Fed, Box<Breakdown
         let inputs: BTreeSet<String> = driver.inputs().map(str::to_owned).collect();
         let from_case = records_of_case(world, case, &given, &inputs);
         let others = inputs.iter().filter(|topic| !given.contains(topic.as_str()));
-        let written = others.flat_map(|topic| {
-            world.log(topic).iter().map(move |record| (topic.clone(), record.clone()))
-        });
+        let written = others
+            .flat_map(|topic| world.log(topic).iter().map(move |record| (topic.clone(), record.clone())));
         let records: Vec<(String, Record)> = from_case.into_iter().chain(written).collect();
         for (number, (topic, record)) in records.iter().enumerate() {
             let place = || format!("record {} of topic '{topic}'", number + 1);
@@ -127,8 +126,7 @@ fn to_record(world: &World, input: &CaseRecord) -> Result<Record, String> {
     };
     let mut key = payload(RecordPart::Key, &input.key)?;
     if let Some(window) = &input.window {
-        let window =
-            Window { start_ms: window.start, end_ms: window.end, is_session: window.is_session() };
+        let window = Window { start_ms: window.start, end_ms: window.end, is_session: window.is_session() };
         key = Some(window.with_key(key.as_deref().unwrap_or_default()));
     }
     let headers = input.headers.iter().map(|header| {

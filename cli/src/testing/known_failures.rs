@@ -26,9 +26,7 @@ impl KnownFailures {
             .map_err(|error| CommandError(format!("could not read {}: {error}", path.display())))?;
         let mut reasons = BTreeMap::new();
         for (number, line) in text.lines().enumerate() {
-            let wrong = |what: &str| {
-                CommandError(format!("{}, line {}: {what}", path.display(), number + 1))
-            };
+            let wrong = |what: &str| CommandError(format!("{}, line {}: {what}", path.display(), number + 1));
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -76,8 +74,7 @@ mod tests {
 
     fn finished(id: &str, passed: bool) -> Finished {
         let place = Place::Directory("d".into());
-        let source =
-            CaseSource { place, id: id.to_owned(), tier: String::new(), case: Err(String::new()) };
+        let source = CaseSource { place, id: id.to_owned(), tier: String::new(), case: Err(String::new()) };
         let verdict = if passed { Verdict::passed() } else { Verdict::failed("it did") };
         Finished { source, verdict, duration: Duration::ZERO }
     }

@@ -70,12 +70,11 @@ fn run_bounded(source: CaseSource) -> Finished {
 
 fn in_thread(run: impl FnOnce() -> Verdict + Send + 'static, time_max: Duration) -> Verdict {
     let (sender, receiver) = sync_channel(1);
-    let started = thread::Builder::new().name("tidemill-case".to_owned()).stack_size(STACK_BYTES).spawn(
-        move || {
+    let started =
+        thread::Builder::new().name("tidemill-case".to_owned()).stack_size(STACK_BYTES).spawn(move || {
             // Whoever waited may have given up.
             let _ = sender.send(run());
-        },
-    );
+        });
     let thread = match started {
         Ok(thread) => thread,
         Err(error) => return Verdict::failed(format!("no thread: {error}")),

@@ -146,11 +146,7 @@ pub(super) fn check_topics(
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn check_topic(
-    expected: &PostTopic,
-    topics: &[String],
-    sources: &[SourceDescription],
-) -> Result<(), String> {
+fn check_topic(expected: &PostTopic, topics: &[String], sources: &[SourceDescription]) -> Result<(), String> {
     let name = &expected.name;
     if !topics.contains(name) {
         return Err(format!("there is no topic '{name}'"));

@@ -51,9 +51,8 @@ fn verdict(world: &World, case: &Case, fed: &Fed) -> Verdict {
         Ok(by_topic) => by_topic,
         Err(reason) => return Verdict::failed(reason),
     };
-    let written = by_topic.iter().flat_map(|(topic, records)| {
-        records.iter().map(|record| record.to_case(topic))
-    });
+    let written =
+        by_topic.iter().flat_map(|(topic, records)| records.iter().map(|record| record.to_case(topic)));
     let came_out: Option<Vec<Value>> = Some(written.collect());
     if let Err(difference) = check_outputs(case, &by_topic) {
         let reasons = fed.reasons.iter().map(|reason| format!("\n  dropped: {reason}"));
@@ -115,7 +114,8 @@ pub(super) fn came_out(world: &World, case: &Case) -> Result<BTreeMap<String, Ve
 /// Where they differ, for people.
 pub(super) fn check_outputs(case: &Case, by_topic: &BTreeMap<String, Vec<ReadRecord>>) -> Result<(), String> {
     let is_exact = case.properties.get(EXACT_NUMBERS).is_none_or(|value| {
-        value.as_bool() != Some(false) && value.as_str().is_none_or(|text| !text.eq_ignore_ascii_case("false"))
+        value.as_bool() != Some(false)
+            && value.as_str().is_none_or(|text| !text.eq_ignore_ascii_case("false"))
     });
     let comparison = Comparison {
         numbers: if is_exact { Numbers::Exact } else { Numbers::Approximate },

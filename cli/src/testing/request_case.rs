@@ -102,9 +102,9 @@ fn answers(world: &mut World, case: &Case) -> Result<Result<Answered, Box<Refuse
             None => answers::ask(world, query, from_now_on),
         };
         let expected = case.responses.get(number).and_then(|expected| expected.get("query"));
-        let rows_expected = expected.and_then(Value::as_array).map_or(0, |rows| {
-            rows.iter().filter(|row| row.get("row").is_some()).count()
-        });
+        let rows_expected = expected
+            .and_then(Value::as_array)
+            .map_or(0, |rows| rows.iter().filter(|row| row.get("row").is_some()).count());
         match asked.and_then(|asked| answers::take(world, asked, rows_expected)) {
             Ok(answer) => answers.push((answer, query.clone())),
             Err(error) => return Ok(Err(refused(query, error))),
@@ -128,8 +128,7 @@ fn verdict(world: &World, case: &Case, answers: &[(Value, String)], fed: &Fed) -
         let Some((answer, statement)) = answers.get(number) else {
             return Verdict::failed(format!("answer {} is missing: {expected}", number + 1));
         };
-        let checked =
-            answer_match::check(expected, answer, case.output_conditions.verify_order, statement);
+        let checked = answer_match::check(expected, answer, case.output_conditions.verify_order, statement);
         if let Err(reason) = checked {
             return Verdict::failed(format!("answer {} to {statement}\n  {reason}", number + 1));
         }

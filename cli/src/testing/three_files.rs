@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 use tidemill_sql::parser;
 
+use super::Place;
 use super::case::{Case, CaseRecord};
 use super::case_files::{CaseSource, read_json};
-use super::Place;
 
 /// The statements.
 const STATEMENTS: &str = "statements.sql";

@@ -56,7 +56,8 @@ fn merged(before: &[Value], came_out: &[Value]) -> Value {
         }
     }
     let names_time = before.is_empty() || before.iter().any(|record| record.get("timestamp").is_some());
-    let of_topics = topics.iter().flat_map(|name| came_out.iter().filter(move |record| topic_of(record) == *name));
+    let of_topics =
+        topics.iter().flat_map(|name| came_out.iter().filter(move |record| topic_of(record) == *name));
     let records = of_topics.map(|record| {
         let kept = |(name, _): &(&String, &Value)| names_time || *name != "timestamp";
         let members = record.as_object().into_iter().flatten().filter(kept);
@@ -71,9 +72,8 @@ fn topic_of(record: &Value) -> &str {
 
 /// Writes a file whole, or not at all.
 fn write(path: &Path, content: &Value) -> Result<(), CommandError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        CommandError(format!("could not write {}: {error}", path.display()))
-    };
+    let failed =
+        |error: &dyn std::fmt::Display| CommandError(format!("could not write {}: {error}", path.display()));
     let mut text = serde_json::to_string_pretty(content).map_err(|error| failed(&error))?;
     text.push('\n');
     let temporary: PathBuf = path.with_extension("tmp");

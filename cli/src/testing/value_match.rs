@@ -70,7 +70,9 @@ fn number_matches(expected: &str, actual: &WireValue, numbers: Numbers) -> bool 
 }
 
 fn is_close(expected: &BigDecimal, actual: f64) -> bool {
-    expected.to_f64().is_some_and(|expected| expected == actual || (expected - actual).abs() < DOUBLE_TOLERANCE)
+    expected
+        .to_f64()
+        .is_some_and(|expected| expected == actual || (expected - actual).abs() < DOUBLE_TOLERANCE)
 }
 
 /// The same digits and the same scale.

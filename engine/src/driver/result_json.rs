@@ -52,7 +52,7 @@ fn column_to_json(field: &Field, column: &ArrayRef) -> Result<Vec<Value>> {
     let schema = Arc::new(Schema::new(vec![Field::new(field.name(), column.data_type().clone(), true)]));
     let mut encoder = Format::Json.encoder(&schema, Wrapping::Bare)?;
     let mut payloads = EncodedPayloads::new();
-    encoder.encode(&[column.clone()], RowSelection::Range(0..column.len()), &mut payloads)?;
+    encoder.encode(std::slice::from_ref(column), RowSelection::Range(0..column.len()), &mut payloads)?;
     let value = |row: usize| match payloads.get(row) {
         Some(payload) => {
             let value = serde_json::from_slice(payload);

@@ -9,6 +9,7 @@ use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
+use tidemill_sql::plan::source::{WINDOWEND, WINDOWSTART};
 use tidemill_storage::log::Log;
 use tidemill_storage::record::{BatchBuilder, Codec};
 use tidemill_storage::state::WriteBatch;
@@ -97,7 +98,12 @@ impl SinkSpec {
                 SinkWriter::Topic(Box::new(sink))
             }
             SinkSpec::Session { schema } => {
-                SinkWriter::Session(SessionSink::new(schema.clone(), plan.key.clone()))
+                // The bounds of its window are part of a row's key.
+                let is_bound = |name: &str| plan.window.is_some() && [WINDOWSTART, WINDOWEND].contains(&name);
+                let columns = plan.schema.fields().iter().enumerate();
+                let bounds = columns.filter(|(_, field)| is_bound(field.name())).map(|(index, _)| index);
+                let kept = plan.key.iter().copied().chain(bounds).collect();
+                SinkWriter::Session(SessionSink::new(schema.clone(), kept))
             }
         })
     }

@@ -229,7 +229,8 @@ fn with_roles(schema: &Schema, scan: &ScanSpec, operators: &[OperatorPlan]) -> S
     let mut origins: Vec<Option<&ScanColumn>> = scan.columns.iter().map(Some).collect();
     for operator in operators {
         if let OperatorKind::Project(columns) = &operator.kind {
-            let origin = |index: &Option<usize>| index.and_then(|index| origins.get(index).copied().flatten());
+            let origin =
+                |index: &Option<usize>| index.and_then(|index| origins.get(index).copied().flatten());
             origins = columns.iter().map(|(_, _, index)| origin(index)).collect();
         }
     }

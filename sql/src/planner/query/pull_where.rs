@@ -126,8 +126,7 @@ impl Rules<'_> {
                         }
                     };
                     if !other.columns().is_empty() {
-                        let what =
-                            "A comparison must be between a key column and a resolvable expression.";
+                        let what = "A comparison must be between a key column and a resolvable expression.";
                         self.scan_or(what, expression)?;
                         all = true;
                         continue;
@@ -139,9 +138,7 @@ impl Rules<'_> {
                     let Some(key) = key else { continue };
                     match operator {
                         Comparison::Equal => {}
-                        Comparison::NotEqual
-                        | Comparison::IsDistinctFrom
-                        | Comparison::IsNotDistinctFrom => {
+                        Comparison::NotEqual | Comparison::IsDistinctFrom | Comparison::IsNotDistinctFrom => {
                             let what = "Bound on key columns must currently be '='.";
                             self.scan_or(what, expression)?;
                             all = true;
@@ -241,8 +238,10 @@ impl Rules<'_> {
         }
         let shown = right.to_string();
         let shown = shown.trim_matches('\'');
-        let message =
-            format!("'{shown}' can not be converted to the type of the key column: {} {wanted} KEY", key.name);
+        let message = format!(
+            "'{shown}' can not be converted to the type of the key column: {} {wanted} KEY",
+            key.name
+        );
         Err(SqlError::type_error(message).at(right.span))
     }
 
@@ -287,10 +286,9 @@ fn alternatives(condition: &Expression, opposite: bool) -> Option<Vec<Vec<Condit
         Node::In { value, list, negated } => {
             let unequal = *negated != opposite;
             let operator = if unequal { Comparison::NotEqual } else { Comparison::Equal };
-            let conditions = list.iter().map(|item| Condition {
-                expression: compared(operator, value, item),
-                of_list: true,
-            });
+            let conditions = list
+                .iter()
+                .map(|item| Condition { expression: compared(operator, value, item), of_list: true });
             if unequal {
                 return Some(vec![conditions.collect()]);
             }
@@ -304,19 +302,15 @@ fn alternatives(condition: &Expression, opposite: bool) -> Option<Vec<Vec<Condit
             } else {
                 (Comparison::GreaterThanOrEqual, Comparison::LessThanOrEqual)
             };
-            let bound = |operator, bound| Condition {
-                expression: compared(operator, value, bound),
-                of_list: false,
-            };
+            let bound =
+                |operator, bound| Condition { expression: compared(operator, value, bound), of_list: false };
             let (low, high) = (bound(below, low), bound(above, high));
             Some(if outside { vec![vec![low], vec![high]] } else { vec![vec![low, high]] })
         }
-        Node::Comparison { operator, left, right } if opposite => {
-            Some(vec![vec![Condition {
-                expression: compared(inverted(*operator), left, right),
-                of_list: false,
-            }]])
-        }
+        Node::Comparison { operator, left, right } if opposite => Some(vec![vec![Condition {
+            expression: compared(inverted(*operator), left, right),
+            of_list: false,
+        }]]),
         _ if opposite => {
             let expression = Expression::new(Node::Not(Box::new(condition.clone())), condition.span);
             Some(vec![vec![Condition { expression, of_list: false }]])
