@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::buffer::{Buffer, ScalarBuffer};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 
@@ -104,6 +104,9 @@ pub struct ChangeBatch {
     pub windows: Option<Windows>,
     /// Record headers of each row, where any row has some.
     pub headers: Option<Arc<[Headers]>>,
+    /// Which rows' records have a key, where one has none: a key whose columns are all null is not the
+    /// same as no key. It goes with the key: what gives rows another key leaves it out.
+    pub keyed: Option<NullBuffer>,
     /// Behind an exchange, stream time at each row: the greatest event time among the rows of its
     /// input up to it, those that went to other shards too. See [`ChangeBatch::stream_times_ms`].
     pub stream_times_ms: Option<ScalarBuffer<i64>>,
@@ -115,7 +118,8 @@ impl ChangeBatch {
     pub fn inserts(columns: RecordBatch, times_ms: ScalarBuffer<i64>) -> ChangeBatch {
         debug_assert_eq!(columns.num_rows(), times_ms.len());
         let kinds = Kinds::AllInsert;
-        ChangeBatch { columns, kinds, times_ms, windows: None, headers: None, stream_times_ms: None }
+        let (windows, headers, keyed, stream_times_ms) = (None, None, None, None);
+        ChangeBatch { columns, kinds, times_ms, windows, headers, keyed, stream_times_ms }
     }
 
     /// For each row, a time that stream time has reached with it: of rows from an exchange that of all
@@ -168,7 +172,10 @@ impl ChangeBatch {
             .filter(|(_, keep)| *keep == Some(true))
             .map(|(row, _)| row as u32)
             .collect();
-        let plain = self.windows.is_none() && self.headers.is_none() && self.stream_times_ms.is_none();
+        let plain = self.windows.is_none()
+            && self.headers.is_none()
+            && self.keyed.is_none()
+            && self.stream_times_ms.is_none();
         if matches!(self.kinds, Kinds::AllInsert) && plain {
             let times = Int64Array::new(self.times_ms.clone(), None);
             let times = compute::filter(&times, mask)?;
@@ -204,6 +211,10 @@ impl ChangeBatch {
                 .headers
                 .as_ref()
                 .map(|headers| rows.values().iter().map(|row| headers[*row as usize].clone()).collect()),
+            keyed: self
+                .keyed
+                .as_ref()
+                .map(|keyed| rows.values().iter().map(|row| keyed.is_valid(*row as usize)).collect()),
             stream_times_ms: self.stream_times_ms.as_ref().map(pick),
         })
     }
@@ -223,6 +234,7 @@ impl ChangeBatch {
                 end_ms: windows.end_ms.slice(offset, length),
             }),
             headers: self.headers.as_ref().map(|headers| headers[offset..offset + length].into()),
+            keyed: self.keyed.as_ref().map(|keyed| keyed.slice(offset, length)),
             stream_times_ms: self.stream_times_ms.as_ref().map(|times| times.slice(offset, length)),
         }
     }
@@ -273,7 +285,13 @@ impl ChangeBatch {
         let times_ms = gather(&|batch| Some(batch.times_ms.clone()));
         let stamped = batches.iter().any(|batch| batch.stream_times_ms.is_some());
         let stream_times_ms = stamped.then(|| gather(&|batch| Some(batch.stream_times_ms().clone())));
-        Ok(ChangeBatch { columns, kinds, times_ms, windows, headers, stream_times_ms })
+        let keyed = batches.iter().any(|batch| batch.keyed.is_some()).then(|| {
+            let of_batch = |batch: &ChangeBatch| {
+                batch.keyed.clone().unwrap_or_else(|| NullBuffer::new_valid(batch.rows()))
+            };
+            batches.iter().map(of_batch).flat_map(|keyed| keyed.iter().collect::<Vec<_>>()).collect()
+        });
+        Ok(ChangeBatch { columns, kinds, times_ms, windows, headers, keyed, stream_times_ms })
     }
 
     /// Bytes the batch holds in memory, roughly.

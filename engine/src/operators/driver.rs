@@ -199,6 +199,7 @@ pub(crate) fn batch(schema: &SchemaRef, text: &str) -> ChangeBatch {
         times_ms: times_ms.into(),
         windows: None,
         headers: None,
+        keyed: None,
         stream_times_ms: None,
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! Adds the key's computed columns behind the others. What the sink then writes as the key decides
 //! where records land, so there is nothing to exchange here. A record whose key cannot be computed
-//! keeps a NULL there and is reported. Of a record without a value only key columns mean anything: an
-//! expression over its value is NULL for it, as ksqlDB has it.
+//! keeps a NULL there and is reported. Of a record without a value only key columns mean anything: where
+//! the key is computed from anything else, all of it is NULL for such a record, as ksqlDB has it.
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions, Scalar, new_null_array};
+use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{Field, Schema};
 
-use crate::batch::ChangeBatch;
+use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::expressions::CompiledExpression;
 use crate::operators::{Context, Dropped, Input, Operator, Report};
@@ -18,18 +19,34 @@ use crate::operators::{Context, Dropped, Input, Operator, Report};
 /// Adds key columns.
 pub struct PartitionBy {
     added: Vec<(Field, CompiledExpression)>,
+    /// Columns of the input that are part of the key.
+    kept: Vec<usize>,
+    needs_value: bool,
 }
 
 impl PartitionBy {
-    /// Of the key's columns; those that are plain columns of the input are there already.
+    /// Of the key's columns; those that are plain columns of the input are there already. `needs_value`
+    /// tells whether any of them is computed from more than the key that the records had.
     #[must_use]
-    pub fn new(columns: Vec<(String, CompiledExpression, Option<usize>)>) -> PartitionBy {
+    pub fn new(columns: Vec<(String, CompiledExpression, Option<usize>)>, needs_value: bool) -> PartitionBy {
+        let kept = columns.iter().filter_map(|(_, _, same)| *same).collect();
         let added = columns
             .into_iter()
             .filter(|(_, _, same)| same.is_none())
             .map(|(name, expression, _)| (Field::new(name, expression.data_type().clone(), true), expression))
             .collect();
-        PartitionBy { added }
+        PartitionBy { added, kept, needs_value }
+    }
+
+    /// Of each row whether its key can be computed; `None` where that of every row can.
+    fn computable(&self, batch: &ChangeBatch) -> Option<BooleanArray> {
+        match &batch.kinds {
+            Kinds::Each(_) if self.needs_value => {
+                let rows = (0..batch.rows()).map(|row| Some(batch.kinds.get(row) != RowKind::NullValue));
+                Some(rows.collect::<BooleanArray>()).filter(|rows| rows.false_count() > 0)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -45,7 +62,9 @@ impl Operator for PartitionBy {
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
-        if self.added.is_empty() {
+        let batch = ChangeBatch { keyed: None, ..batch };
+        let computable = self.computable(&batch);
+        if self.added.is_empty() && computable.is_none() {
             out.push(batch);
             return Ok(());
         }
@@ -55,6 +74,15 @@ impl Operator for PartitionBy {
         for (field, expression) in &self.added {
             arrays.push(expression.evaluate(&batch.columns, &mut failures)?);
             fields.push(Arc::new(field.clone()));
+        }
+        if let Some(computable) = &computable {
+            // What is left of such a record is its key alone, so nobody else needs the columns.
+            let added = batch.columns.num_columns()..arrays.len();
+            for index in self.kept.iter().copied().chain(added) {
+                let nulls = Scalar::new(new_null_array(arrays[index].data_type(), 1));
+                arrays[index] = zip(computable, &arrays[index].as_ref(), &nulls)?;
+            }
+            failures.retain(|failure| computable.value(failure.row));
         }
         for failure in failures {
             let time_ms = batch.times_ms[failure.row];

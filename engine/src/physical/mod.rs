@@ -86,7 +86,12 @@ pub enum OperatorKind {
     /// New columns: name, expression, and the input column's index where it is just that.
     Project(Vec<(String, CompiledExpression, Option<usize>)>),
     /// Another key; see [`crate::operators::partition_by`].
-    PartitionBy(Vec<(String, CompiledExpression, Option<usize>)>),
+    PartitionBy {
+        /// Its columns, as those of a projection.
+        columns: Vec<(String, CompiledExpression, Option<usize>)>,
+        /// Whether any of them is computed from more than the key that the records had.
+        needs_value: bool,
+    },
     /// Remembers the row of each key, so that updates carry what they replace.
     TableState {
         /// Indices of the key columns.
@@ -108,7 +113,7 @@ impl OperatorKind {
             OperatorKind::Aggregate(_) | OperatorKind::Join(_) => true,
             OperatorKind::Filter(_)
             | OperatorKind::Project(_)
-            | OperatorKind::PartitionBy(_)
+            | OperatorKind::PartitionBy { .. }
             | OperatorKind::TableState { .. } => false,
         }
     }
@@ -156,7 +161,9 @@ impl OperatorPlan {
         Ok(match &self.kind {
             OperatorKind::Filter(predicate) => Box::new(filter::Filter::new(predicate.clone())),
             OperatorKind::Project(columns) => Box::new(project::Project::new(columns.clone())),
-            OperatorKind::PartitionBy(columns) => Box::new(partition_by::PartitionBy::new(columns.clone())),
+            OperatorKind::PartitionBy { columns, needs_value } => {
+                Box::new(partition_by::PartitionBy::new(columns.clone(), *needs_value))
+            }
             OperatorKind::TableState { key, schema } => {
                 Box::new(table_state::TableState::new(key, schema.clone(), room)?)
             }
@@ -171,7 +178,7 @@ impl OperatorPlan {
         match &self.kind {
             OperatorKind::Filter(predicate) => format!("Filter {predicate}"),
             OperatorKind::Project(columns) => format!("Project {}", describe_columns(columns)),
-            OperatorKind::PartitionBy(columns) => format!("PartitionBy {}", describe_columns(columns)),
+            OperatorKind::PartitionBy { columns, .. } => format!("PartitionBy {}", describe_columns(columns)),
             OperatorKind::TableState { .. } => "TableState".to_owned(),
             OperatorKind::Aggregate(spec) => format!("Aggregate {}", describe_aggregate(spec)),
             OperatorKind::Join(spec) => format!("Join {spec}"),

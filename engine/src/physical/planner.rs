@@ -23,7 +23,7 @@ use crate::operators::Input;
 use crate::operators::aggregate::{AggregateSpec, CallSpec, Overtaken};
 use crate::operators::join::{JoinSide, JoinSpec};
 use crate::physical::{Exchange, OperatorKind, OperatorPlan, PhysicalPlan, StageInput, StagePlan};
-use crate::runtime::scan::ScanSpec;
+use crate::runtime::scan::{ScanColumn, ScanSpec};
 
 /// Compiles a continuous query; `overtaken` is what becomes of its final results that event time has
 /// overtaken.
@@ -300,8 +300,21 @@ impl Lowering {
             .iter()
             .map(|(expression, name)| named_column(name.clone(), expression, &open.schema))
             .collect::<Result<Vec<_>>>()?;
-        self.push(open.stage, OperatorKind::PartitionBy(columns));
+        let needs_value = node.keys.iter().any(|(expression, _)| !self.is_of_key(expression, &open));
+        self.push(open.stage, OperatorKind::PartitionBy { columns, needs_value });
         Ok(Open { schema: node.schema.clone(), ..open })
+    }
+}
+
+impl Lowering {
+    /// Whether an expression is computed from nothing but the key that records are read with.
+    fn is_of_key(&self, expression: &Expr, open: &Open) -> bool {
+        let StageInput::Scan(scan) = &self.stages[open.stage].input else { return false };
+        expression.column_refs().into_iter().all(|column| {
+            let index = open.schema.index_of_column(column).ok();
+            let read = index.and_then(|index| scan.columns.get(index));
+            matches!(read, Some(ScanColumn::Key(_) | ScanColumn::WindowStart | ScanColumn::WindowEnd))
+        })
     }
 }
 

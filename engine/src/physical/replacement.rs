@@ -56,7 +56,9 @@ fn exchanged(stage: &StagePlan) -> String {
     let made: Vec<String> = stage
         .operators
         .iter()
-        .filter(|operator| matches!(operator.kind, OperatorKind::Project(_) | OperatorKind::PartitionBy(_)))
+        .filter(|operator| {
+            matches!(operator.kind, OperatorKind::Project(_) | OperatorKind::PartitionBy { .. })
+        })
         .map(super::OperatorPlan::describe)
         .collect();
     format!("{made:?} {exchange:?}")
@@ -69,7 +71,7 @@ fn state(stage: &StagePlan) -> String {
         .iter()
         .filter_map(|operator| {
             let kept = match &operator.kind {
-                OperatorKind::Filter(_) | OperatorKind::Project(_) | OperatorKind::PartitionBy(_) => {
+                OperatorKind::Filter(_) | OperatorKind::Project(_) | OperatorKind::PartitionBy { .. } => {
                     return None;
                 }
                 OperatorKind::TableState { key, schema } => format!("{key:?} of {schema:?}"),

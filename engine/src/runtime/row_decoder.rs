@@ -30,6 +30,8 @@ pub struct RowDecoder {
     schema: SchemaRef,
     columns: Vec<ScanColumn>,
     kind: SourceKind,
+    /// Whether its records have keys with columns.
+    keyed: bool,
     window: Option<WindowKind>,
     key: PartDecoder,
     value: PartDecoder,
@@ -109,6 +111,7 @@ impl RowDecoder {
             schema: scan.schema.clone(),
             columns: scan.columns.clone(),
             kind: source.kind,
+            keyed: source.key_columns().next().is_some(),
             window: source.window,
             key: PartDecoder::new(source, RecordPart::Key, keys)?,
             value: PartDecoder::new(source, RecordPart::Value, values)?,
@@ -242,7 +245,9 @@ impl RowDecoder {
                     .collect(),
             ),
         };
-        Ok(ChangeBatch { columns, kinds, times_ms: times_ms.into(), windows, headers, stream_times_ms: None })
+        let keyed = key.present.clone().filter(|_| self.keyed);
+        let (times_ms, stream_times_ms) = (times_ms.into(), None);
+        Ok(ChangeBatch { columns, kinds, times_ms, windows, headers, keyed, stream_times_ms })
     }
 
     /// Event times of rows, none for a row that has no legal one; `None` where each row has its

@@ -31,8 +31,11 @@ use crate::time::timestamp_column::TimestampExtractor;
 /// is shared by many records, and a reader decodes it at once.
 const BATCH_BYTES: usize = 512 << 10;
 
-/// Most rows reported of those that are too large for their topic, in one round; all are counted.
+/// Most rows reported of those that became no record, in one round; all are counted.
 const REPORTS_MAX: usize = 100;
+
+/// Stands for a time that cannot be told: a record's timestamp is never negative.
+const NO_TIME: i64 = -1;
 
 /// What a sink made of a round's rows.
 #[derive(Default)]
@@ -45,8 +48,8 @@ pub struct SinkOutput {
     pub rows: Vec<RecordBatch>,
     /// Rows without a key, of which a table takes none.
     pub keyless_rows: u64,
-    /// Rows whose records are larger than their topic takes.
-    pub too_large_rows: u64,
+    /// Rows that became no record: larger than their topic takes, or without a legal time.
+    pub rejected_rows: u64,
     /// Reports of those.
     pub reports: Vec<Report>,
 }
@@ -197,7 +200,7 @@ impl RowEncoder {
     }
 
     /// The timestamps of a batch's records: where the source names a column as its event time, what
-    /// that holds. A row that has no legal time there keeps its own.
+    /// that holds; negative for a row that has no legal time there. A row without a value keeps its own.
     ///
     /// # Errors
     /// A column that does not fit.
@@ -208,10 +211,17 @@ impl RowEncoder {
         let times = extracted.into_iter().zip(batch.times_ms.iter()).enumerate();
         Ok(times
             .map(|(row, (time_ms, own_ms))| match time_ms {
-                Some(time_ms) if time_ms >= 0 && !keeps_own(row) => time_ms,
-                _ => *own_ms,
+                _ if keeps_own(row) => *own_ms,
+                Some(time_ms) => time_ms,
+                None => NO_TIME,
             })
             .collect())
+    }
+
+    /// Whether records of the source have their times from a column.
+    #[must_use]
+    pub fn extracts_time(&self) -> bool {
+        self.time.is_some()
     }
 
     /// Encodes a batch and hands every record to `take`: row, key, value. Rows that are replaced
@@ -265,7 +275,10 @@ impl RowEncoder {
                     push_window(&mut self.windowed_key, window, bounds.start_ms[row], bounds.end_ms[row]);
                     take(row, Some(&self.windowed_key), value)?;
                 }
-                _ => take(row, self.keys.get(index), value)?,
+                _ => {
+                    let is_keyed = batch.keyed.as_ref().is_none_or(|keyed| keyed.is_valid(row));
+                    take(row, self.keys.get(index).filter(|_| is_keyed), value)?;
+                }
             }
         }
         Ok(())
@@ -324,7 +337,7 @@ impl TopicSink {
     fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
         let mut closed: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
         let mut changes = WriteBatch::default();
-        let (mut keyless_rows, mut too_large_rows, mut reports) = (0, 0, Vec::new());
+        let (mut keyless_rows, mut rejected_rows, mut reports) = (0, 0, Vec::new());
         // The limit may have been changed since the last round.
         let topic = self.log.topic(&self.topic);
         let bytes_max = topic.map_or(BATCH_BYTES, |topic| topic.settings.max_message_bytes as usize);
@@ -333,6 +346,7 @@ impl TopicSink {
             let (builders, table, is_table) = (&mut self.builders, self.table.as_mut(), self.is_table);
             let (rows, worker) = (table.as_ref().map(|table| &table.rows), self.worker);
             let times_ms = self.encoder.times_ms(batch)?;
+            let extracts_time = self.encoder.extracts_time();
             let name = &self.topic;
             self.encoder.encode(batch, |row, key, value| {
                 if is_table && key.is_none() {
@@ -342,6 +356,14 @@ impl TopicSink {
                 let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
                 let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
                 let time = times_ms[row];
+                if time < 0 && extracts_time {
+                    rejected_rows += 1;
+                    if reports.len() < REPORTS_MAX {
+                        let reason = format!("the column that is the time of topic '{name}' holds no legal time");
+                        reports.push(Report::of_row(Dropped::Rejected, batch.times_ms[row], reason));
+                    }
+                    return Ok(());
+                }
                 let headers: Vec<(&[u8], Option<&[u8]>)> = batch.headers.as_ref().map_or_else(Vec::new, |all| {
                     all[row].iter().map(|(name, value)| (name.as_bytes(), value.as_deref())).collect()
                 });
@@ -353,7 +375,7 @@ impl TopicSink {
                     over = builder.append_within(bytes_max, time, key, value, &headers)?;
                 }
                 if let Some(bytes) = over {
-                    too_large_rows += 1;
+                    rejected_rows += 1;
                     if reports.len() < REPORTS_MAX {
                         let reason = format!(
                             "a record of {bytes} bytes is larger than max.message.bytes of topic '{name}', {bytes_max}"
@@ -394,7 +416,7 @@ impl TopicSink {
             })
             .collect();
         let rows = Vec::new();
-        Ok(SinkOutput { records, table_rows: changes, rows, keyless_rows, too_large_rows, reports })
+        Ok(SinkOutput { records, table_rows: changes, rows, keyless_rows, rejected_rows, reports })
     }
 }
 

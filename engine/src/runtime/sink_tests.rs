@@ -63,7 +63,7 @@ fn no_batch_is_larger_than_its_topic_takes() {
         let mut lengths = vec![1_000; 500];
         lengths.push(max_message_bytes as usize - 1_000);
         let output = sink.write(&[rows(&lengths)]).expect("writes");
-        assert_eq!((append(log.as_ref(), &output), output.too_large_rows), (batches, 0));
+        assert_eq!((append(log.as_ref(), &output), output.rejected_rows), (batches, 0));
         assert_eq!(output.table_rows.changes.len(), 501);
     }
 }
@@ -73,7 +73,7 @@ fn a_row_that_is_too_large_for_the_topic_is_reported_and_the_others_go_on() {
     let (log, mut sink) = sink(10_000);
     let output = sink.write(&[rows(&[10, 20_000, 10])]).expect("writes");
     assert_eq!(append(log.as_ref(), &output), 2, "one in front of it and one behind");
-    assert_eq!((output.too_large_rows, output.table_rows.changes.len()), (1, 2));
+    assert_eq!((output.rejected_rows, output.table_rows.changes.len()), (1, 2));
     let reason = &output.reports[0].reason;
     assert!(reason.contains("max.message.bytes of topic 't', 10000"), "{reason}");
 }

@@ -169,7 +169,7 @@ impl Worker {
                 let mut sunk = sink.write(results)?;
                 output.reports.append(&mut sunk.reports);
                 output.reports.truncate(REPORTS_MAX);
-                let (filtered, rejected) = (sunk.keyless_rows, sunk.too_large_rows);
+                let (filtered, rejected) = (sunk.keyless_rows, sunk.rejected_rows);
                 if followed.keeper.is_none() {
                     let out = written - filtered - rejected;
                     output.book(followed.left, Counts { out, filtered, rejected, ..Counts::default() });

@@ -49,7 +49,9 @@ impl DelimitedDecoder {
             })
         };
         let others: Vec<usize> = (0..schema.fields().len())
-            .filter(|index| !projection.contains(index) && *schema.field(*index).data_type() != DataType::Utf8)
+            .filter(|index| {
+                !projection.contains(index) && *schema.field(*index).data_type() != DataType::Utf8
+            })
             .collect();
         Ok(DelimitedDecoder {
             delimiter: delimiter.character(),

@@ -64,8 +64,7 @@ impl JsonDecoder {
                 CheckedColumn::new(field.data_type()).ok_or_else(|| unsupported_column("JSON", field))
             })
             .collect::<Result<_>>()?;
-        let names: Vec<String> =
-            projected.iter().chain(&others).map(|field| field.name().clone()).collect();
+        let names: Vec<String> = projected.iter().chain(&others).map(|field| field.name().clone()).collect();
         let shape = match wrapping {
             Wrapping::Record => Shape::Object(Box::new(ObjectReader::new(names.iter().map(String::as_str)))),
             Wrapping::Bare => Shape::Bare,

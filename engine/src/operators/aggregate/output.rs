@@ -142,6 +142,7 @@ impl Output {
                 end_ms: end.values().clone(),
             }),
             headers,
+            keyed: None,
             stream_times_ms: None,
         });
         Ok(())

@@ -200,6 +200,7 @@ impl JoinOutput {
                 .headers()
                 .map(|headers| rows.origins.iter().map(|row| headers[*row as usize].clone()).collect()),
             times_ms: rows.times_ms.into(),
+            keyed: None,
             stream_times_ms: None,
         });
         Ok(())

@@ -133,7 +133,8 @@ pub(super) struct Names {
 const GENERATED: &str = "KSQL_COL_";
 
 impl Names {
-    /// Numbers start behind those that columns of the sources have.
+    /// Numbers start behind those that columns of the sources have; a field of a struct that is called as
+    /// one of these columns gets another name.
     pub(super) fn new(scope: &Scope) -> Names {
         let numbers = scope.sources.iter().flat_map(|source| {
             source
@@ -142,7 +143,10 @@ impl Names {
                 .iter()
                 .filter_map(|column| column.name.strip_prefix(GENERATED)?.parse::<usize>().ok())
         });
-        Names { next: numbers.max().map_or(0, |max| max + 1), taken: UniqueNames::default() }
+        let mut taken = UniqueNames::default();
+        let columns = scope.sources.iter().flat_map(|source| &source.source.columns);
+        columns.for_each(|column| taken.take(&column.name));
+        Names { next: numbers.max().map_or(0, |max| max + 1), taken }
     }
 
     /// The name of an expression's column.
