@@ -150,8 +150,8 @@ impl QueryDriver {
     /// Sends on what a worker gave.
     fn take_output(&mut self, stage: usize, output: Output, fed: &mut Fed) -> Result<()> {
         if !output.reports.is_empty() {
-            self.engine.processing_log().report_rows(&self.id, &output.reports);
-            fed.reasons.extend(output.reports.into_iter().map(|report| report.reason));
+            fed.reasons.extend(output.reports.iter().map(|report| report.reason.clone()));
+            self.engine.processing_log().report_rows(&self.id, output.reports);
         }
         if let Some(sink) = output.sink {
             for (target, batches) in sink.records {
