@@ -11,12 +11,9 @@ use super::record_match::{Comparison, ReadRecord, compare};
 use super::rejection::{self, Failure};
 use super::request_case;
 use super::statements;
-use super::value_match::Numbers;
+use super::value_match::{EXACT_NUMBERS, Numbers};
 use super::verdict::Verdict;
 use super::world::World;
-
-/// The property by which a case says that decimals are compared as floating point numbers.
-const EXACT_NUMBERS: &str = "use.exact.numeric.comparison";
 
 /// Runs a case.
 pub(super) fn run(case: &Case) -> Verdict {

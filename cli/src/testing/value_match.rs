@@ -10,6 +10,10 @@ use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive};
 use serde_json::Value;
 use tidemill_engine::driver::WireValue;
 
+/// The property by which a case says that decimals are compared as floating point numbers: the only one
+/// that is not the session's.
+pub(super) const EXACT_NUMBERS: &str = "use.exact.numeric.comparison";
+
 /// How much floating point numbers may differ.
 const DOUBLE_TOLERANCE: f64 = 1e-6;
 

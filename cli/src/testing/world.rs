@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::case::Case;
 use super::declared_topics;
+use super::value_match::EXACT_NUMBERS;
 
 /// Memory of a case's engine. Cases are small, and several run at once.
 const MEMORY_BYTES: u64 = 256 << 20;
@@ -59,7 +60,8 @@ impl World {
             dialect: Dialect::Ksql,
         });
         let own = SETTINGS.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let given = case.properties.iter().map(|(name, value)| (name.clone(), setting_text(value)));
+        let given = case.properties.iter().filter(|(name, _)| *name != EXACT_NUMBERS);
+        let given = given.map(|(name, value)| (name.clone(), setting_text(value)));
         for (name, value) in own.chain(given) {
             session.set(&name, &value).map_err(|error| format!("property '{name}' = '{value}': {error}"))?;
         }

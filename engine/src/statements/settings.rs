@@ -77,6 +77,8 @@ settings! {
     "ksql.persistence.wrap.single.values", "", any, "Whether a single value column is wrapped in a record.";
     "ksql.output.topic.name.prefix", "", any, "What the names of result topics begin with.";
     "ksql.query.pull.limit.clause.enabled", "true", boolean, "Whether ksqlDB's SELECT over what is there now may have a LIMIT.";
+    "ksql.query.pull.range.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a range of a table's keys where it may not read the whole table.";
+    "ksql.query.pull.table.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a whole table.";
     "ksql.query.push.v2.enabled", "false", boolean, "Accepted and without effect: there is one kind of push query.";
     "ksql.sink.partitions", "", partitions, "Partitions of result topics whose statement does not say; unset for those of the input.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
