@@ -18,6 +18,10 @@ use crate::registry::settings::Settings;
 use crate::registry::subject::{Subject, SubjectVersion};
 use crate::state_keys;
 
+/// Most bytes of all schemas together, because they are kept in memory. A large registry (ten thousand
+/// schemas of ten kilobytes) has a hundred million.
+const TEXT_BYTES_MAX: usize = 256 << 20;
+
 /// Under which name the settings of the whole registry are kept; no subject has it.
 pub(super) const WHOLE_REGISTRY: &str = "";
 
@@ -55,6 +59,8 @@ pub(super) struct Snapshot {
     subjects: RedBlackTreeMapSync<String, Arc<Subject>>,
     settings: RedBlackTreeMapSync<String, Settings>,
     next_id: i32,
+    /// Bytes of the texts of all schemas, each with what it refers to.
+    text_bytes: usize,
 }
 
 impl Snapshot {
@@ -66,6 +72,7 @@ impl Snapshot {
             subjects: RedBlackTreeMapSync::new_sync(),
             settings: RedBlackTreeMapSync::new_sync(),
             next_id: 1,
+            text_bytes: 0,
         };
         let stored = store.snapshot();
         for entry in stored.scan(state_keys::schemas()) {
@@ -109,6 +116,8 @@ impl Snapshot {
 
     fn insert_schema(&mut self, id: SchemaId, schema: ResolvedSchema) -> Arc<ResolvedSchema> {
         let schema = Arc::new(schema);
+        self.text_bytes -= self.schemas.get(&id).map_or(0, |before| text_bytes(before));
+        self.text_bytes += text_bytes(&schema);
         self.schemas.insert_mut(id, schema.clone());
         let lowest = self.ids.get(&schema.definition).map_or(id, |known| id.min(*known));
         self.ids.insert_mut(ByDefinition(schema.clone()), lowest);
@@ -239,6 +248,11 @@ impl Change {
         id: SchemaId,
         schema: ResolvedSchema,
     ) -> RegistryResult<Arc<ResolvedSchema>> {
+        if self.snapshot.text_bytes + text_bytes(&schema) > TEXT_BYTES_MAX {
+            return Err(RegistryError::LimitExceeded(format!(
+                "all schemas with what they refer to may have {TEXT_BYTES_MAX} bytes: delete some for good"
+            )));
+        }
         self.reserve_ids(id)?;
         self.batch.put(state_keys::schema(id.0), record::write_schema(&schema.definition)?);
         Ok(self.snapshot.insert_schema(id, schema))
@@ -273,6 +287,7 @@ impl Change {
 
     fn remove_schema(&mut self, id: SchemaId) {
         let Some(schema) = self.snapshot.schemas.get(&id).cloned() else { return };
+        self.snapshot.text_bytes -= text_bytes(&schema);
         self.batch.delete(state_keys::schema(id.0));
         self.snapshot.schemas.remove_mut(&id);
         self.snapshot.ids.remove_mut(&schema.definition);
@@ -293,6 +308,10 @@ impl Change {
         }
         Ok(())
     }
+}
+
+fn text_bytes(schema: &ResolvedSchema) -> usize {
+    schema.definition.text.len() + schema.imports.iter().map(|(_, text)| text.len()).sum::<usize>()
 }
 
 fn damaged() -> RegistryError {

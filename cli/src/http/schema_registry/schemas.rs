@@ -12,6 +12,9 @@ use super::bodies::{self, Json, SchemaBody, Text};
 use super::parameters::{self, Parameters};
 use super::{Answer, Refusal, blocking};
 
+/// Most schemas in one answer; `offset` asks for those that follow. Confluent's registry has the same bound.
+const SCHEMAS_MAX: usize = 1_000;
+
 /// A version of a subject, by name.
 #[derive(Serialize)]
 pub(super) struct SubjectVersionBody {
@@ -24,7 +27,8 @@ pub(super) async fn list(State(engine): State<Engine>, parameters: Parameters) -
         let prefix = parameters::text(&parameters, "subjectPrefix");
         let is_latest_only = parameters::flag(&parameters, "latestOnly");
         let all = engine.schemas().all_versions(prefix, parameters::deleted(&parameters), is_latest_only);
-        let page = parameters::page(&parameters, all);
+        let mut page = parameters::page(&parameters, all);
+        page.truncate(SCHEMAS_MAX);
         let format = parameters::text(&parameters, "format");
         let bodies: Result<Vec<SchemaBody>, Refusal> =
             page.iter().map(|version| SchemaBody::of_version(version, format)).collect();

@@ -121,6 +121,7 @@ impl<'s> Comparison<'s> {
         let is_kept = match (from, to) {
             _ if from == to => true,
             (_, Criterion::Any) => true,
+            (Criterion::All, Criterion::One) => originals.len() == 1 || updates.len() == 1,
             (_, Criterion::One) => originals.len() == 1,
             (_, Criterion::All) => originals.len() == 1 && updates.len() == 1,
         };
@@ -129,6 +130,9 @@ impl<'s> Comparison<'s> {
                 "COMBINED_TYPE_CHANGED",
                 format!("the {} schema combines its alternatives in another way", self.roles.reader),
             )];
+        }
+        if from == Criterion::All && to != Criterion::All {
+            return self.product_to_sum(originals, updates);
         }
         let mut found = Found::new();
         if to == Criterion::All && originals.len() < updates.len() {
@@ -155,15 +159,28 @@ impl<'s> Comparison<'s> {
             fitting.push((0..updates.len()).filter(fits).collect());
         }
         if matching::largest(&fitting, updates.len()) < originals.len().min(updates.len()) {
-            found.push(self.obstacle(
-                "COMBINED_TYPE_SUBSCHEMAS_CHANGED",
-                format!(
-                    "alternatives of the {} schema have none in the {} schema that takes their data",
-                    self.roles.writer, self.roles.reader
-                ),
-            ));
+            found.push(self.alternatives_changed());
         }
         found
+    }
+
+    /// Data that fits all of some schemas fits each of them: it is enough that one is taken.
+    fn product_to_sum(&mut self, originals: &[Place], updates: &[Place]) -> Found {
+        let mut pairs = originals.iter().flat_map(|from| updates.iter().map(move |to| (*from, *to)));
+        if pairs.any(|(from, to)| self.places(from, to).is_empty()) {
+            return Found::new();
+        }
+        vec![self.alternatives_changed()]
+    }
+
+    fn alternatives_changed(&self) -> Incompatibility {
+        self.obstacle(
+            "COMBINED_TYPE_SUBSCHEMAS_CHANGED",
+            format!(
+                "alternatives of the {} schema have none in the {} schema that takes their data",
+                self.roles.writer, self.roles.reader
+            ),
+        )
     }
 
     fn texts(&self, from: &TextShape, to: &TextShape) -> Found {

@@ -183,6 +183,7 @@ fn lists_follow_the_same_rules() {
             r#"{"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}], "items": false}"#,
             &[],
         ),
+        (r#"{"additionalItems": true}"#, r#"{"additionalItems": false}"#, &["ADDITIONAL_ITEMS_REMOVED"]),
         (r#"{"type": "array"}"#, r#"{"type": "array", "uniqueItems": true}"#, &["UNIQUE_ITEMS_ADDED"]),
         (r#"{"type": "array", "minItems": 1}"#, r#"{"type": "array", "minItems": 0}"#, &[]),
     ]);
@@ -224,6 +225,14 @@ fn alternatives_come_to_a_sum_and_go_from_a_product() {
             r#"{"allOf": [{"type": "null"}, {"type": "string"}]}"#,
             &["COMBINED_TYPE_CHANGED"],
         ),
+        (r#"{"allOf": [{"type": "number"}, {"type": "string"}]}"#, r#"{"anyOf": [{"type": "string"}]}"#, &[]),
+        (r#"{"allOf": [{"type": "number"}]}"#, r#"{"oneOf": [{"type": "string"}, {"type": "number"}]}"#, &[]),
+        (
+            r#"{"allOf": [{"type": "number"}]}"#,
+            r#"{"anyOf": [{"type": "string"}]}"#,
+            &["COMBINED_TYPE_SUBSCHEMAS_CHANGED"],
+        ),
+        (r#"{"allOf": [{"type": "string"}]}"#, r#"{"allOf": [{"type": "string"}, {"type": "string"}]}"#, &[]),
         (r#"{"oneOf": [{"type": "integer"}, {"type": "number"}]}"#, r#"{"type": "number"}"#, &[]),
         (r#"{"not": {"type": "number"}}"#, r#"{"not": {"type": "integer"}}"#, &[]),
         (r#"{"not": {"type": "integer"}}"#, r#"{"not": {"type": "number"}}"#, &["NOT_TYPE_EXTENDED"]),

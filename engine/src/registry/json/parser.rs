@@ -4,7 +4,7 @@
 //! take the thread's stack. What a schema object says with several keywords (a type and an `enum`, an
 //! `anyOf` beside properties) becomes the combination of all of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -197,7 +197,10 @@ impl<'v> Parser<'v> {
             Facet::Values(values) => JsonShape::Values(values.to_vec()),
             Facet::Constant(value) => JsonShape::Values(vec![value.clone()]),
             Facet::Combined(criterion, schemas) => {
-                let parts = schemas.iter().map(|schema| self.schema(document, schema)).collect();
+                // What is written twice counts once.
+                let mut seen = HashSet::new();
+                let different = schemas.iter().filter(|schema| seen.insert(schema.to_string()));
+                let parts = different.map(|schema| self.schema(document, schema)).collect();
                 JsonShape::Combined(criterion, parts)
             }
             Facet::Not(schema) => JsonShape::Not(self.schema(document, schema)),
@@ -257,7 +260,9 @@ impl<'v> Parser<'v> {
                 shape.additional = self.additional(document, object, ["additionalItems", "unevaluatedItems"]);
             }
             (None, Some(all)) => shape.all = Some(self.schema(document, all)),
-            (None, None) => {}
+            (None, None) => {
+                shape.additional = self.additional(document, object, ["additionalItems", "unevaluatedItems"]);
+            }
         }
         Ok(shape)
     }
