@@ -333,18 +333,6 @@ impl Lowering {
     }
 }
 
-impl Lowering {
-    /// Whether an expression is computed from nothing but the key that records are read with.
-    fn is_of_key(&self, expression: &Expr, open: &Open) -> bool {
-        let StageInput::Scan(scan) = &self.stages[open.stage].input else { return false };
-        expression.column_refs().into_iter().all(|column| {
-            let index = open.schema.index_of_column(column).ok();
-            let read = index.and_then(|index| scan.columns.get(index));
-            matches!(read, Some(ScanColumn::Key(_) | ScanColumn::WindowStart | ScanColumn::WindowEnd))
-        })
-    }
-}
-
 /// Positions of a table's key columns among the columns of a scan; those missing are added behind.
 fn key_positions(source: &Source, names: &mut Vec<String>) -> Vec<usize> {
     source
