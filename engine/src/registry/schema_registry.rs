@@ -356,7 +356,7 @@ impl SchemaRegistry {
                 Deletion::Permanent => known.versions.keys().copied().collect(),
             };
             for number in &numbers {
-                check_not_referenced(&change.snapshot, subject, *number)?;
+                check_not_referenced(&change.snapshot, subject, *number, deletion)?;
             }
             for number in &numbers {
                 remove(change, subject, *number, deletion)?;
@@ -407,7 +407,7 @@ impl SchemaRegistry {
                 }
                 Deletion::Soft | Deletion::Permanent => {}
             }
-            check_not_referenced(&change.snapshot, subject, number)?;
+            check_not_referenced(&change.snapshot, subject, number, deletion)?;
             remove(change, subject, number, deletion)?;
             Ok(number)
         })
@@ -542,9 +542,18 @@ fn check_writable(subject: &str, snapshot: &Snapshot) -> RegistryResult<()> {
     }
 }
 
-/// A schema that others build on stays, or they could not be read any more.
-fn check_not_referenced(snapshot: &Snapshot, subject: &str, version: i32) -> RegistryResult<()> {
-    let referrers = snapshot.referrers(subject, version);
+/// A schema that others build on stays. Those that are deleted softly can still be read, with what they build
+/// on: that may be deleted softly too, but not forgotten.
+fn check_not_referenced(
+    snapshot: &Snapshot,
+    subject: &str,
+    version: i32,
+    deletion: Deletion,
+) -> RegistryResult<()> {
+    let mut referrers = snapshot.referrers(subject, version);
+    if deletion == Deletion::Soft {
+        referrers.retain(|id| snapshot.is_live(*id));
+    }
     if referrers.is_empty() {
         return Ok(());
     }

@@ -207,6 +207,11 @@ impl Snapshot {
         self.schemas().filter(|(_, schema)| refers(schema)).map(|(id, _)| id).collect()
     }
 
+    /// Whether a version that is not deleted has this schema.
+    pub(super) fn is_live(&self, id: SchemaId) -> bool {
+        self.subjects.values().any(|subject| subject.live().any(|(_, live)| live == id))
+    }
+
     /// Whether a version has this schema.
     fn is_used(&self, id: SchemaId) -> bool {
         self.subjects.values().any(|subject| subject.versions.values().any(|version| version.id == id))

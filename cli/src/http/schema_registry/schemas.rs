@@ -52,19 +52,22 @@ pub(super) async fn by_id(
     parameters: Parameters,
 ) -> Answer<SchemaBody> {
     let id = read_id(&id)?;
-    let schema = engine.schemas().by_id(id).ok_or(RegistryError::SchemaNotFound(id))?;
-    let mut body = SchemaBody::of_schema(&schema, parameters::text(&parameters, "format"))?;
-    let subject = parameters::text(&parameters, "subject");
-    if !subject.is_empty() {
-        let versions = engine.schemas().versions_of(id, Deleted::Included)?;
-        let found = versions.into_iter().rfind(|(name, _)| name == subject);
-        (body.subject, body.version) = found.unzip();
-        body.id = body.version.map(|_| id.0);
-    }
-    if parameters::flag(&parameters, "fetchMaxId") {
-        body.max_id = engine.schemas().id_max().map(|id| id.0);
-    }
-    Ok(Json(body))
+    blocking(move || {
+        let schema = engine.schemas().by_id(id).ok_or(RegistryError::SchemaNotFound(id))?;
+        let mut body = SchemaBody::of_schema(&schema, parameters::text(&parameters, "format"))?;
+        let subject = parameters::text(&parameters, "subject");
+        if !subject.is_empty() {
+            let versions = engine.schemas().versions_of(id, Deleted::Included)?;
+            let found = versions.into_iter().rfind(|(name, _)| name == subject);
+            (body.subject, body.version) = found.unzip();
+            body.id = body.version.map(|_| id.0);
+        }
+        if parameters::flag(&parameters, "fetchMaxId") {
+            body.max_id = engine.schemas().id_max().map(|id| id.0);
+        }
+        Ok(Json(body))
+    })
+    .await
 }
 
 pub(super) async fn text(
@@ -73,8 +76,11 @@ pub(super) async fn text(
     parameters: Parameters,
 ) -> Result<Text, Refusal> {
     let id = read_id(&id)?;
-    let schema = engine.schemas().by_id(id).ok_or(RegistryError::SchemaNotFound(id))?;
-    Ok(Text(bodies::text_in(&schema, parameters::text(&parameters, "format"))?))
+    blocking(move || {
+        let schema = engine.schemas().by_id(id).ok_or(RegistryError::SchemaNotFound(id))?;
+        Ok(Text(bodies::text_in(&schema, parameters::text(&parameters, "format"))?))
+    })
+    .await
 }
 
 pub(super) async fn subjects(

@@ -89,8 +89,11 @@ pub(super) async fn version(
     parameters: Parameters,
 ) -> Answer<SchemaBody> {
     let selector = VersionSelector::from_str(&version)?;
-    let found = engine.schemas().find(&subject, selector, parameters::deleted(&parameters))?;
-    Ok(Json(SchemaBody::of_version(&found, parameters::text(&parameters, "format"))?))
+    blocking(move || {
+        let found = engine.schemas().find(&subject, selector, parameters::deleted(&parameters))?;
+        Ok(Json(SchemaBody::of_version(&found, parameters::text(&parameters, "format"))?))
+    })
+    .await
 }
 
 pub(super) async fn text(
@@ -99,8 +102,11 @@ pub(super) async fn text(
     parameters: Parameters,
 ) -> Result<Text, Refusal> {
     let selector = VersionSelector::from_str(&version)?;
-    let found = engine.schemas().find(&subject, selector, parameters::deleted(&parameters))?;
-    Ok(Text(bodies::text_in(&found.schema, parameters::text(&parameters, "format"))?))
+    blocking(move || {
+        let found = engine.schemas().find(&subject, selector, parameters::deleted(&parameters))?;
+        Ok(Text(bodies::text_in(&found.schema, parameters::text(&parameters, "format"))?))
+    })
+    .await
 }
 
 pub(super) async fn delete_version(

@@ -42,6 +42,9 @@ impl ProtobufSchema {
             files.push((path.clone(), file));
         }
         let schema = ProtobufSchema { file: read(text)?, imports: files };
+        if schema.file == ProtoFile::default() {
+            return Err("it declares nothing".to_owned());
+        }
         schema.scope().check()?;
         Ok(schema)
     }

@@ -49,7 +49,7 @@ impl Parser {
                     self.symbol(';')?;
                 }
                 "package" => {
-                    file.package = self.full_name("the name of a package")?;
+                    file.package = self.dotted_name("the name of a package")?;
                     self.symbol(';')?;
                 }
                 "import" => file.imports.push(self.import()?),
@@ -484,12 +484,15 @@ impl Parser {
         Ok(text)
     }
 
-    /// A name of several words with points between, which may also begin with one.
+    /// A name as types have it, which may also begin with a point.
     fn full_name(&mut self, what: &str) -> Parsed<String> {
+        let begin = if self.takes_symbol('.') { "." } else { "" };
+        Ok(format!("{begin}{}", self.dotted_name(what)?))
+    }
+
+    /// A name of one or several words with points between.
+    fn dotted_name(&mut self, what: &str) -> Parsed<String> {
         let mut name = String::new();
-        if self.takes_symbol('.') {
-            name.push('.');
-        }
         loop {
             name.push_str(&self.word(what)?);
             if !self.takes_symbol('.') {

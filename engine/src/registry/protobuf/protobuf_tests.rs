@@ -171,6 +171,8 @@ fn what_is_no_schema_is_refused_with_the_reason() {
         ("message A { repeated map<string, string> m = 1; }", "no label"),
         ("message A { optional group G = 1 {} }", "groups are not supported"),
         ("enum E {}", "has no values"),
+        ("// nothing", "declares nothing"),
+        ("package .a;", "the name of a package is expected"),
         ("import \"other.proto\";", "no reference of that name"),
         ("/* x", "has no end"),
         ("option x = \"a", "has no end"),
