@@ -79,3 +79,28 @@ impl IntoResponse for Refusal {
         (self.status, Json(RefusalBody { error_code: self.code, message: self.message })).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemill_engine::registry::CompatibilityReport;
+
+    use super::*;
+
+    #[test]
+    fn the_code_begins_with_the_status() {
+        let name = || "s".to_owned();
+        for error in [
+            RegistryError::SubjectNotFound(name()),
+            RegistryError::VersionNotSoftDeleted { subject: name(), version: 1 },
+            RegistryError::ModeNotConfigured(name()),
+            RegistryError::Incompatible { subject: name(), report: CompatibilityReport::default() },
+            RegistryError::InvalidSchema(name()),
+            RegistryError::SchemaTooLarge { bytes: 2, bytes_max: 1 },
+            RegistryError::Store(tidemill_engine::Error::internal("x")),
+        ] {
+            let refusal = Refusal::from(error);
+            let status = refusal.status.as_u16();
+            assert!(refusal.code == status || refusal.code / 100 == status, "{refusal:?}");
+        }
+    }
+}
