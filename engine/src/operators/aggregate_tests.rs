@@ -107,6 +107,22 @@ fn every_row_gives_the_result_it_leads_to() {
 }
 
 #[test]
+fn without_group_columns_there_is_one_group() {
+    let spec = AggregateSpec { groups: Vec::new(), ..spec(&["COUNT()", "SUM(V)"]) };
+    let rows = run(
+        &mut driver(&spec),
+        &spec,
+        "+I 10 a 1
+         +I 12 _ 5",
+    );
+    assert_rows(
+        rows,
+        "+I 10 1 1 10
+         +U 12 2 6 12",
+    );
+}
+
+#[test]
 fn a_round_gives_each_changed_group_once_in_the_order_of_last_changes() {
     let spec = spec(&["COUNT()"]);
     let mut driver = driver(&spec).combining();

@@ -25,6 +25,8 @@ pub(in crate::operators) enum KeyCodec {
     Integer,
     /// Anything else.
     Rows(RowCodec),
+    /// No column: there is one group.
+    Whole,
 }
 
 /// The keys of a batch.
@@ -33,6 +35,7 @@ pub(in crate::operators) enum EncodedKeys {
     Eight(Vec<[u8; 8]>),
     Four(Vec<[u8; 4]>),
     Rows(Rows),
+    Whole,
 }
 
 impl KeyCodec {
@@ -46,6 +49,7 @@ impl KeyCodec {
             [DataType::Binary] => KeyCodec::Bytes { text: false },
             [DataType::Int64] => KeyCodec::Bigint,
             [DataType::Int32] => KeyCodec::Integer,
+            [] => KeyCodec::Whole,
             _ => KeyCodec::Rows(RowCodec::new(data_types)?),
         })
     }
@@ -75,6 +79,7 @@ impl KeyCodec {
                 EncodedKeys::Four(flipped.collect())
             }
             (KeyCodec::Rows(codec), columns) => EncodedKeys::Rows(codec.encode(columns)?),
+            (KeyCodec::Whole, []) => EncodedKeys::Whole,
             _ => {
                 return Err(Error::internal(
                     "an aggregation has another number of group columns than planned",
@@ -114,6 +119,7 @@ impl KeyCodec {
                 Arc::new(Int32Array::new(numbers.into(), None))
             }
             KeyCodec::Rows(codec) => return codec.decode(keys),
+            KeyCodec::Whole => return Ok(Vec::new()),
         };
         Ok(vec![column])
     }
@@ -128,6 +134,7 @@ impl EncodedKeys {
             EncodedKeys::Eight(keys) => &keys[row],
             EncodedKeys::Four(keys) => &keys[row],
             EncodedKeys::Rows(rows) => rows.row(row).data(),
+            EncodedKeys::Whole => &[],
         }
     }
 }
