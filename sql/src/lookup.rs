@@ -324,9 +324,13 @@ pub trait Lookup {
     /// Number of partitions of a topic that exists.
     fn topic_partitions(&self, topic: &str) -> Option<u32>;
 
-    /// The columns that the schema registry has for a topic's keys or values.
+    /// The columns that the schema registry has for a topic's keys or values; without a registry there are
+    /// none.
     ///
     /// # Errors
     /// It has none, or none of the format.
-    fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError>;
+    fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError> {
+        let message = format!("there is no schema registry that has the columns of topic '{}'", inquiry.topic);
+        Err(SqlError::invalid(message).with_hint("declare the columns"))
+    }
 }

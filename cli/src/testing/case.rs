@@ -36,13 +36,66 @@ pub(crate) struct Case {
 }
 
 /// A topic that is there before the first statement.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Topic {
     /// Its name.
     pub(crate) name: String,
     /// Its partitions.
     pub(crate) partitions: Option<u32>,
+    /// The format of its keys.
+    pub(crate) key_format: Option<String>,
+    /// The schema of its keys.
+    pub(crate) key_schema: Option<Value>,
+    /// The number of that schema.
+    pub(crate) key_schema_id: Option<i32>,
+    /// The schemas that it refers to.
+    pub(crate) key_schema_references: Vec<ReferredSchema>,
+    /// The format of its values.
+    pub(crate) value_format: Option<String>,
+    /// The schema of its values.
+    pub(crate) value_schema: Option<Value>,
+    /// The number of that schema.
+    pub(crate) value_schema_id: Option<i32>,
+    /// The schemas that it refers to.
+    pub(crate) value_schema_references: Vec<ReferredSchema>,
+}
+
+/// A schema that another refers to.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ReferredSchema {
+    /// What the other calls it.
+    pub(crate) name: String,
+    /// The format that has such schemas.
+    pub(crate) format: String,
+    /// The schema.
+    pub(crate) schema: Value,
+}
+
+/// The schema of a topic's keys or values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListedSchema<'c> {
+    /// The format that has such schemas.
+    pub(crate) format: &'c str,
+    /// The schema.
+    pub(crate) schema: &'c Value,
+    /// Its number, where the case gives it.
+    pub(crate) id: Option<i32>,
+    /// The schemas that it refers to.
+    pub(crate) references: &'c [ReferredSchema],
+}
+
+impl Topic {
+    /// Its schemas by their subjects, that of keys first.
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = (String, ListedSchema<'_>)> {
+        let key = (&self.key_format, &self.key_schema, self.key_schema_id, &self.key_schema_references);
+        let value =
+            (&self.value_format, &self.value_schema, self.value_schema_id, &self.value_schema_references);
+        [("key", key), ("value", value)].into_iter().filter_map(|(part, (format, schema, id, references))| {
+            let (format, schema) = (format.as_deref()?, schema.as_ref()?);
+            Some((format!("{}-{part}", self.name), ListedSchema { format, schema, id, references }))
+        })
+    }
 }
 
 /// A record that goes in or has to come out.

@@ -32,6 +32,7 @@ mod pool;
 mod post_conditions;
 mod query_case;
 mod record_match;
+mod registered_schemas;
 mod rejection;
 mod report;
 mod request_case;

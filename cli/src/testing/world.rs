@@ -10,7 +10,7 @@ use tidemill_engine::{Dialect, Engine, Error, Response, Session, SessionOptions,
 use tokio::runtime::Runtime;
 
 use super::case::Case;
-use super::declared_topics;
+use super::{declared_topics, registered_schemas};
 use super::value_match::EXACT_NUMBERS;
 
 /// Memory of a case's engine. Cases are small, and several run at once.
@@ -65,6 +65,8 @@ impl World {
         for (name, value) in own.chain(given) {
             session.set(&name, &value).map_err(|error| format!("property '{name}' = '{value}': {error}"))?;
         }
+        registered_schemas::register(&session, engine.schemas(), case)
+            .map_err(|error| format!("the schemas of topics could not be registered: {error}"))?;
         let arrivals = engine.arrivals().map_err(|error| error.to_string())?;
         Ok(World { engine, session, runtime, arrivals, logs: BTreeMap::new() })
     }

@@ -12,10 +12,11 @@
 //! - [`topic_records`]: what topics hold, and what has come to them;
 //! - [`payload`], [`wire_value`]: keys and values as JSON, to bytes and back;
 //! - [`result_json`]: the rows of an answer as JSON;
-//! - [`description`]: what exists, told for comparison.
+//! - [`description`]: what exists, told for comparison; [`declared_schemas`]: what statements would register.
 //!
 //! Left to others: in which order which records are passed, and what is expected of them.
 
+pub mod declared_schemas;
 pub mod description;
 pub mod payload;
 pub mod query_driver;
@@ -24,6 +25,7 @@ pub mod result_json;
 pub mod topic_records;
 pub mod wire_value;
 
+pub use declared_schemas::declared_schemas;
 pub use description::{
     ColumnDescription, FormatDescription, QueryDescription, SourceDescription, WindowDescription,
 };
@@ -63,7 +65,7 @@ impl Engine {
     /// How keys and values of a topic are written; `None` where no stream or table says so.
     #[must_use]
     pub fn payloads(&self, topic: &str) -> Option<TopicPayloads> {
-        TopicPayloads::of(&self.catalog().state(), topic)
+        TopicPayloads::of(&self.catalog().state(), self.schemas(), topic)
     }
 
     /// Appends a record to a topic.

@@ -2,7 +2,9 @@
 //!
 //! How a JSON value stands for bytes is told by the format that a stream or table declares for the
 //! topic. A test is written in these values, so that it can be read; the formats themselves take no part
-//! in it, or a test could not tell when one of them is wrong.
+//! in it, or a test could not tell when one of them is wrong. Where a format has schemas, the bytes are
+//! those of the topic's newest schema in the registry, or of the one that they name: what clients of the
+//! registry write and read.
 
 use std::sync::Arc;
 
@@ -15,7 +17,11 @@ use tidemill_sql::type_system::SqlType;
 use super::wire_value::WireValue;
 use crate::catalog::CatalogState;
 use crate::error::{Error, ErrorKind, Result};
-use crate::formats::{RecordPart, java_double};
+use crate::formats::{
+    PartFormat, RecordPart, declared_payload_to_value, java_double, json_to_declared_payload, json_to_payload,
+    payload_to_value,
+};
+use crate::registry::SchemaRegistry;
 use crate::runtime::windowed_key::{push_window, split_windowed_key};
 
 /// The window of a key.
@@ -48,15 +54,16 @@ impl Window {
 #[derive(Clone)]
 pub struct TopicPayloads {
     source: Arc<Source>,
+    schemas: SchemaRegistry,
 }
 
 impl TopicPayloads {
     /// Those of a topic; `None` where no stream or table says so. Where several do, one that a query
     /// fills counts: it is what the query writes.
-    pub(super) fn of(catalog: &CatalogState, topic: &str) -> Option<TopicPayloads> {
+    pub(super) fn of(catalog: &CatalogState, schemas: &SchemaRegistry, topic: &str) -> Option<TopicPayloads> {
         let mut of_topic = catalog.sources.values().filter(|found| found.source.topic == topic);
         let first = of_topic.clone().find(|found| found.query.is_some()).or_else(|| of_topic.next())?;
-        Some(TopicPayloads { source: first.source.clone() })
+        Some(TopicPayloads { source: first.source.clone(), schemas: schemas.clone() })
     }
 
     /// The key and the window of a record's key; no window where the topic's keys have none.
@@ -87,6 +94,14 @@ impl TopicPayloads {
             "DELIMITED" => Ok(Some(text_of(value).into())),
             "KAFKA" => kafka_to_wire(self.single_column(part), value).map(Some),
             "NONE" => Ok(None),
+            "AVRO" | "JSON_SR" | "PROTOBUF" => {
+                let payload = json_to_payload(&self.schemas, &self.source.topic, part, value)?;
+                Ok(payload.map(Bytes::from))
+            }
+            "PROTOBUF_NOSR" => {
+                let format = PartFormat::of(&self.source, part)?;
+                Ok(json_to_declared_payload(&format, &self.schemas, value)?.map(Bytes::from))
+            }
             other => Err(cannot_be_tested(other)),
         }
     }
@@ -101,6 +116,13 @@ impl TopicPayloads {
             "DELIMITED" => Ok(WireValue::Text(String::from_utf8_lossy(payload).into_owned())),
             "KAFKA" => kafka_to_value(self.single_column(part), payload),
             "NONE" => Ok(WireValue::Null),
+            "AVRO" | "JSON_SR" | "PROTOBUF" => {
+                WireValue::from_array(&payload_to_value(&self.schemas, part, payload)?, 0)
+            }
+            "PROTOBUF_NOSR" => {
+                let format = PartFormat::of(&self.source, part)?;
+                WireValue::from_array(&declared_payload_to_value(&format, &self.schemas, payload)?, 0)
+            }
             other => Err(cannot_be_tested(other)),
         }
     }
@@ -124,7 +146,7 @@ impl TopicPayloads {
 
 fn cannot_be_tested(format: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("format {format} cannot be tested yet"))
-        .with_hint("the formats that can are JSON, DELIMITED, KAFKA and NONE")
+        .with_hint("the formats that can are JSON, JSON_SR, AVRO, PROTOBUF, PROTOBUF_NOSR, DELIMITED, KAFKA and NONE")
 }
 
 /// The text of a value that is to be a text: a number stands for its digits.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::DataType;
 use serde_json::json;
 use tidemill_sql::lookup::SourceKind;
+use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::*;
 
@@ -32,7 +33,8 @@ fn payloads(key: (&str, DataType), value: &str, window: Option<WindowKind>) -> T
         timestamp: None,
         read_only: false,
     };
-    TopicPayloads { source: Arc::new(source) }
+    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).unwrap();
+    TopicPayloads { source: Arc::new(source), schemas }
 }
 
 #[test]

@@ -4,6 +4,10 @@
 //! and a floating point number. Numbers of JSON are taken from their text: those with a point or an
 //! exponent are decimals.
 
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, Float64Type, Int64Type, TimeUnit};
+use arrow::util::display::array_value_to_string;
 use bigdecimal::BigDecimal;
 use serde_json::Value;
 
@@ -45,6 +49,49 @@ impl WireValue {
         WireValue::from_json(value)
     }
 
+    /// The value at a place of an array; times are whole numbers, as records have them.
+    ///
+    /// # Errors
+    /// An array of no SQL type: a bug.
+    pub fn from_array(array: &ArrayRef, row: usize) -> Result<WireValue> {
+        if array.is_null(row) {
+            return Ok(WireValue::Null);
+        }
+        let many = |items: &ArrayRef| {
+            (0..items.len()).map(|item| WireValue::from_array(items, item)).collect::<Result<Vec<_>>>()
+        };
+        Ok(match array.data_type() {
+            DataType::Boolean => WireValue::Boolean(array.as_boolean().value(row)),
+            DataType::Float64 => WireValue::Double(array.as_primitive::<Float64Type>().value(row)),
+            DataType::Utf8 => WireValue::Text(array.as_string::<i32>().value(row).to_owned()),
+            DataType::Binary => WireValue::Bytes(array.as_binary::<i32>().value(row).to_vec()),
+            DataType::Decimal128(..) | DataType::Decimal256(..) => {
+                WireValue::Decimal(decimal(&array_value_to_string(array, row)?)?)
+            }
+            DataType::Int32 | DataType::Int64 => whole(array, row)?,
+            DataType::Date32 | DataType::Time32(TimeUnit::Millisecond) => {
+                whole(&cast(array, &DataType::Int32)?, row)?
+            }
+            DataType::Timestamp(TimeUnit::Millisecond, _) => whole(&cast(array, &DataType::Int64)?, row)?,
+            DataType::List(_) => WireValue::List(many(&array.as_list::<i32>().value(row))?),
+            DataType::Map(..) => {
+                let entries = array.as_map().value(row);
+                let values = many(entries.column(1))?;
+                let keys = entries.column(0).as_string::<i32>().iter();
+                let keys = keys.map(|key| key.unwrap_or_default().to_owned());
+                WireValue::Record(keys.zip(values).collect())
+            }
+            DataType::Struct(fields) => {
+                let columns = array.as_struct().columns().iter().zip(fields);
+                let member = |(column, field): (&ArrayRef, &FieldRef)| {
+                    Ok((field.name().clone(), WireValue::from_array(column, row)?))
+                };
+                WireValue::Record(columns.map(member).collect::<Result<_>>()?)
+            }
+            other => return Err(Error::internal(format!("a value of type {other} in a record"))),
+        })
+    }
+
     fn from_json(value: Value) -> Result<WireValue> {
         Ok(match value {
             Value::Null => WireValue::Null,
@@ -72,11 +119,19 @@ impl WireValue {
         {
             return Ok(WireValue::Integer(whole));
         }
-        let decimal = text.parse().map_err(|error| {
-            Error::new(ErrorKind::InvalidText, format!("'{text}' is no decimal number: {error}"))
-        })?;
-        Ok(WireValue::Decimal(decimal))
+        Ok(WireValue::Decimal(decimal(text)?))
     }
+}
+
+fn decimal(text: &str) -> Result<BigDecimal> {
+    text.parse().map_err(|error| {
+        Error::new(ErrorKind::InvalidText, format!("'{text}' is no decimal number: {error}"))
+    })
+}
+
+fn whole(array: &ArrayRef, row: usize) -> Result<WireValue> {
+    let wide = cast(array, &DataType::Int64)?;
+    Ok(WireValue::Integer(wide.as_primitive::<Int64Type>().value(row)))
 }
 
 #[cfg(test)]

@@ -52,7 +52,9 @@ pub use inference::inferred_columns;
 pub(crate) use json::{JsonKind, JsonValue, write_json_string};
 pub use part_format::{PartFormat, Registration, part_schema};
 pub use protobuf::NullableRepresentation;
-pub use schema_payload::{json_to_payload, payload_to_value};
+pub use schema_payload::{
+    declared_payload_to_value, json_to_declared_payload, json_to_payload, payload_to_value,
+};
 pub use tidemill_sql::lookup::RecordPart;
 
 use schema_format::SchemaFormat;

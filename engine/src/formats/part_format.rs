@@ -10,7 +10,7 @@ use tidemill_sql::lookup::{ColumnRole, FormatSpec, Source};
 use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
 use super::{Decoder, Encoder, Format, RecordPart, Wrapping};
 use crate::error::{Error, ErrorKind, Result};
-use crate::registry::{SchemaId, SchemaRegistry};
+use crate::registry::{SchemaDefinition, SchemaId, SchemaRegistry};
 
 /// Whether a statement registers the schema of what it declares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,6 +135,14 @@ impl PartFormat {
             self.newest_version(format, &subject, schemas)?;
         }
         Ok(())
+    }
+
+    /// The schema of the columns and the subject it belongs to, where the format has schemas and can have
+    /// the columns.
+    #[must_use]
+    pub fn declared_schema(&self) -> Option<(String, SchemaDefinition)> {
+        let definition = self.format.schemas()?.schema_of(&self.columns, &self.shape).ok()?;
+        Some((subject(&self.topic, self.shape.part), definition))
     }
 
     fn writer_schema(&self, format: &dyn SchemaFormat, schemas: &SchemaRegistry) -> Result<WriterSchema> {

@@ -1,5 +1,5 @@
-//! Single payloads by what the schema registry has, whatever streams and tables are declared: what a
-//! client of the registry would write into a topic, and what it would read out of it.
+//! Single payloads from JSON and back: by what the schema registry has, whatever streams and tables are
+//! declared, as a client of the registry would write and read them; or by the columns of a declaration.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use tidemill_sql::type_system::{SqlType, StructField};
 
 use super::part_format::{payload_shape, subject};
 use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
-use super::{EncodedPayloads, Format, RecordPart, RowSelection, Wrapping, framing};
+use super::{
+    Decoded, Decoder, EncodedPayloads, Encoder, Format, PartFormat, RecordPart, RowSelection, Wrapping, framing,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{ResolvedSchema, SchemaKind, SchemaRegistry};
 
@@ -32,19 +34,73 @@ pub fn json_to_payload(
         Error::new(ErrorKind::NotFound, format!("the schema registry has no subject '{subject}'"))
     })?;
     let layout = Layout::of(&registered.schema, part)?;
-    let value = renamed(value, &layout.data_type);
-    let mut json = Format::Json.decoder(&layout.columns, &layout.projection(), layout.shape.wrapping)?;
-    let mut rejections = Vec::new();
-    let text = value.to_string();
-    let decoded = json.decode(&[Some(text.as_bytes())], &mut rejections)?;
-    if let Some(rejection) = rejections.first() {
-        return Err(Error::new(ErrorKind::Invalid, rejection.reason.clone()));
-    }
     let writer = WriterSchema { id: registered.id, schema: registered.schema };
     let mut encoder = layout.format.encoder(&layout.columns, &layout.shape, &writer)?;
+    let value = renamed(value, &layout.data_type);
+    encoded(encoder.as_mut(), &layout.columns, layout.shape.wrapping, &value)
+}
+
+/// The payload that stands for a JSON value where a declaration alone says what it holds.
+///
+/// # Errors
+/// `Invalid` where the value is none of the columns.
+pub fn json_to_declared_payload(
+    format: &PartFormat,
+    schemas: &SchemaRegistry,
+    value: &Value,
+) -> Result<Option<Vec<u8>>> {
+    let columns = format.columns();
+    let fields = columns.fields().iter().map(|field| {
+        Ok(StructField::new(field.name(), SqlType::from_arrow(field.data_type())?))
+    });
+    let data_type = SqlType::Struct(fields.collect::<Result<_>>()?);
+    encoded(format.encoder(schemas)?.as_mut(), columns, Wrapping::Record, &renamed(value, &data_type))
+}
+
+/// The value of a payload of which a declaration alone says what it holds: a STRUCT of one entry.
+///
+/// # Errors
+/// `Invalid` where it holds something else.
+pub fn declared_payload_to_value(
+    format: &PartFormat,
+    schemas: &SchemaRegistry,
+    payload: &[u8],
+) -> Result<ArrayRef> {
+    let columns = format.columns();
+    let projection: Vec<usize> = (0..columns.fields().len()).collect();
+    let decoded = decoded(format.decoder(&projection, schemas)?.as_mut(), payload)?;
+    record(columns, decoded)
+}
+
+/// The payload of a JSON value.
+fn encoded(
+    encoder: &mut dyn Encoder,
+    columns: &SchemaRef,
+    wrapping: Wrapping,
+    value: &Value,
+) -> Result<Option<Vec<u8>>> {
+    let projection: Vec<usize> = (0..columns.fields().len()).collect();
+    let mut json = Format::Json.decoder(columns, &projection, wrapping)?;
+    let read = decoded(json.as_mut(), value.to_string().as_bytes())?;
     let mut payloads = EncodedPayloads::new();
-    encoder.encode(&decoded.columns, RowSelection::Range(0..decoded.rows), &mut payloads)?;
+    encoder.encode(&read.columns, RowSelection::Range(0..read.rows), &mut payloads)?;
     Ok(payloads.get(0).map(<[u8]>::to_vec))
+}
+
+/// The columns of one payload.
+fn decoded(decoder: &mut dyn Decoder, payload: &[u8]) -> Result<Decoded> {
+    let mut rejections = Vec::new();
+    let decoded = decoder.decode(&[Some(payload)], &mut rejections)?;
+    match rejections.into_iter().next() {
+        Some(rejection) => Err(Error::new(ErrorKind::Invalid, rejection.reason)),
+        None => Ok(decoded),
+    }
+}
+
+/// Columns as one STRUCT.
+fn record(columns: &SchemaRef, decoded: Decoded) -> Result<ArrayRef> {
+    let fields = columns.fields().clone();
+    Ok(Arc::new(StructArray::try_new_with_length(fields, decoded.columns, None, decoded.rows)?))
 }
 
 /// The value of a payload, as the schema it was written with has it: an array of one entry, a STRUCT
@@ -60,19 +116,10 @@ pub fn payload_to_value(schemas: &SchemaRegistry, part: RecordPart, payload: &[u
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the schema registry has no schema {id}")))?;
     let layout = Layout::of(&schema, part)?;
     let mut decoder = layout.format.decoder(&layout.columns, &layout.projection(), &layout.shape, schemas)?;
-    let mut rejections = Vec::new();
-    let decoded = decoder.decode(&[Some(payload)], &mut rejections)?;
-    if let Some(rejection) = rejections.into_iter().next() {
-        return Err(invalid(rejection.reason));
-    }
+    let decoded = decoded(decoder.as_mut(), payload)?;
     match (layout.shape.wrapping, decoded.columns.first()) {
         (Wrapping::Bare, Some(value)) => Ok(value.clone()),
-        _ => Ok(Arc::new(StructArray::try_new_with_length(
-            layout.columns.fields().clone(),
-            decoded.columns,
-            None,
-            decoded.rows,
-        )?)),
+        _ => record(&layout.columns, decoded),
     }
 }
 
@@ -89,9 +136,7 @@ impl Layout {
         let format = match schema.definition.kind {
             SchemaKind::Avro => Format::Avro,
             SchemaKind::Json => Format::JsonSr,
-            SchemaKind::Protobuf => {
-                return Err(Error::new(ErrorKind::Unsupported, "payloads of a Protobuf schema"));
-            }
+            SchemaKind::Protobuf => Format::Protobuf,
         };
         let wrapping = if format.wraps_or_not() { Wrapping::Bare } else { Wrapping::Record };
         let spec =
