@@ -36,13 +36,40 @@ pub(crate) struct Case {
 }
 
 /// A topic that is there before the first statement.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(crate) struct Topic {
     /// Its name.
     pub(crate) name: String,
     /// Its partitions.
     pub(crate) partitions: Option<u32>,
+    /// The language of its keys' schema.
+    pub(crate) key_format: Option<String>,
+    /// The schema of its keys.
+    pub(crate) key_schema: Option<Value>,
+    /// The number of that schema.
+    pub(crate) key_schema_id: Option<i32>,
+    /// What that schema refers to.
+    pub(crate) key_schema_references: Vec<SchemaText>,
+    /// The language of its values' schema.
+    pub(crate) value_format: Option<String>,
+    /// The schema of its values.
+    pub(crate) value_schema: Option<Value>,
+    /// The number of that schema.
+    pub(crate) value_schema_id: Option<i32>,
+    /// What that schema refers to.
+    pub(crate) value_schema_references: Vec<SchemaText>,
+}
+
+/// A schema that another one refers to.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct SchemaText {
+    /// The name it is referred to by.
+    pub(crate) name: String,
+    /// Its language.
+    pub(crate) format: String,
+    /// The schema.
+    pub(crate) schema: Value,
 }
 
 /// A record that goes in or has to come out.
@@ -71,7 +98,7 @@ pub(crate) struct CaseWindow {
     /// The millisecond behind it; of a session its last.
     pub(crate) end: i64,
     /// `TIME` or `SESSION`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub(crate) kind: String,
 }
 
@@ -98,7 +125,7 @@ pub(crate) struct CaseHeader {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExpectedException {
     /// The class.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub(crate) class: String,
     /// Words of the message.
     pub(crate) message: Option<String>,

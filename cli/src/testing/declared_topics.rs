@@ -56,8 +56,8 @@ mod tests {
         let record = |topic: &str| CaseRecord { topic: topic.to_owned(), ..CaseRecord::default() };
         let case = Case {
             topics: vec![
-                Topic { name: "listed".to_owned(), partitions: Some(2) },
-                Topic { name: "bare".to_owned(), partitions: None },
+                Topic { name: "listed".to_owned(), partitions: Some(2), ..Topic::default() },
+                Topic { name: "bare".to_owned(), ..Topic::default() },
             ],
             statements: vec![
                 "CREATE STREAM A (K INT KEY) WITH (kafka_topic='listed', value_format='JSON', partitions=7);"

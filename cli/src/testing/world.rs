@@ -10,8 +10,8 @@ use tidemill_engine::{Dialect, Engine, Error, Response, Session, SessionOptions,
 use tokio::runtime::Runtime;
 
 use super::case::Case;
-use super::declared_topics;
 use super::value_match::EXACT_NUMBERS;
+use super::{declared_topics, topic_schemas};
 
 /// Memory of a case's engine. Cases are small, and several run at once.
 const MEMORY_BYTES: u64 = 256 << 20;
@@ -53,6 +53,7 @@ impl World {
             create_topic(&engine, &name, partitions)
                 .map_err(|error| format!("topic '{name}' could not be made: {error}"))?;
         }
+        topic_schemas::register(engine.schemas(), case)?;
         let mut session = engine.session(SessionOptions {
             user: "tidemill".to_owned(),
             database: "tidemill".to_owned(),
