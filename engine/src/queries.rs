@@ -17,14 +17,18 @@ use crate::catalog::record::QueryRecord;
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
-use crate::physical::{self, PhysicalPlan};
+use crate::physical::{self, PhysicalPlan, StageInput};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::memory_budget::MemoryBudget;
 use crate::runtime::query::{
     self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt,
 };
+use crate::runtime::scan::Untimed;
 use crate::runtime::sink::{SinkSpec, StoredTable};
 use crate::state::table_rows::{Expiry, TableRows};
+
+/// The setting by which a record without a legal event time ends its query.
+const THROW_ON_INVALID_TIME: &str = "ksql.timestamp.throw.on.invalid";
 
 /// What all queries have in common.
 #[derive(Clone, Debug)]
@@ -331,5 +335,13 @@ pub fn plan_record(
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
     };
-    physical::planner::plan(&plan, record.overtaken)
+    let mut plan = physical::planner::plan(&plan, record.overtaken)?;
+    if record.settings.get(THROW_ON_INVALID_TIME).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        for stage in &mut plan.stages {
+            if let StageInput::Scan(scan) = &mut stage.input {
+                scan.untimed = Untimed::EndsQuery;
+            }
+        }
+    }
+    Ok(plan)
 }

@@ -54,7 +54,8 @@ fn tell_failures(finished: &[Finished], known: Option<&KnownFailures>) -> io::Re
     let mut out = io::stdout().lock();
     for done in finished {
         let Finished { source, verdict, .. } = done;
-        if known.is_some_and(|known| known.contains(&source.id)) {
+        // Where only what is new counts, nothing else is told.
+        if known.is_some_and(|known| verdict.passed || known.contains(&source.id)) {
             continue;
         }
         let Some(reason) = &verdict.reason else { continue };

@@ -124,7 +124,7 @@ pub(crate) struct CaseWindow {
     /// The millisecond behind it; of a session its last.
     pub(crate) end: i64,
     /// `TIME` or `SESSION`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub(crate) kind: String,
 }
 
@@ -151,7 +151,7 @@ pub(crate) struct CaseHeader {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExpectedException {
     /// The class.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub(crate) class: String,
     /// Words of the message.
     pub(crate) message: Option<String>,

@@ -9,7 +9,8 @@
 //! - [`case`], [`case_files`], [`three_files`]: what a case says, and the files it stands in;
 //! - [`pool`]: many cases at once, none of which can bring down the others;
 //! - [`world`]: the engine of a case, its topics and what has come to them;
-//! - [`statements`]: running a case's statements; [`declared_topics`]: the topics they need beforehand;
+//! - [`statements`]: running a case's statements; [`declared_topics`], [`registered_schemas`]: the topics they
+//!   need beforehand, and the schemas of these;
 //! - [`feeding`]: which record goes through which query when;
 //! - [`value_match`], [`record_match`]: whether what came out is what was expected;
 //! - [`rejection`]: cases that expect an error;

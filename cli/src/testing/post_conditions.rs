@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 use tidemill_engine::driver::{FormatDescription, SourceDescription};
+use tidemill_engine::registry::SchemaRegistry;
 use tidemill_sql::parser::ast::{self, SourceKind};
 use tidemill_sql::parser::parse_columns;
 use tidemill_sql::type_system::SqlType;
 
 use super::case::{PostFormat, PostSource, PostTopic, PostTopics};
+use super::registered_schemas;
 
 /// What names of topics begin with that are another engine's own: repartitioning and changes of state.
 const FOREIGN_TOPICS: &str = "_confluent";
@@ -134,6 +136,7 @@ pub(super) fn check_topics(
     expected: &PostTopics,
     topics: &[String],
     sources: &[SourceDescription],
+    schemas: &SchemaRegistry,
 ) -> Result<(), String> {
     let mut wrong = Vec::new();
     if let Some(pattern) = &expected.blacklist {
@@ -142,11 +145,16 @@ pub(super) fn check_topics(
         wrong.extend(found.map(|topic| format!("topic '{topic}' must not exist")));
     }
     let own = expected.topics.iter().filter(|topic| !topic.name.starts_with(FOREIGN_TOPICS));
-    wrong.extend(own.filter_map(|topic| check_topic(topic, topics, sources).err()));
+    wrong.extend(own.filter_map(|topic| check_topic(topic, topics, sources, schemas).err()));
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn check_topic(expected: &PostTopic, topics: &[String], sources: &[SourceDescription]) -> Result<(), String> {
+fn check_topic(
+    expected: &PostTopic,
+    topics: &[String],
+    sources: &[SourceDescription],
+    schemas: &SchemaRegistry,
+) -> Result<(), String> {
     let name = &expected.name;
     if !topics.contains(name) {
         return Err(format!("there is no topic '{name}'"));
@@ -161,8 +169,13 @@ fn check_topic(expected: &PostTopic, topics: &[String], sources: &[SourceDescrip
         let PostFormat { format, features, .. } = wanted.clone().unwrap_or_default();
         check_format(name, &format!("{part} format"), format.as_deref(), actual)?;
         check_features(name, part, features.as_deref(), actual)?;
-        if schema.is_some() {
-            return Err(format!("the {part} schema of topic '{name}' is not compared yet"));
+        if let Some(schema) = schema {
+            let registered = schemas.latest(&registered_schemas::subject(name, part));
+            let registered = registered.as_ref().map(|registered| &registered.schema.definition);
+            if !registered.is_some_and(|registered| registered_schemas::is_same(schema, registered)) {
+                let found = registered.map_or("none", |registered| registered.text.as_str());
+                return Err(format!("topic '{name}' has the {part} schema {found} and not {schema}"));
+            }
         }
     }
     Ok(())

@@ -71,7 +71,7 @@ fn verdict(world: &World, case: &Case, fed: &Fed) -> Verdict {
         if let Some(expected) = &post.topics {
             let topics: Vec<String> =
                 world.engine.topics().list().iter().map(|topic| topic.name.to_string()).collect();
-            let checked = check_topics(expected, &topics, &sources);
+            let checked = check_topics(expected, &topics, &sources, world.engine.schemas());
             verdict.topics_ok = Some(checked.is_ok());
             wrong.extend(checked.err());
         }

@@ -52,6 +52,19 @@ pub(super) fn register(session: &Session, schemas: &SchemaRegistry, case: &Case)
     Ok(())
 }
 
+/// The subject under which the schema of a topic's keys or values stands.
+pub(super) fn subject(topic: &str, part: &str) -> String {
+    format!("{topic}-{part}")
+}
+
+/// Whether a registered schema is the one expected: as a value where it is JSON, else by its text.
+pub(super) fn is_same(expected: &Value, registered: &SchemaDefinition) -> bool {
+    match (expected, registered.kind) {
+        (Value::String(text), SchemaKind::Protobuf) => *text == registered.text,
+        (expected, _) => serde_json::from_str::<Value>(&registered.text).is_ok_and(|own| own == *expected),
+    }
+}
+
 /// A schema as the registry takes it; what it refers to is registered under its own name.
 fn definition(schemas: &SchemaRegistry, schema: &ListedSchema<'_>) -> Result<SchemaDefinition, Error> {
     let mut references = Vec::with_capacity(schema.references.len());

@@ -84,3 +84,7 @@ impl Engine {
         Arrivals::new(self.log().clone())
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

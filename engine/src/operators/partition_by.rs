@@ -2,8 +2,8 @@
 //!
 //! Adds the key's computed columns behind the others. What the sink then writes as the key decides
 //! where records land, so there is nothing to exchange here. A record whose key cannot be computed
-//! keeps a NULL there and is reported. Of a record without a value only key columns mean anything: where
-//! the key is computed from anything else, all of it is NULL for such a record, as ksqlDB has it.
+//! keeps a NULL there and is reported. Of a record without a value only key columns mean anything: what
+//! is computed from anything else is NULL for it, as ksqlDB has it.
 
 use std::sync::Arc;
 
@@ -19,29 +19,50 @@ use crate::operators::{Context, Dropped, Input, Operator, Report};
 /// Adds key columns.
 pub struct PartitionBy {
     added: Vec<(Field, CompiledExpression)>,
-    /// Columns of the input that are part of the key.
-    kept: Vec<usize>,
-    needs_value: bool,
+    /// Columns of the input that a record without a value has nothing for.
+    kept_of_value: Vec<usize>,
+    /// The same of those added.
+    added_of_value: Vec<usize>,
+}
+
+/// A column of the key.
+#[derive(Clone)]
+pub struct KeyColumn {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub expression: CompiledExpression,
+    /// The input's column, where it is just that.
+    pub same: Option<usize>,
+    /// Whether it is computed from more than the key that the records had.
+    pub needs_value: bool,
 }
 
 impl PartitionBy {
-    /// Of the key's columns; those that are plain columns of the input are there already. `needs_value`
-    /// tells whether any of them is computed from more than the key that the records had.
+    /// Of the key's columns; those that are plain columns of the input are there already.
     #[must_use]
-    pub fn new(columns: Vec<(String, CompiledExpression, Option<usize>)>, needs_value: bool) -> PartitionBy {
-        let kept = columns.iter().filter_map(|(_, _, same)| *same).collect();
-        let added = columns
-            .into_iter()
-            .filter(|(_, _, same)| same.is_none())
-            .map(|(name, expression, _)| (Field::new(name, expression.data_type().clone(), true), expression))
-            .collect();
-        PartitionBy { added, kept, needs_value }
+    pub fn new(columns: Vec<KeyColumn>) -> PartitionBy {
+        let mut made =
+            PartitionBy { added: Vec::new(), kept_of_value: Vec::new(), added_of_value: Vec::new() };
+        for KeyColumn { name, expression, same, needs_value } in columns {
+            match same {
+                Some(index) if needs_value => made.kept_of_value.push(index),
+                Some(_) => {}
+                None => {
+                    if needs_value {
+                        made.added_of_value.push(made.added.len());
+                    }
+                    made.added.push((Field::new(name, expression.data_type().clone(), true), expression));
+                }
+            }
+        }
+        made
     }
 
-    /// Of each row whether its key can be computed; `None` where that of every row can.
+    /// Of each row whether all of its key can be computed; `None` where that of every row can.
     fn computable(&self, batch: &ChangeBatch) -> Option<BooleanArray> {
         match &batch.kinds {
-            Kinds::Each(_) if self.needs_value => {
+            Kinds::Each(_) if self.kept_of_value.len() + self.added_of_value.len() > 0 => {
                 let rows = (0..batch.rows()).map(|row| Some(batch.kinds.get(row) != RowKind::NullValue));
                 Some(rows.collect::<BooleanArray>()).filter(|rows| rows.false_count() > 0)
             }
@@ -77,8 +98,8 @@ impl Operator for PartitionBy {
         }
         if let Some(computable) = &computable {
             // What is left of such a record is its key alone, so nobody else needs the columns.
-            let added = batch.columns.num_columns()..arrays.len();
-            for index in self.kept.iter().copied().chain(added) {
+            let added = self.added_of_value.iter().map(|index| batch.columns.num_columns() + index);
+            for index in self.kept_of_value.iter().copied().chain(added) {
                 let nulls = Scalar::new(new_null_array(arrays[index].data_type(), 1));
                 arrays[index] = zip(computable, &arrays[index].as_ref(), &nulls)?;
             }

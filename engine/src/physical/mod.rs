@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::expressions::CompiledExpression;
 use crate::operators::aggregate::{self, AggregateSpec};
 use crate::operators::join::JoinSpec;
+use crate::operators::partition_by::KeyColumn;
 use crate::operators::{Input, Operator, StateRoom};
 use crate::runtime::scan::ScanSpec;
 use crate::windows;
@@ -86,12 +87,7 @@ pub enum OperatorKind {
     /// New columns: name, expression, and the input column's index where it is just that.
     Project(Vec<(String, CompiledExpression, Option<usize>)>),
     /// Another key; see [`crate::operators::partition_by`].
-    PartitionBy {
-        /// Its columns, as those of a projection.
-        columns: Vec<(String, CompiledExpression, Option<usize>)>,
-        /// Whether any of them is computed from more than the key that the records had.
-        needs_value: bool,
-    },
+    PartitionBy(Vec<KeyColumn>),
     /// A row for every element of lists: names of the elements' columns, expressions of the lists.
     Explode(Vec<(String, CompiledExpression)>),
     /// Remembers the row of each key, so that updates carry what they replace.
@@ -115,7 +111,7 @@ impl OperatorKind {
             OperatorKind::Aggregate(_) | OperatorKind::Join(_) | OperatorKind::Explode(_) => true,
             OperatorKind::Filter(_)
             | OperatorKind::Project(_)
-            | OperatorKind::PartitionBy { .. }
+            | OperatorKind::PartitionBy(_)
             | OperatorKind::TableState { .. } => false,
         }
     }
@@ -169,9 +165,7 @@ impl OperatorPlan {
         Ok(match &self.kind {
             OperatorKind::Filter(predicate) => Box::new(filter::Filter::new(predicate.clone())),
             OperatorKind::Project(columns) => Box::new(project::Project::new(columns.clone())),
-            OperatorKind::PartitionBy { columns, needs_value } => {
-                Box::new(partition_by::PartitionBy::new(columns.clone(), *needs_value))
-            }
+            OperatorKind::PartitionBy(columns) => Box::new(partition_by::PartitionBy::new(columns.clone())),
             OperatorKind::Explode(lists) => Box::new(explode::Explode::new(lists.clone())?),
             OperatorKind::TableState { key, schema } => {
                 Box::new(table_state::TableState::new(key, schema.clone(), room)?)
@@ -186,12 +180,17 @@ impl OperatorPlan {
     pub fn describe(&self) -> String {
         match &self.kind {
             OperatorKind::Filter(predicate) => format!("Filter {predicate}"),
-            OperatorKind::Project(columns) => format!("Project {}", describe_columns(columns)),
-            OperatorKind::PartitionBy { columns, .. } => format!("PartitionBy {}", describe_columns(columns)),
+            OperatorKind::Project(columns) => {
+                let columns = columns.iter().map(|(name, expression, _)| (name, expression));
+                format!("Project {}", describe_columns(columns))
+            }
+            OperatorKind::PartitionBy(columns) => {
+                let columns = columns.iter().map(|column| (&column.name, &column.expression));
+                format!("PartitionBy {}", describe_columns(columns))
+            }
             OperatorKind::Explode(lists) => {
-                let lists: Vec<String> =
-                    lists.iter().map(|(name, expression)| format!("{expression} AS {name}")).collect();
-                format!("Explode {}", lists.join(", "))
+                let columns = lists.iter().map(|(name, expression)| (name, expression));
+                format!("Explode {}", describe_columns(columns))
             }
             OperatorKind::TableState { .. } => "TableState".to_owned(),
             OperatorKind::Aggregate(spec) => format!("Aggregate {}", describe_aggregate(spec)),
@@ -200,9 +199,8 @@ impl OperatorPlan {
     }
 }
 
-fn describe_columns(columns: &[(String, CompiledExpression, Option<usize>)]) -> String {
-    let columns: Vec<String> =
-        columns.iter().map(|(name, expression, _)| format!("{expression} AS {name}")).collect();
+fn describe_columns<'a>(columns: impl Iterator<Item = (&'a String, &'a CompiledExpression)>) -> String {
+    let columns: Vec<String> = columns.map(|(name, expression)| format!("{expression} AS {name}")).collect();
     columns.join(", ")
 }
 

@@ -23,6 +23,7 @@ use crate::expressions::CompiledExpression;
 use crate::operators::Input;
 use crate::operators::aggregate::{AggregateSpec, CallSpec, Overtaken};
 use crate::operators::join::{JoinSide, JoinSpec};
+use crate::operators::partition_by::KeyColumn;
 use crate::physical::{Exchange, OperatorKind, OperatorPlan, PhysicalPlan, StageInput, StagePlan};
 use crate::runtime::scan::{ScanColumn, ScanSpec};
 
@@ -299,13 +300,13 @@ impl Lowering {
 
     fn lower_partition_by(&mut self, node: &PartitionBy) -> Result<Open> {
         let open = self.lower(&node.input, false)?;
-        let columns = node
-            .keys
-            .iter()
-            .map(|(expression, name)| named_column(name.clone(), expression, &open.schema))
-            .collect::<Result<Vec<_>>>()?;
-        let needs_value = node.keys.iter().any(|(expression, _)| !self.is_of_key(expression, &open));
-        self.push(open.stage, OperatorKind::PartitionBy { columns, needs_value });
+        let column = |(expression, name): &(Expr, String)| {
+            let (name, compiled, same) = named_column(name.clone(), expression, &open.schema)?;
+            let needs_value = !self.is_of_key(expression, &open);
+            Ok(KeyColumn { name, expression: compiled, same, needs_value })
+        };
+        let columns = node.keys.iter().map(column).collect::<Result<Vec<_>>>()?;
+        self.push(open.stage, OperatorKind::PartitionBy(columns));
         Ok(Open { schema: node.schema.clone(), ..open })
     }
 

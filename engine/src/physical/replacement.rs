@@ -56,9 +56,7 @@ fn exchanged(stage: &StagePlan) -> String {
     let made: Vec<String> = stage
         .operators
         .iter()
-        .filter(|operator| {
-            matches!(operator.kind, OperatorKind::Project(_) | OperatorKind::PartitionBy { .. })
-        })
+        .filter(|operator| matches!(operator.kind, OperatorKind::Project(_) | OperatorKind::PartitionBy(_)))
         .map(super::OperatorPlan::describe)
         .collect();
     format!("{made:?} {exchange:?}")
@@ -73,7 +71,7 @@ fn state(stage: &StagePlan) -> String {
             let kept = match &operator.kind {
                 OperatorKind::Filter(_)
                 | OperatorKind::Project(_)
-                | OperatorKind::PartitionBy { .. }
+                | OperatorKind::PartitionBy(_)
                 | OperatorKind::Explode(_) => return None,
                 OperatorKind::TableState { key, schema } => format!("{key:?} of {schema:?}"),
                 OperatorKind::Aggregate(spec) => {

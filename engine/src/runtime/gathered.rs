@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidemill_storage::record::Record;
+use tidemill_storage::record::{Header, Record};
 
 use crate::batch::Headers;
 use crate::error::{Error, ErrorKind, Result};
@@ -69,15 +69,7 @@ impl Gathered {
         let value = self.copy(record.value)?;
         self.keys.push(key);
         self.values.push(value);
-        if !record.headers.is_empty() {
-            let headers: Headers = record
-                .headers
-                .map(|header| {
-                    let header = header?;
-                    let name: Arc<str> = String::from_utf8_lossy(header.key).into();
-                    Ok((name, header.value.map(Bytes::copy_from_slice)))
-                })
-                .collect::<Result<_>>()?;
+        if let Some(headers) = headers_of(record)? {
             self.headers.push((self.offsets.len(), headers));
         }
         self.offsets.push(record.offset.0);
@@ -85,13 +77,21 @@ impl Gathered {
         Ok(())
     }
 
-    /// Takes a row that stands in no record: key, value and time (a table's stored row).
+    /// Takes a row that stands in no record: key, value, time (a table's stored row), and headers where it
+    /// has some.
     ///
     /// # Errors
     /// `LimitExceeded` for more than 4 GiB.
-    pub fn push_row(&mut self, key: Option<&[u8]>, value: Option<&[u8]>, time_ms: i64) -> Result<()> {
+    pub fn push_row(
+        &mut self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        time_ms: i64,
+        headers: Option<Headers>,
+    ) -> Result<()> {
         let key = self.copy(key)?;
         let value = self.copy(value)?;
+        self.headers.extend(headers.map(|headers| (self.offsets.len(), headers)));
         self.keys.push(key);
         self.values.push(value);
         self.offsets.push(0);
@@ -113,4 +113,20 @@ impl Gathered {
     pub(super) fn payloads(&self, spans: &[Option<(u32, u32)>]) -> Vec<Option<&[u8]>> {
         spans.iter().map(|span| span.map(|(start, end)| &self.bytes[start as usize..end as usize])).collect()
     }
+}
+
+/// The headers of a record, where it has some.
+///
+/// # Errors
+/// Malformed headers.
+pub fn headers_of(record: &Record<'_>) -> Result<Option<Headers>> {
+    if record.headers.is_empty() {
+        return Ok(None);
+    }
+    let header = |header: tidemill_storage::Result<Header<'_>>| {
+        let header = header?;
+        let name: Arc<str> = String::from_utf8_lossy(header.key).into();
+        Ok((name, header.value.map(Bytes::copy_from_slice)))
+    };
+    record.headers.map(header).collect::<Result<Headers>>().map(Some)
 }

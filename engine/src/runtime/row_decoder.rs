@@ -12,15 +12,18 @@ use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
 use tidemill_storage::{Offset, TopicPartition};
 
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Decoded, Decoder, PartFormat, RecordPart, Rejection};
 use crate::operators::{Dropped, Ledger, Report};
 use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::header_columns;
-use crate::runtime::scan::{ScanColumn, ScanSpec};
+use crate::runtime::scan::{ScanColumn, ScanSpec, Untimed};
 use crate::runtime::windowed_key::split_windowed_key;
 use crate::time::timestamp_column::TimestampExtractor;
+
+/// Why a record has no legal event time.
+const NO_TIME: &str = "the event time is missing, unreadable or before 1970";
 
 /// Rows, and for each which of the records it is.
 pub type DecodedRows = (ChangeBatch, Vec<u32>);
@@ -37,6 +40,7 @@ pub struct RowDecoder {
     key: PartDecoder,
     value: PartDecoder,
     time: Option<TimestampExtractor>,
+    untimed: Untimed,
 }
 
 /// Decoder of a key or a value, with where each decoded column goes.
@@ -114,6 +118,7 @@ impl RowDecoder {
             key: PartDecoder::new(source, RecordPart::Key, keys, schemas)?,
             value: PartDecoder::new(source, RecordPart::Value, values, schemas)?,
             time,
+            untimed: scan.untimed,
         })
     }
 
@@ -171,6 +176,7 @@ impl RowDecoder {
             return Ok(Some((batch, decoded.left.rows)));
         };
         let batch = self.with_times(batch, &times)?;
+        self.check_timed(&decoded.left, &times)?;
         let kept = decoded.left.timed(&times, &mut drops);
         let rows = decoded.left.rows;
         match kept.len() {
@@ -181,6 +187,20 @@ impl RowDecoder {
                 Ok(Some((batch.take(&kept.into())?, rows)))
             }
         }
+    }
+
+    /// Where a record without a legal event time ends the query: that there is none.
+    fn check_timed(&self, left: &Left<'_>, times: &[Option<i64>]) -> Result<()> {
+        let untimed = times.iter().position(Option::is_none);
+        let Some(row) = untimed.filter(|_| self.untimed == Untimed::EndsQuery) else { return Ok(()) };
+        let offset = left.gathered.offsets[left.rows[row] as usize];
+        let message = format!(
+            "Fatal user code error in TimestampExtractor callback for record {}, offset {offset}: {NO_TIME}",
+            self.target
+        );
+        Err(Error::new(ErrorKind::Evaluation, message).with_hint(
+            "SET 'ksql.timestamp.throw.on.invalid' = 'false' and make the query again, to reject such records",
+        ))
     }
 
     /// Puts the columns wanted together, with the time of each record as its row's.
@@ -358,8 +378,7 @@ impl<'g> Left<'g> {
             if time.is_some() {
                 kept.push(row as u32);
             } else {
-                let reason = "the event time is missing, unreadable or before 1970";
-                drops.reject(self.gathered, self.rows[row] as usize, reason);
+                drops.reject(self.gathered, self.rows[row] as usize, NO_TIME);
             }
         }
         kept

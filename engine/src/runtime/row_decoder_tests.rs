@@ -52,7 +52,7 @@ fn decoder(source: &Arc<Source>) -> RowDecoder {
 fn gathered(rows: &[(&[u8], Option<&str>, i64)]) -> Gathered {
     let mut gathered = Gathered::default();
     for (key, value, time_ms) in rows {
-        gathered.push_row(Some(key), value.map(str::as_bytes), *time_ms).expect("the row fits");
+        gathered.push_row(Some(key), value.map(str::as_bytes), *time_ms, None).expect("the row fits");
     }
     gathered
 }

@@ -20,6 +20,18 @@ pub struct ScanSpec {
     pub columns: Vec<ScanColumn>,
     /// Their schema.
     pub schema: SchemaRef,
+    /// What becomes of records without a legal event time.
+    pub untimed: Untimed,
+}
+
+/// What becomes of a record without a legal event time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Untimed {
+    /// It is rejected, and the others go on.
+    #[default]
+    Rejected,
+    /// The query ends with an error.
+    EndsQuery,
 }
 
 /// One column of a scan.
@@ -70,6 +82,7 @@ impl ScanSpec {
             topic: TopicName::new(&source.topic)?,
             columns,
             schema: Arc::new(Schema::new(fields)),
+            untimed: Untimed::default(),
         })
     }
 }

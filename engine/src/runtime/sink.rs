@@ -435,18 +435,17 @@ impl SessionSink {
     fn write(&mut self, batches: &[ChangeBatch]) -> Result<SinkOutput> {
         let mut rows = Vec::with_capacity(batches.len());
         for batch in batches {
-            let kept: Vec<u32> = (0..batch.rows())
-                .filter(|row| batch.kinds.get(*row) != RowKind::UpdateBefore)
-                .map(|row| row as u32)
-                .collect();
+            // A record without a value is no row of its stream.
+            let is_row =
+                |row: &usize| !matches!(batch.kinds.get(*row), RowKind::UpdateBefore | RowKind::NullValue);
+            let kept: Vec<u32> = (0..batch.rows()).filter(is_row).map(|row| row as u32).collect();
             let batch = if kept.len() == batch.rows() {
                 batch.clone()
             } else {
                 batch.take(&UInt32Array::from(kept))?
             };
-            let gone: BooleanArray = (0..batch.rows())
-                .map(|row| Some(matches!(batch.kinds.get(row), RowKind::Delete | RowKind::NullValue)))
-                .collect();
+            let gone: BooleanArray =
+                (0..batch.rows()).map(|row| Some(batch.kinds.get(row) == RowKind::Delete)).collect();
             let columns = if gone.true_count() == 0 {
                 batch.columns.columns().to_vec()
             } else {

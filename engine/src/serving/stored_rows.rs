@@ -60,7 +60,7 @@ impl StoredRows {
     fn look_up(&self, key: &Bytes, gathered: &mut Gathered) -> Result<Rest> {
         if let Some(stored) = self.snapshot.get(&self.rows.key(key))? {
             let (time_ms, value) = parse_value(&stored).ok_or_else(|| self.damaged())?;
-            gathered.push_row(Some(key), Some(value), time_ms)?;
+            gathered.push_row(Some(key), Some(value), time_ms, None)?;
         }
         Ok(Rest::Nothing)
     }
@@ -75,7 +75,7 @@ impl StoredRows {
             }
             let (time_ms, value) = parse_value(&stored).ok_or_else(|| self.damaged())?;
             let record_key = self.rows.record_key(&key).ok_or_else(|| self.damaged())?;
-            gathered.push_row(Some(record_key), Some(value), time_ms)?;
+            gathered.push_row(Some(record_key), Some(value), time_ms, None)?;
         }
         Ok(Rest::Nothing)
     }

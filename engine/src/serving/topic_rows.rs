@@ -10,11 +10,12 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use tidemill_storage::log::Log;
 use tidemill_storage::{Offset, TopicPartition};
 
+use crate::batch::Headers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::SchemaRegistry;
-use crate::runtime::gathered::Gathered;
+use crate::runtime::gathered::{Gathered, headers_of};
 use crate::runtime::record_feed::{Portion, RecordFeed};
-use crate::runtime::scan::ScanSpec;
+use crate::runtime::scan::{ScanColumn, ScanSpec};
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
 
 /// Records taken in one step.
@@ -23,6 +24,9 @@ const STEP: Portion = Portion { records_max: BATCH_ROWS, bytes_max: DECODE_BYTES
 /// Bytes that a key in memory costs beside its own and its value's: two headers of shared bytes, time
 /// and order, the map's slot at its usual load, two allocations.
 const ENTRY_BYTES: usize = 192;
+
+/// Bytes that a header in memory costs beside its name and its value.
+const HEADER_BYTES: usize = 64;
 
 /// A part of a partition, and how its records become rows.
 #[derive(Clone)]
@@ -75,7 +79,7 @@ impl RowScan for RecordRows {
     }
 }
 
-/// The latest record of each key is a row, in the order of their offsets.
+/// The latest record of each key is a row, in the order of their keys: as stored rows are.
 ///
 /// All keys of the partition are held in memory, within the limit that the reservation is made of.
 pub(super) struct LatestRows {
@@ -90,9 +94,21 @@ pub(super) struct LatestRows {
 }
 
 struct Latest {
-    offset: Offset,
     time_ms: i64,
     value: Bytes,
+    /// Where the scan wants any.
+    headers: Option<Headers>,
+}
+
+impl Latest {
+    /// Bytes of memory that the row takes with its key.
+    fn cost(&self, key: &[u8]) -> usize {
+        let header = |(name, value): &(Arc<str>, Option<Bytes>)| {
+            name.len() + value.as_ref().map_or(0, Bytes::len) + HEADER_BYTES
+        };
+        let headers = self.headers.iter().flat_map(|headers| headers.iter().map(header));
+        key.len() + self.value.len() + headers.sum::<usize>() + ENTRY_BYTES
+    }
 }
 
 impl LatestRows {
@@ -105,19 +121,22 @@ impl LatestRows {
     fn read(&mut self) -> Result<()> {
         let (from, to) = (self.feed.position(), self.range.to);
         let (mut taken, mut given_back) = (0, 0);
+        let of_headers = |column: &ScanColumn| matches!(column, ScanColumn::Headers | ScanColumn::Header(_));
+        let wants_headers = self.range.scan.columns.iter().any(of_headers);
         let latest = &mut self.latest;
         self.feed.take(STEP, |record| {
             let Some(key) = record.key.filter(|_| record.offset < to) else { return Ok(()) };
             let before = match record.value {
                 Some(value) => {
-                    taken += cost(key, value);
+                    let headers = if wants_headers { headers_of(record)? } else { None };
                     let value = Bytes::copy_from_slice(value);
-                    let row = Latest { offset: record.offset, time_ms: record.timestamp_ms, value };
+                    let row = Latest { time_ms: record.timestamp_ms, value, headers };
+                    taken += row.cost(key);
                     latest.insert(Bytes::copy_from_slice(key), row)
                 }
                 None => latest.remove(key),
             };
-            given_back += before.map_or(0, |before| cost(key, &before.value));
+            given_back += before.map_or(0, |before| before.cost(key));
             Ok(())
         })?;
         // A read that moves nowhere is the end.
@@ -136,7 +155,7 @@ impl RowScan for LatestRows {
         }
         let rows = self.rows.get_or_insert_with(|| {
             let mut rows: Vec<_> = std::mem::take(&mut self.latest).into_iter().collect();
-            rows.sort_unstable_by_key(|(_, latest)| latest.offset);
+            rows.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
             rows.into_iter()
         });
         let mut gathered = Gathered::default();
@@ -145,8 +164,8 @@ impl RowScan for LatestRows {
             && gathered.bytes() < DECODE_BYTES
             && let Some((key, latest)) = rows.next()
         {
-            given_back += cost(&key, &latest.value);
-            gathered.push_row(Some(&key), Some(&latest.value), latest.time_ms)?;
+            given_back += latest.cost(&key);
+            gathered.push_row(Some(&key), Some(&latest.value), latest.time_ms, latest.headers)?;
         }
         if gathered.rows() == 0 {
             return Ok(Step::End);
@@ -154,10 +173,6 @@ impl RowScan for LatestRows {
         self.reservation.shrink(given_back.min(self.reservation.size()));
         self.range.decode(&gathered)
     }
-}
-
-fn cost(key: &[u8], value: &[u8]) -> usize {
-    key.len() + value.len() + ENTRY_BYTES
 }
 
 fn too_large(name: &str) -> Error {

@@ -81,6 +81,7 @@ settings! {
     "ksql.query.pull.table.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a whole table.";
     "ksql.query.push.v2.enabled", "false", boolean, "Accepted and without effect: there is one kind of push query.";
     "ksql.sink.partitions", "", partitions, "Partitions of result topics whose statement does not say; unset for those of the input.";
+    "ksql.timestamp.throw.on.invalid", "false", boolean, "Whether a record without a legal event time ends queries made from now on. Otherwise it is rejected and the others go on.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";

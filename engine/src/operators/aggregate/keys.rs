@@ -17,6 +17,8 @@ use crate::state::encoding::damaged;
 
 /// Encodes and decodes the keys of an aggregation's groups.
 pub(in crate::operators) enum KeyCodec {
+    /// No column: all rows are of one group, whose key has no bytes.
+    Nothing,
     /// One STRING or BYTES column: its bytes.
     Bytes { text: bool },
     /// One BIGINT column: big-endian with the sign bit flipped.
@@ -25,17 +27,15 @@ pub(in crate::operators) enum KeyCodec {
     Integer,
     /// Anything else.
     Rows(RowCodec),
-    /// No column: there is one group.
-    Whole,
 }
 
 /// The keys of a batch.
 pub(in crate::operators) enum EncodedKeys {
+    Nothing,
     Bytes(BinaryArray),
     Eight(Vec<[u8; 8]>),
     Four(Vec<[u8; 4]>),
     Rows(Rows),
-    Whole,
 }
 
 impl KeyCodec {
@@ -45,11 +45,11 @@ impl KeyCodec {
     /// `Unsupported`: a type that cannot be a key.
     pub(in crate::operators) fn new(data_types: &[DataType]) -> Result<KeyCodec> {
         Ok(match data_types {
+            [] => KeyCodec::Nothing,
             [DataType::Utf8] => KeyCodec::Bytes { text: true },
             [DataType::Binary] => KeyCodec::Bytes { text: false },
             [DataType::Int64] => KeyCodec::Bigint,
             [DataType::Int32] => KeyCodec::Integer,
-            [] => KeyCodec::Whole,
             _ => KeyCodec::Rows(RowCodec::new(data_types)?),
         })
     }
@@ -61,6 +61,7 @@ impl KeyCodec {
     pub(in crate::operators) fn encode(&self, columns: &[ArrayRef]) -> Result<EncodedKeys> {
         let other_type = || Error::internal("a group column has another type than planned");
         Ok(match (self, columns) {
+            (KeyCodec::Nothing, []) => EncodedKeys::Nothing,
             (KeyCodec::Bytes { text: true }, [column]) => {
                 let texts = column.as_string_opt::<i32>().ok_or_else(other_type)?;
                 EncodedKeys::Bytes(BinaryArray::from(texts.clone()))
@@ -79,7 +80,6 @@ impl KeyCodec {
                 EncodedKeys::Four(flipped.collect())
             }
             (KeyCodec::Rows(codec), columns) => EncodedKeys::Rows(codec.encode(columns)?),
-            (KeyCodec::Whole, []) => EncodedKeys::Whole,
             _ => {
                 return Err(Error::internal(
                     "an aggregation has another number of group columns than planned",
@@ -98,6 +98,7 @@ impl KeyCodec {
     ) -> Result<Vec<ArrayRef>> {
         let other_length = || damaged("its group key has another length");
         let column: ArrayRef = match self {
+            KeyCodec::Nothing => return Ok(Vec::new()),
             KeyCodec::Bytes { text } => {
                 let binary = BinaryArray::from_iter_values(keys);
                 if *text { Arc::new(StringArray::try_from_binary(binary)?) } else { Arc::new(binary) }
@@ -119,7 +120,6 @@ impl KeyCodec {
                 Arc::new(Int32Array::new(numbers.into(), None))
             }
             KeyCodec::Rows(codec) => return codec.decode(keys),
-            KeyCodec::Whole => return Ok(Vec::new()),
         };
         Ok(vec![column])
     }
@@ -130,11 +130,11 @@ impl EncodedKeys {
     #[inline]
     pub(in crate::operators) fn get(&self, row: usize) -> &[u8] {
         match self {
+            EncodedKeys::Nothing => &[],
             EncodedKeys::Bytes(keys) => keys.value(row),
             EncodedKeys::Eight(keys) => &keys[row],
             EncodedKeys::Four(keys) => &keys[row],
             EncodedKeys::Rows(rows) => rows.row(row).data(),
-            EncodedKeys::Whole => &[],
         }
     }
 }

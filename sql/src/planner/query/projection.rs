@@ -133,20 +133,12 @@ pub(super) struct Names {
 const GENERATED: &str = "KSQL_COL_";
 
 impl Names {
-    /// Numbers start behind those that columns of the sources have; a field of a struct that is called as
-    /// one of these columns gets another name.
+    /// A column that has no name, and a field of a struct, are not called as columns of the sources are.
     pub(super) fn new(scope: &Scope) -> Names {
-        let numbers = scope.sources.iter().flat_map(|source| {
-            source
-                .source
-                .columns
-                .iter()
-                .filter_map(|column| column.name.strip_prefix(GENERATED)?.parse::<usize>().ok())
-        });
         let mut taken = UniqueNames::default();
         let columns = scope.sources.iter().flat_map(|source| &source.source.columns);
         columns.for_each(|column| taken.take(&column.name));
-        Names { next: numbers.max().map_or(0, |max| max + 1), taken }
+        Names { next: 0, taken }
     }
 
     /// The name of an expression's column.
@@ -163,11 +155,15 @@ impl Names {
         name
     }
 
-    /// The next `KSQL_COL_n`.
+    /// The next `KSQL_COL_n` that is free.
     pub(super) fn generated(&mut self) -> String {
-        let name = format!("{GENERATED}{}", self.next);
-        self.next += 1;
-        name
+        loop {
+            let name = format!("{GENERATED}{}", self.next);
+            self.next += 1;
+            if !self.taken.is_taken(&name) {
+                return name;
+            }
+        }
     }
 }
 

@@ -18,6 +18,11 @@ impl UniqueNames {
         }
     }
 
+    /// Whether a name is taken.
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
     /// Takes the name, or where it is taken the first of `name_1`, `name_2`, … that is not.
     pub(super) fn unique(&mut self, name: &str) -> String {
         let mut unique = name.to_owned();
