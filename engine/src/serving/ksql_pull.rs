@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::error::DataFusionError;
@@ -28,6 +28,7 @@ use tidemill_storage::state::StateStore;
 use crate::batch::ChangeBatch;
 use crate::catalog::CatalogSource;
 use crate::error::{Error, ErrorKind, Result};
+use crate::names;
 use crate::operators::{Context, Input, Ledger, Operator, StateRoom};
 use crate::physical::{OperatorKind, OperatorPlan, StageInput, StagePlan, planner as physical_planner};
 use crate::response::{ROLE, Rows, SOURCE_KIND};
@@ -76,7 +77,7 @@ impl KsqlPull {
         let from = environment.catalog.source(&scan.source.name)?.clone();
         check_queryable(&from)?;
         Ok(KsqlPull {
-            schema: Arc::new(with_roles(&physical.schema, &scan, &operators)),
+            schema: Arc::new(shown(with_roles(&physical.schema, &scan, &operators), session)),
             store: engine.store().clone(),
             conditions: conditions(&planned.plan),
             limit: planned.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
@@ -142,7 +143,9 @@ impl KsqlPull {
         let shown = schema.clone();
         let named = batches.map(move |batch| {
             let batch: RecordBatch = batch?;
-            Ok::<_, DataFusionError>(batch.with_schema(shown.clone())?)
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let columns = batch.columns().to_vec();
+            Ok::<_, DataFusionError>(RecordBatch::try_new_with_options(shown.clone(), columns, &options)?)
         });
         let mut left = self.limit.unwrap_or(usize::MAX);
         let limited = named
@@ -220,6 +223,14 @@ fn conditions(plan: &LogicalPlan) -> Vec<Expr> {
         LogicalPlan::Projection(projection) => conditions(&projection.input),
         _ => Vec::new(),
     }
+}
+
+/// The columns under the names that the session shows.
+fn shown(schema: Schema, session: &Session) -> Schema {
+    let dialect = session.options().dialect;
+    let fields = schema.fields.iter();
+    let shown = fields.map(|field| field.as_ref().clone().with_name(names::shown(dialect, field.name())));
+    Schema::new_with_metadata(shown.collect::<Vec<Field>>(), schema.metadata.clone())
 }
 
 /// The result's columns, marked with what they are in the source: those of a table's key and its windows,

@@ -4,7 +4,6 @@
 mod column_names;
 pub mod ksql_pull;
 pub mod own_inserts;
-pub mod planned;
 pub mod pull;
 pub mod push;
 mod result_rows;

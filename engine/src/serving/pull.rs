@@ -18,7 +18,6 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
-use tidemill_sql::plan::QueryPlan;
 use tidemill_storage::log::Log;
 use tidemill_storage::state::StateSnapshot;
 use tokio::runtime::Handle;
@@ -29,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::registry::SchemaRegistry;
 use crate::response::Rows;
 use crate::serving::source_table::SourceTable;
-use crate::serving::{column_names, planned, result_rows, rewrite, time_texts};
+use crate::serving::{column_names, result_rows, rewrite, time_texts};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -65,8 +64,9 @@ pub fn runtime(memory_bytes: usize) -> Result<Arc<RuntimeEnv>> {
 /// A query that is about to be planned, and the context in which it is planned and run.
 pub struct PullQuery {
     context: SessionContext,
-    environment: PullEnvironment,
+    compute: Handle,
     query: ast::Query,
+    catalog: Arc<CatalogState>,
     dialect: Dialect,
 }
 
@@ -82,15 +82,8 @@ impl PullQuery {
     ) -> Result<PullQuery> {
         let pseudo_columns = rewrite::rewrite(&mut query, &environment.catalog, session.dialect)?;
         let context = context(environment, session, pseudo_columns)?;
-        Ok(PullQuery { context, environment: environment.clone(), query, dialect: session.dialect })
-    }
-
-    /// Takes over what our own planner made of it.
-    ///
-    /// # Errors
-    /// A bug only.
-    pub fn adopt(&self, planned: &QueryPlan) -> Result<LogicalPlan> {
-        planned::over_what_is_there(planned, &self.environment, self.dialect)
+        let (catalog, compute) = (environment.catalog.clone(), environment.compute.clone());
+        Ok(PullQuery { context, compute, query, catalog, dialect: session.dialect })
     }
 
     /// Adds functions to those that it may call.
@@ -129,9 +122,8 @@ impl PullQuery {
     pub async fn run(&self, plan: LogicalPlan) -> Result<Rows> {
         let context = self.context.clone();
         let started = async move { context.execute_logical_plan(plan).await?.execute_stream().await };
-        let batches = result_rows::run_on(&self.environment.compute, started).await?;
-        let rows =
-            result_rows::rows(&self.environment.compute, batches.map_err(|error| self.explain(&error))?);
+        let batches = result_rows::run_on(&self.compute, started).await?;
+        let rows = result_rows::rows(&self.compute, batches.map_err(|error| self.explain(&error))?);
         Ok(Rows { schema: self.shown_schema(&rows.schema), ..rows })
     }
 
@@ -147,7 +139,7 @@ impl PullQuery {
     }
 
     fn explain(&self, error: &DataFusionError) -> Error {
-        let relations = self.environment.catalog.sources.keys().map(|name| names::shown(self.dialect, name));
+        let relations = self.catalog.sources.keys().map(|name| names::shown(self.dialect, name));
         let names = Names { relations: relations.collect(), functions: function_names(&self.context) };
         let error = datafusion_error::explain(error, &names);
         if error.position.is_some() {

@@ -1,13 +1,14 @@
 //! SELECT: over what is there now, or as changes come.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, visit_expressions};
 use tidemill_sql::SqlErrorKind;
-use tidemill_sql::parser::ast::{Emit, SelectBody, SelectStatement};
+use tidemill_sql::parser::ast::{Emit, KsqlSelect, SelectBody, SelectStatement};
 use tidemill_sql::parser::parse_general;
 use tidemill_sql::planner::{self, Purpose};
 
@@ -18,7 +19,7 @@ use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::serving::ksql_pull::KsqlPull;
 use crate::serving::pull::PullQuery;
-use crate::serving::{planned, push};
+use crate::serving::push;
 use crate::session::{Dialect, Session};
 use crate::statements::system;
 
@@ -50,16 +51,28 @@ pub async fn select(
     Ok(Response::Rows(rows))
 }
 
-/// Plans a query over what is there now by ksqlDB's rules, in sessions that follow them; `None` for a
-/// query that is none of ksqlDB's grammar, or of another session.
+/// Plans a query over what is there now by ksqlDB's rules, in sessions that follow them, and where it has
+/// a lambda, which DataFusion's SQL does not know; `None` for a query that is none of ksqlDB's grammar, and
+/// for others of other sessions.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn plan_as_ksql(session: &Session, select: &SelectStatement) -> Result<Option<KsqlPull>> {
     match (&select.body, session.options().dialect) {
         (SelectBody::Ksql(_), Dialect::Ksql) => KsqlPull::new(session, select).map(Some),
+        (SelectBody::Ksql(ksql), Dialect::Postgres) if has_lambda(ksql) => {
+            KsqlPull::new(session, select).map(Some)
+        }
         _ => Ok(None),
     }
+}
+
+fn has_lambda(select: &KsqlSelect) -> bool {
+    let is_lambda = |expression: &ast::Expr| match expression {
+        ast::Expr::Lambda(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    select.expressions().any(|expression| visit_expressions(expression, is_lambda).is_break())
 }
 
 /// Plans a query over what is there now, which stands somewhere in a text.
@@ -71,12 +84,6 @@ pub async fn plan_now(
     select: &SelectStatement,
     text: &str,
 ) -> Result<(PullQuery, LogicalPlan)> {
-    let planned = match &select.body {
-        SelectBody::Ksql(ksql) if planned::needs_our_planner(ksql) => {
-            Some(planner::plan_query(select, &session.lookup(), &Purpose::Pull)?)
-        }
-        _ => None,
-    };
     let general: ast::Query = match &select.body {
         SelectBody::General(query) => query.as_ref().clone(),
         // PostgreSQL's SELECT can say all that ksqlDB's can, short of windows and PARTITION BY.
@@ -92,11 +99,8 @@ pub async fn plan_now(
     let environment = session.engine().pull_environment();
     let functions = system::session_functions(session, &general);
     let query = PullQuery::new(&environment, session.options(), general)?.with_functions(functions);
-    let plan = match planned {
-        Some(planned) => query.adopt(&planned),
-        None => query.plan().await.map_err(|error| explained(session, select, error)),
-    };
-    Ok((query, plan?))
+    let planned = query.plan().await.map_err(|error| explained(session, select, error));
+    Ok((query, planned?))
 }
 
 /// An error of DataFusion that does not say where it is: where ksqlDB's grammar fits the query too, its

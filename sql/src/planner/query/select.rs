@@ -101,9 +101,6 @@ impl<'a> Select<'a> {
             .with_hint("HAVING filters what is aggregated"));
         }
         let table_calls = table_calls(&columns, &groups, from, lookup)?;
-        if let (Purpose::Pull, Some(call)) = (purpose, table_calls.first()) {
-            return Err(SqlError::unsupported("Pull queries don't support table functions.").at(call.span));
-        }
         let emit = match select.emit {
             Some(ast::Emit::Final) => Emit::Final,
             Some(ast::Emit::Changes) | None => Emit::Changes,
