@@ -138,6 +138,14 @@ impl Buffer {
         Some(())
     }
 
+    /// Appends text of ASCII with every byte mapped to another, as [`Buffer::push_str`].
+    pub(super) fn push_mapped(&mut self, ascii: &str, map: fn(&u8) -> u8) -> Option<()> {
+        let from = self.bytes.len();
+        self.push_str(ascii)?;
+        self.bytes[from..].iter_mut().for_each(|byte| *byte = map(byte));
+        Some(())
+    }
+
     /// What has been written.
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes

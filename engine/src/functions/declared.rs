@@ -24,6 +24,8 @@ pub(super) struct DeclaredFunction {
     pub signatures: Arc<Vec<Signature>>,
     /// Its name as DataFusion finds it, which is in lower case.
     df_name: String,
+    /// Whether it is called in queries over what is there now.
+    is_for_snapshots: bool,
     /// What DataFusion has under the name: it answers calls over what is there now whose arguments none of
     /// the forms takes.
     fallback: Option<Arc<ScalarUDF>>,
@@ -42,14 +44,18 @@ impl DeclaredFunction {
             declaration,
             signatures: Arc::new(signatures),
             df_name: declaration.name.to_lowercase(),
+            is_for_snapshots: false,
             fallback: None,
             df_signature: DfSignature::user_defined(volatility),
         }
     }
 
-    /// The same function, which passes calls that it cannot take to another.
-    pub(super) fn with_fallback(mut self, fallback: Arc<ScalarUDF>) -> DeclaredFunction {
-        self.fallback = Some(fallback);
+    /// The same function for queries over what is there now. In them a whole number is a BIGINT unless it is
+    /// asked to be less, so a BIGINT is passed where INTEGER is wanted; and calls that no form takes go to
+    /// another function.
+    pub(super) fn for_snapshots(mut self, fallback: Option<Arc<ScalarUDF>>) -> DeclaredFunction {
+        self.is_for_snapshots = true;
+        self.fallback = fallback;
         self
     }
 
@@ -111,6 +117,15 @@ fn arguments_of(types: &[DataType]) -> DfResult<Vec<Argument>> {
         .collect()
 }
 
+/// The arguments with INTEGER for BIGINT.
+fn narrowed(arguments: &[Argument]) -> Vec<Argument> {
+    let narrow = |argument: &Argument| match argument {
+        Argument::Value(SqlType::Bigint) => Argument::Value(SqlType::Integer),
+        other => other.clone(),
+    };
+    arguments.iter().map(narrow).collect()
+}
+
 pub(super) fn arrow_type(data_type: &SqlType) -> DfResult<DataType> {
     data_type.to_arrow().map_err(plan_error)
 }
@@ -140,7 +155,7 @@ impl std::fmt::Debug for DeclaredFunction {
 // Functions are told apart by their names.
 impl PartialEq for DeclaredFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.declaration.name == other.declaration.name && self.fallback.is_some() == other.fallback.is_some()
+        self.declaration.name == other.declaration.name && self.is_for_snapshots == other.is_for_snapshots
     }
 }
 
@@ -178,7 +193,12 @@ impl ScalarUDFImpl for DeclaredFunction {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> DfResult<Vec<DataType>> {
-        let resolution = match (self.resolve(&arguments_of(arguments)?), &self.fallback) {
+        let given = arguments_of(arguments)?;
+        let own = self.resolve(&given).or_else(|refused| {
+            let narrowed = || self.resolve(&narrowed(&given)).ok();
+            self.is_for_snapshots.then(narrowed).flatten().ok_or(refused)
+        });
+        let resolution = match (own, &self.fallback) {
             (Err(own), Some(fallback)) => {
                 let fields: Vec<FieldRef> = arguments
                     .iter()

@@ -180,13 +180,8 @@ pub fn for_snapshots() -> &'static [Arc<ScalarUDF>] {
                 let same = |other: &&Arc<ScalarUDF>| {
                     other.name() == udf.name() || other.aliases().iter().any(|alias| alias == udf.name())
                 };
-                match defaults.iter().find(same) {
-                    Some(fallback) => {
-                        let function = function.clone().with_fallback(fallback.clone());
-                        Arc::new(ScalarUDF::new_from_impl(function))
-                    }
-                    None => udf.clone(),
-                }
+                let fallback = defaults.iter().find(same).cloned();
+                Arc::new(ScalarUDF::new_from_impl(function.clone().for_snapshots(fallback)))
             })
             .collect()
     });

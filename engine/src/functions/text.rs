@@ -62,18 +62,8 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
         examples: &["LEN('größer') = 6", "LEN(TO_BYTES('größer', 'utf8')) = 8"],
         is_deterministic: true,
     },
-    of_text!(
-        "lcase",
-        "The text in lower case.",
-        |text, out| out.push_str(&text.to_lowercase()),
-        &["LCASE('Quiet') = 'quiet'"]
-    ),
-    of_text!(
-        "ucase",
-        "The text in upper case.",
-        |text, out| out.push_str(&text.to_uppercase()),
-        &["UCASE('Loud') = 'LOUD'"]
-    ),
+    of_text!("lcase", "The text in lower case.", lower_case, &["LCASE('Quiet') = 'quiet'"]),
+    of_text!("ucase", "The text in upper case.", upper_case, &["UCASE('Loud') = 'LOUD'"]),
     of_text!(
         "trim",
         "The text without blanks and control characters at its ends.",
@@ -208,6 +198,22 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
         is_deterministic: true,
     },
 ];
+
+fn lower_case(text: &str, out: &mut Buffer) -> Option<()> {
+    if text.is_ascii() {
+        out.push_mapped(text, u8::to_ascii_lowercase)
+    } else {
+        out.push_str(&text.to_lowercase())
+    }
+}
+
+fn upper_case(text: &str, out: &mut Buffer) -> Option<()> {
+    if text.is_ascii() {
+        out.push_mapped(text, u8::to_ascii_uppercase)
+    } else {
+        out.push_str(&text.to_uppercase())
+    }
+}
 
 fn capitalize(text: &str, out: &mut Buffer) -> Option<()> {
     // White space before the first word is dropped, as ksqlDB does.

@@ -1,12 +1,13 @@
 //! What the syntax tree of a SELECT over what is there now is changed in before DataFusion plans it:
 //! names as ksqlDB's sessions write them ([`stored_names`]), fields of structs ([`field_access`]),
-//! constructors of structs and maps ([`constructors`]), functions that give rows ([`table_functions`]), FETCH
-//! FIRST ([`fetch`]), and the pseudo columns that `*` leaves out ([`pseudo_columns`]). And where in it a name
-//! stands ([`places`]).
+//! constructors of structs and maps ([`constructors`]), units of time ([`interval_units`]), functions that give
+//! rows ([`table_functions`]), FETCH FIRST ([`fetch`]), and the pseudo columns that `*` leaves out
+//! ([`pseudo_columns`]). And where in it a name stands ([`places`]).
 
 mod constructors;
 mod fetch;
 mod field_access;
+mod interval_units;
 mod places;
 mod pseudo_columns;
 mod stored_names;
@@ -31,6 +32,7 @@ pub(super) fn rewrite(query: &mut Query, catalog: &CatalogState, dialect: Dialec
     }
     fetch::rewrite(query);
     field_access::rewrite(query, dialect);
+    interval_units::rewrite(query);
     constructors::rewrite(query)?;
     table_functions::rewrite(query);
     let named = pseudo_columns::are_named(query);
