@@ -330,7 +330,8 @@ pub trait Lookup {
     /// # Errors
     /// It has none, or none of the format.
     fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError> {
-        let message = format!("there is no schema registry that has the columns of topic '{}'", inquiry.topic);
+        let message =
+            format!("there is no schema registry that has the columns of topic '{}'", inquiry.topic);
         Err(SqlError::invalid(message).with_hint("declare the columns"))
     }
 }

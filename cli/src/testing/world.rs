@@ -10,8 +10,8 @@ use tidemill_engine::{Dialect, Engine, Error, Response, Session, SessionOptions,
 use tokio::runtime::Runtime;
 
 use super::case::Case;
-use super::{declared_topics, registered_schemas};
 use super::value_match::EXACT_NUMBERS;
+use super::{declared_topics, registered_schemas};
 
 /// Memory of a case's engine. Cases are small, and several run at once.
 const MEMORY_BYTES: u64 = 256 << 20;

@@ -22,7 +22,9 @@ pub fn declared_schemas(session: &Session, text: &str) -> Vec<(String, SchemaDef
     let of_part = |source: &_, part| PartFormat::of(source, part).ok()?.declared_schema();
     declared
         .flat_map(|planned| {
-            [RecordPart::Key, RecordPart::Value].into_iter().filter_map(move |part| of_part(&planned.source, part))
+            [RecordPart::Key, RecordPart::Value]
+                .into_iter()
+                .filter_map(move |part| of_part(&planned.source, part))
         })
         .collect()
 }

@@ -18,8 +18,8 @@ use super::wire_value::WireValue;
 use crate::catalog::CatalogState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{
-    PartFormat, RecordPart, declared_payload_to_value, java_double, json_to_declared_payload, json_to_payload,
-    payload_to_value,
+    PartFormat, RecordPart, declared_payload_to_value, java_double, json_to_declared_payload,
+    json_to_payload, payload_to_value,
 };
 use crate::registry::SchemaRegistry;
 use crate::runtime::windowed_key::{push_window, split_windowed_key};
@@ -145,8 +145,9 @@ impl TopicPayloads {
 }
 
 fn cannot_be_tested(format: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("format {format} cannot be tested yet"))
-        .with_hint("the formats that can are JSON, JSON_SR, AVRO, PROTOBUF, PROTOBUF_NOSR, DELIMITED, KAFKA and NONE")
+    Error::new(ErrorKind::Unsupported, format!("format {format} cannot be tested yet")).with_hint(
+        "the formats that can are JSON, JSON_SR, AVRO, PROTOBUF, PROTOBUF_NOSR, DELIMITED, KAFKA and NONE",
+    )
 }
 
 /// The text of a value that is to be a text: a number stands for its digits.

@@ -13,7 +13,8 @@ use tidemill_sql::type_system::{SqlType, StructField};
 use super::part_format::{payload_shape, subject};
 use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
 use super::{
-    Decoded, Decoder, EncodedPayloads, Encoder, Format, PartFormat, RecordPart, RowSelection, Wrapping, framing,
+    Decoded, Decoder, EncodedPayloads, Encoder, Format, PartFormat, RecordPart, RowSelection, Wrapping,
+    framing,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{ResolvedSchema, SchemaKind, SchemaRegistry};
@@ -50,9 +51,10 @@ pub fn json_to_declared_payload(
     value: &Value,
 ) -> Result<Option<Vec<u8>>> {
     let columns = format.columns();
-    let fields = columns.fields().iter().map(|field| {
-        Ok(StructField::new(field.name(), SqlType::from_arrow(field.data_type())?))
-    });
+    let fields = columns
+        .fields()
+        .iter()
+        .map(|field| Ok(StructField::new(field.name(), SqlType::from_arrow(field.data_type())?)));
     let data_type = SqlType::Struct(fields.collect::<Result<_>>()?);
     encoded(format.encoder(schemas)?.as_mut(), columns, Wrapping::Record, &renamed(value, &data_type))
 }
