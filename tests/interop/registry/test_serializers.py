@@ -19,14 +19,15 @@ AVRO = """{"type": "record", "name": "Order", "namespace": "shop", "fields": [
 JSON = """{"$schema": "http://json-schema.org/draft-07/schema#", "title": "Order", "type": "object", "properties": {
     "id": {"type": "integer"}, "note": {"type": ["null", "string"]}}, "required": ["id"]}"""
 
-# Descriptors as a compiler of .proto files would generate classes from.
+# Descriptors as a compiler of .proto files would generate classes from. Their names are of one pool with those of
+# other tests.
 PROTOBUF = [
     """name: "parts/line.proto" package: "parts" syntax: "proto3"
     message_type {
       name: "Line"
       field { name: "amount" number: 1 type: TYPE_DOUBLE label: LABEL_OPTIONAL }
     }""",
-    """name: "shop/order.proto" package: "shop" syntax: "proto3"
+    """name: "trade/order.proto" package: "trade" syntax: "proto3"
     dependency: "parts/line.proto" dependency: "google/protobuf/timestamp.proto"
     message_type {
       name: "Unused"
@@ -36,7 +37,7 @@ PROTOBUF = [
       field { name: "id" number: 1 type: TYPE_INT64 label: LABEL_OPTIONAL }
       field { name: "note" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL proto3_optional: true oneof_index: 1 }
       field { name: "lines" number: 3 type: TYPE_MESSAGE type_name: ".parts.Line" label: LABEL_REPEATED }
-      field { name: "counts" number: 4 type: TYPE_MESSAGE type_name: ".shop.Order.CountsEntry" label: LABEL_REPEATED }
+      field { name: "counts" number: 4 type: TYPE_MESSAGE type_name: ".trade.Order.CountsEntry" label: LABEL_REPEATED }
       field { name: "at" number: 5 type: TYPE_MESSAGE type_name: ".google.protobuf.Timestamp" label: LABEL_OPTIONAL }
       field { name: "name" number: 6 type: TYPE_STRING label: LABEL_OPTIONAL oneof_index: 0 }
       field { name: "number" number: 7 type: TYPE_SINT32 label: LABEL_OPTIONAL oneof_index: 0 }
@@ -57,7 +58,7 @@ def order_class():
     pool = descriptor_pool.Default()
     for text in PROTOBUF:
         pool.Add(text_format.Parse(text, descriptor_pb2.FileDescriptorProto()))
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("shop.Order"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("trade.Order"))
 
 
 def framed(value):
