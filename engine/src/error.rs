@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tidemill_sql::parser::variables::Substituted;
 use tidemill_sql::{SqlError, SqlErrorKind, closest};
 use tidemill_storage::StorageError;
 
@@ -126,6 +127,18 @@ impl Error {
         if self.hint.is_some() { self } else { self.with_hint(hint) }
     }
 
+    /// The same error of a statement that was read with its variables replaced: its place is one in what
+    /// was written.
+    #[must_use]
+    pub fn written(mut self, substituted: &Substituted<'_>) -> Error {
+        if let Some(position) = &mut self.position {
+            let place = tidemill_sql::Position { line: position.line, column: position.column };
+            let tidemill_sql::Position { line, column } = substituted.written_position(place);
+            *position = Position { line, column, offset: 0 };
+        }
+        self
+    }
+
     /// The same error with its place counted over the text it is about.
     #[must_use]
     pub fn located_in(mut self, text: &str) -> Error {
@@ -134,6 +147,29 @@ impl Error {
             position.offset = place.character(text) as u64;
         }
         self
+    }
+
+    /// All of it as one text, as ksqlDB's clients are told: the place, the message, detail and hint on lines
+    /// of their own.
+    #[must_use]
+    pub fn whole_text(&self) -> String {
+        let place = self.position.map(|position| (position.line, position.column));
+        let mut text = match (self.kind, place) {
+            (ErrorKind::Syntax, Some((line, column))) => format!("line {line}:{column}: Syntax Error\n"),
+            (ErrorKind::Syntax, None) => "Syntax Error\n".to_owned(),
+            (_, Some((line, column))) => format!("Line: {line}, Col: {column}: "),
+            (_, None) => String::new(),
+        };
+        text.push_str(&self.message);
+        if let Some(detail) = &self.detail {
+            text.push('\n');
+            text.push_str(detail);
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str("\nHint: ");
+            text.push_str(hint);
+        }
+        text
     }
 
     /// Adds more about it.
@@ -201,5 +237,23 @@ impl From<SqlError> for Error {
             offset: 0,
         });
         Error { kind, message: error.message, detail: error.detail, hint: error.hint, position }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_text_is_that_of_the_sql_error_it_was() {
+        let place = tidemill_sql::Position { line: 2, column: 5 };
+        for error in [
+            SqlError { position: Some(place), ..SqlError::invalid("it is wrong").with_hint("do otherwise") },
+            SqlError { position: Some(place), ..SqlError::syntax("unexpected").with_detail("expected more") },
+            SqlError::syntax("nothing"),
+            SqlError::invalid("alone"),
+        ] {
+            assert_eq!(Error::from(error.clone()).whole_text(), error.to_string());
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use tidemill_sql::SqlError;
-use tidemill_sql::lookup::{AggregateFunction, LambdaFunction, Lookup, SchemaInquiry, Source, SourceColumn};
+use tidemill_sql::lookup::{
+    AggregateFunction, LambdaFunction, Lookup, SchemaInquiry, Source, SourceColumn, UserFunction,
+};
 use tidemill_storage::TopicName;
 use tidemill_storage::log::Log;
 
@@ -57,7 +59,11 @@ impl Lookup for EngineLookup {
     fn function_names(&self) -> Vec<String> {
         let declared = functions::names();
         let aggregates = aggregates::all().iter().map(|function| function.name.to_owned());
-        declared.into_iter().chain(aggregates).collect()
+        declared.into_iter().chain(aggregates).chain(self.catalog.functions.keys().cloned()).collect()
+    }
+
+    fn user_function(&self, name: &str) -> Option<Arc<UserFunction>> {
+        self.catalog.functions.get(name).cloned()
     }
 
     fn reads_only(&self, name: &str) -> bool {

@@ -17,18 +17,18 @@ use crate::catalog::record::QueryRecord;
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
-use crate::physical::{self, PhysicalPlan, StageInput};
+use crate::physical::{self, PhysicalPlan};
 use crate::runtime::ledger::{Counts, Ledgers};
 use crate::runtime::memory_budget::MemoryBudget;
 use crate::runtime::query::{
     self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt,
 };
-use crate::runtime::scan::Untimed;
 use crate::runtime::sink::{SinkSpec, StoredTable};
 use crate::state::table_rows::{Expiry, TableRows};
+use crate::statements::settings;
 
-/// The setting by which a record without a legal event time ends its query.
-const THROW_ON_INVALID_TIME: &str = "ksql.timestamp.throw.on.invalid";
+/// The setting that has records without a legal event time end the queries that are made with it.
+pub const LEGAL_TIMES: &str = "ksql.timestamp.throw.on.invalid";
 
 /// What all queries have in common.
 #[derive(Clone, Debug)]
@@ -130,6 +130,22 @@ impl Queries {
         new: &PhysicalPlan,
     ) -> Result<()> {
         physical::replacement::check(&plan_record(record, catalog, &self.environment)?, new)
+    }
+
+    /// Ids of the queries that could start in one state of the catalog and could not in another, or would
+    /// do something else there: queries are planned anew whenever they start.
+    #[must_use]
+    pub fn changed_between(&self, before: &Arc<CatalogState>, after: &Arc<CatalogState>) -> Vec<String> {
+        let shown = |record: &QueryRecord, catalog| {
+            let plan = plan_record(record, catalog, &self.environment).ok()?;
+            Some((plan.describe(), plan.schema))
+        };
+        let changed = |record: &&Arc<QueryRecord>| {
+            // One that could not start before is not held up by the change.
+            let before = shown(record, before);
+            before.is_some() && before != shown(record, after)
+        };
+        before.queries.values().filter(changed).map(|record| record.id.clone()).collect()
     }
 
     /// Plans a query and starts it where its last commit left it; one that cannot start is PAUSED with
@@ -335,13 +351,6 @@ pub fn plan_record(
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
     };
-    let mut plan = physical::planner::plan(&plan, record.overtaken)?;
-    if record.settings.get(THROW_ON_INVALID_TIME).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        for stage in &mut plan.stages {
-            if let StageInput::Scan(scan) = &mut stage.input {
-                scan.untimed = Untimed::EndsQuery;
-            }
-        }
-    }
-    Ok(plan)
+    let needs_legal_times = record.settings.get(LEGAL_TIMES).is_some_and(|value| settings::is_on(value));
+    Ok(physical::planner::plan(&plan, record.overtaken)?.with_legal_times_needed(needs_legal_times))
 }

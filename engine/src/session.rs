@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use tidemill_sql::lookup::Lookup;
 use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat, Statement};
 use tidemill_sql::parser::identifier::Name;
+use tidemill_sql::parser::variables::{Substituted, substitute};
 use tidemill_sql::parser::{self, Parsed, parse_one};
 use tidemill_sql::planner;
 
@@ -20,7 +21,7 @@ use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::serving::own_inserts::{self, Written};
 use crate::statements::text_rows::{self, done};
-use crate::statements::{changes, describe, explain, insert, print, select, settings, show, system};
+use crate::statements::{assert, changes, describe, explain, insert, print, select, settings, show, system};
 use crate::system_catalog::CatalogQuery;
 
 /// Which rule of names and of SELECT a session follows (one rule, in one place: the session).
@@ -128,7 +129,9 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with the statement.
     pub async fn prepare(&self, statement: &str, parameters: &[Option<DataType>]) -> Result<Prepared> {
-        self.prepare_unlocated(statement, parameters).await.map_err(|error| error.located_in(statement))
+        let substituted = self.substituted(statement)?;
+        let prepared = self.prepare_unlocated(substituted.text(), parameters).await;
+        prepared.map_err(|error| error.written(&substituted).located_in(statement))
     }
 
     async fn prepare_unlocated(&self, statement: &str, parameters: &[Option<DataType>]) -> Result<Prepared> {
@@ -162,7 +165,7 @@ impl Session {
             Statement::Show(Show { what: ShowWhat::Setting(name), .. }) => {
                 Some(settings::show_one_schema(name))
             }
-            Statement::Show(show) => show::columns(&show.what).map(text_rows::schema),
+            Statement::Show(show) => show::columns(&show.what, show.extended).map(text_rows::schema),
             Statement::Describe { target, extended } => {
                 Some(text_rows::schema(describe::columns(target, *extended)))
             }
@@ -178,7 +181,18 @@ impl Session {
     /// # Errors
     /// Everything that is wrong with the statement, or goes wrong before its first row.
     pub async fn execute(&mut self, statement: &str, parameters: &[ScalarValue]) -> Result<Response> {
-        self.execute_unlocated(statement, parameters).await.map_err(|error| error.located_in(statement))
+        let substituted = self.substituted(statement)?;
+        let response = self.execute_unlocated(substituted.text(), parameters).await;
+        response.map_err(|error| error.written(&substituted).located_in(statement))
+    }
+
+    /// The statement with the session's variables in it.
+    fn substituted<'t>(&self, statement: &'t str) -> Result<Substituted<'t>> {
+        let enabled = self.setting("ksql.variable.substitution.enable");
+        if enabled.is_some_and(|enabled| !settings::is_on(&enabled)) {
+            return Ok(Substituted::unchanged(statement));
+        }
+        substitute(statement, &self.variables).map_err(|error| Error::from(error).located_in(statement))
     }
 
     async fn execute_unlocated(&mut self, statement: &str, parameters: &[ScalarValue]) -> Result<Response> {
@@ -231,6 +245,8 @@ impl Session {
             Statement::Describe { target, extended } => describe::describe(self, target, *extended),
             Statement::Explain(explained) => explain::explain(self, explained, statement).await,
             Statement::Print(statement) => print::print(&engine, statement),
+            Statement::AssertTopic(statement) => assert::assert_topic(&engine, statement).await,
+            Statement::AssertSchema(statement) => assert::assert_schema(&engine, statement).await,
             Statement::Set(set) => {
                 let values: Vec<String> = set.values.iter().map(|value| value.as_text()).collect();
                 let message = if values.is_empty() {
@@ -246,10 +262,10 @@ impl Session {
                 Ok(Response::Done { tag: "RESET".to_owned(), message: None })
             }
             Statement::Define { name, value } => {
-                self.variables.insert(name.value.as_str().to_owned(), value.clone());
+                self.variables.insert(name.value.to_uppercase(), value.clone());
                 Ok(done("DEFINE", format!("Defined '{}'", name.value.as_str())))
             }
-            Statement::Undefine { name } => match self.variables.remove(name.value.as_str()) {
+            Statement::Undefine { name } => match self.variables.remove(&name.value.to_uppercase()) {
                 Some(_) => Ok(done("UNDEFINE", format!("Undefined '{}'", name.value.as_str()))),
                 None => {
                     let message = format!("there is no variable '{}'", name.value.as_str());
@@ -368,6 +384,11 @@ impl Session {
     /// Whether every update of a key is to be passed on.
     pub(crate) fn every_update(&self) -> bool {
         self.setting("cache.max.bytes.buffering").as_deref() == Some("0")
+    }
+
+    /// Whether statements that ksqlDB could not run are refused, though they could be run here.
+    pub(crate) fn within_ksqldb_limits(&self) -> bool {
+        self.setting(planner::KSQLDB_LIMITS).is_some_and(|value| settings::is_on(&value))
     }
 
     /// What becomes of final results that event time has overtaken.

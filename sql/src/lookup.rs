@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::{Expr, ScalarUDF};
+use sqlparser::ast::Expr as Ast;
 
 use crate::error::SqlError;
 use crate::parser::identifier::Name;
@@ -258,6 +259,43 @@ pub trait LambdaFunction: Send + Sync + std::fmt::Debug {
     fn bind(&self, arguments: &[CallArgument], lambdas: Vec<Lambda>) -> Result<BoundLambdaCall, String>;
 }
 
+/// A function made by CREATE FUNCTION: an expression over its parameters.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UserFunction {
+    /// Upper-case name.
+    pub name: String,
+    /// What it is called with, in order.
+    pub parameters: Vec<UserParameter>,
+    /// Type of the result; the expression's value is converted to it.
+    pub returns: SqlType,
+    /// The expression as it was written.
+    pub body: String,
+    /// The expression as it was read.
+    pub expression: Ast,
+}
+
+/// A parameter of a [`UserFunction`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UserParameter {
+    /// Stored name.
+    pub name: String,
+    /// Its type.
+    pub data_type: SqlType,
+}
+
+impl UserFunction {
+    /// The function with its parameters, as it is declared.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let parameters: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|parameter| format!("{} {}", parameter.name, parameter.data_type))
+            .collect();
+        format!("{}({})", self.name, parameters.join(", "))
+    }
+}
+
 /// What the planner may ask.
 pub trait Lookup {
     /// A stream or table by its stored name.
@@ -308,6 +346,12 @@ pub trait Lookup {
     fn reads_only(&self, name: &str) -> bool {
         let _ = name;
         false
+    }
+
+    /// A function made by CREATE FUNCTION, by its upper-case name.
+    fn user_function(&self, name: &str) -> Option<Arc<UserFunction>> {
+        let _ = name;
+        None
     }
 
     /// A type made by CREATE TYPE.

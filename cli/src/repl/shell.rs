@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use tidemill_sql::Position;
+use tidemill_sql::parser::variables::Substituted;
 use tidemill_sql::parser::{complexity, split};
 
 use super::backend::{Answer, Backend, Failure, Row, RowStream};
@@ -56,6 +58,20 @@ impl Stopped {
         match self {
             // A place in a script is the script's own.
             Stopped::Failed(failure) if failure.script.is_none() => Stopped::Failed(failure.within(start)),
+            other => other,
+        }
+    }
+
+    /// The same with its place in what was written, where variables were replaced in it.
+    fn written(self, substituted: &Substituted<'_>) -> Stopped {
+        match self {
+            Stopped::Failed(mut failure) => {
+                failure.place = failure.place.map(|(line, column)| {
+                    let Position { line, column } = substituted.written_position(Position { line, column });
+                    (line, column)
+                });
+                Stopped::Failed(failure)
+            }
             other => other,
         }
     }
@@ -152,14 +168,14 @@ impl Shell {
 
     async fn run_one(&mut self, text: &str, depth: usize) -> Result<Flow, Stopped> {
         self.output.echo(text)?;
-        let statement = self.variables.substitute(text)?;
-        match commands::of_statement(&statement)? {
-            Some(command) => self.perform(command, depth).await,
-            None => {
-                self.answer(&statement).await?;
-                Ok(Flow::Continue)
-            }
-        }
+        let substituted = self.variables.substitute(text).map_err(Failure::from)?;
+        let statement = substituted.text();
+        let done = match commands::of_statement(statement)? {
+            Some(command) => return self.perform(command, depth).await,
+            None => self.answer(statement).await,
+        };
+        done.map_err(|stopped| stopped.written(&substituted))?;
+        Ok(Flow::Continue)
     }
 
     async fn run_script(&mut self, path: &Path, depth: usize) -> Result<Flow, Stopped> {

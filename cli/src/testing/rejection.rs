@@ -48,12 +48,7 @@ impl Failure {
             Failure::Statement(refusal) => (&refusal.error, Some(&refusal.statement)),
             Failure::Query(breakdown) => (&breakdown.error, None),
         };
-        let more = [error.detail.as_ref(), error.hint.as_ref()];
-        let mut message = error.message.clone();
-        for more in more.into_iter().flatten() {
-            message.push('\n');
-            message.push_str(more);
-        }
+        let mut message = error.whole_text();
         if let Some(statement) = statement {
             message.push_str("\nStatement: ");
             message.push_str(statement);

@@ -144,9 +144,7 @@ fn judge(expected: &ExpectedError, refused: &Refused) -> Verdict {
         return Verdict { error: Some(ErrorGrades::default()), ..Verdict::failed(reason) };
     }
     let class = expected.class.as_deref().and_then(|class| class.rsplit('.').next());
-    let message = [Some(&error.message), error.detail.as_ref(), error.hint.as_ref()];
-    let message = message.into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
-    let whole = format!("{message}\nStatement: {};", bare(statement));
+    let whole = format!("{}\nStatement: {};", error.whole_text(), bare(statement));
     let words = expected.message.as_deref().unwrap_or_default();
     let grades = ErrorGrades {
         rejected: true,

@@ -49,8 +49,7 @@ pub(super) fn read(case: &Case) -> Result<Vec<String>, Box<Refusal>> {
     let statements: Vec<String> = pieces.map(|piece| piece.text.to_owned()).collect();
     for (index, statement) in statements.iter().enumerate() {
         if let Err(error) = parse_one(statement) {
-            let (count, statement) = (statements.len(), statement.clone());
-            return Err(Box::new(Refusal { index, count, statement, error: error.into() }));
+            return Err(refusal(&statements, index, error.into()));
         }
     }
     Ok(statements)
@@ -63,9 +62,18 @@ pub(super) fn read(case: &Case) -> Result<Vec<String>, Box<Refusal>> {
 pub(super) fn run(world: &mut World, statements: &[String]) -> Result<(), Box<Refusal>> {
     for (index, statement) in statements.iter().enumerate() {
         if let Err(error) = world.execute(statement) {
-            let (count, statement) = (statements.len(), statement.clone());
-            return Err(Box::new(Refusal { index, count, statement, error }));
+            return Err(refusal(statements, index, error));
         }
     }
     Ok(())
+}
+
+/// What is told of a refused statement: the place of the error is one among all statements, each of which
+/// begins on a line of its own.
+fn refusal(statements: &[String], index: usize, mut error: Error) -> Box<Refusal> {
+    let before: usize = statements[..index].iter().map(|statement| statement.lines().count()).sum();
+    if let Some(position) = &mut error.position {
+        position.line += u32::try_from(before).unwrap_or(0);
+    }
+    Box::new(Refusal { index, count: statements.len(), statement: statements[index].clone(), error })
 }

@@ -19,10 +19,11 @@ const MEMORY_BYTES: u64 = 256 << 20;
 /// Settings of the session that runs the statements. Queries begin at the first record, tell of every
 /// update of a key, and forget what event time has overtaken: what comes out then follows from the
 /// records alone.
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("auto.offset.reset", "earliest"),
     ("cache.max.bytes.buffering", "0"),
     ("tidemill.emit.final.overtaken", "forget"),
+    ("tidemill.ksqldb.limits", "true"),
 ];
 
 /// The world of one case.

@@ -1,4 +1,4 @@
-//! What exists: streams, tables, types and persistent queries.
+//! What exists: streams, tables, types, functions and persistent queries.
 //!
 //! The catalog is a value ([`CatalogState`]) that readers hold as long as they like; a change makes a
 //! new one. A change is one synced write batch, so after a crash it is there wholly or not at all;
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use parking_lot::{Mutex, RwLock};
-use tidemill_sql::lookup::Source;
+use tidemill_sql::lookup::{Source, UserFunction};
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 
-use crate::catalog::record::{Class, QueryRecord, SequenceRecord, SourceRecord, TypeRecord};
+use crate::catalog::record::{Class, FunctionRecord, QueryRecord, SequenceRecord, SourceRecord, TypeRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::state_keys;
 
@@ -47,6 +47,8 @@ pub struct CatalogState {
     pub queries: BTreeMap<String, Arc<QueryRecord>>,
     /// Types by name.
     pub types: BTreeMap<String, DataType>,
+    /// Functions made by CREATE FUNCTION, by upper-case name.
+    pub functions: BTreeMap<String, Arc<UserFunction>>,
     next_oid: u32,
     next_query: u64,
 }
@@ -133,6 +135,10 @@ impl Catalog {
             let custom = record::read::<TypeRecord>(&entry?.1)?;
             state.types.insert(custom.name.clone(), record::parse_type(&custom.data_type)?);
         }
+        for entry in snapshot.scan(state_keys::catalog_class(Class::Function as u8)) {
+            let function = record::read::<FunctionRecord>(&entry?.1)?.into_function()?;
+            state.functions.insert(function.name.clone(), Arc::new(function));
+        }
         if let Some(bytes) = store.get(&state_keys::catalog(Class::Sequence as u8, ""))? {
             let sequence = record::read::<SequenceRecord>(&bytes)?;
             (state.next_oid, state.next_query) = (sequence.next_oid, sequence.next_query);
@@ -177,6 +183,9 @@ fn write_differences(old: &CatalogState, new: &CatalogState, batch: &mut WriteBa
     })?;
     differences(&old.queries, &new.queries, Class::Query, batch, Arc::ptr_eq, |query| {
         record::write(query.as_ref())
+    })?;
+    differences(&old.functions, &new.functions, Class::Function, batch, Arc::ptr_eq, |function| {
+        record::write(&FunctionRecord::from_function(function))
     })?;
     let named: BTreeMap<String, TypeRecord> = named_types(&new.types)?;
     differences(&named_types(&old.types)?, &named, Class::Type, batch, PartialEq::eq, record::write)?;

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tidemill_sql::SqlError;
 use tidemill_sql::lookup::{
-    ColumnRole, FormatSpec, Source, SourceColumn, SourceKind, TimestampColumn, WindowKind,
+    ColumnRole, FormatSpec, Source, SourceColumn, SourceKind, TimestampColumn, UserFunction, UserParameter,
+    WindowKind,
 };
-use tidemill_sql::parser::parse_type as parse_sql_type;
+use tidemill_sql::parser::{parse_expression, parse_type as parse_sql_type};
 use tidemill_sql::type_system::SqlType;
 
 use crate::catalog::CatalogSource;
@@ -29,6 +31,8 @@ pub enum Class {
     Type = 3,
     /// The counters.
     Sequence = 4,
+    /// Functions made by CREATE FUNCTION.
+    Function = 5,
 }
 
 /// A persistent query.
@@ -69,6 +73,61 @@ pub struct TypeRecord {
     pub name: String,
     /// What it stands for, as SQL text.
     pub data_type: String,
+}
+
+/// A function made by CREATE FUNCTION.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FunctionRecord {
+    name: String,
+    parameters: Vec<ParameterRecord>,
+    returns: String,
+    body: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct ParameterRecord {
+    name: String,
+    #[serde(rename = "type")]
+    data_type: String,
+}
+
+impl FunctionRecord {
+    /// The stored form.
+    #[must_use]
+    pub fn from_function(function: &UserFunction) -> FunctionRecord {
+        let parameter = |parameter: &UserParameter| ParameterRecord {
+            name: parameter.name.clone(),
+            data_type: parameter.data_type.to_string(),
+        };
+        FunctionRecord {
+            name: function.name.clone(),
+            parameters: function.parameters.iter().map(parameter).collect(),
+            returns: function.returns.to_string(),
+            body: function.body.clone(),
+        }
+    }
+
+    /// The function it stands for.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub fn into_function(self) -> Result<UserFunction> {
+        let damaged = |what: &str, error: SqlError| {
+            let message = format!("the stored {what} of function {} is damaged: {error}", self.name);
+            Error::new(ErrorKind::Corrupt, message)
+        };
+        let read = |text: &str| parse_sql_type(text).map_err(|error| damaged("type", error));
+        let parameter = |parameter: &ParameterRecord| {
+            Ok(UserParameter { name: parameter.name.clone(), data_type: read(&parameter.data_type)? })
+        };
+        Ok(UserFunction {
+            parameters: self.parameters.iter().map(parameter).collect::<Result<_>>()?,
+            returns: read(&self.returns)?,
+            expression: parse_expression(&self.body).map_err(|error| damaged("body", error))?,
+            body: self.body.clone(),
+            name: self.name,
+        })
+    }
 }
 
 /// The counters.

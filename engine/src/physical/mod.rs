@@ -17,7 +17,7 @@ use crate::operators::aggregate::{self, AggregateSpec};
 use crate::operators::join::JoinSpec;
 use crate::operators::partition_by::KeyColumn;
 use crate::operators::{Input, Operator, StateRoom};
-use crate::runtime::scan::ScanSpec;
+use crate::runtime::scan::{ScanSpec, Untimed};
 use crate::windows;
 
 /// A continuous query, ready to be run.
@@ -140,6 +140,18 @@ impl PhysicalPlan {
         })
     }
 
+    /// The same plan, with what becomes of records without a legal event time: they end the query, or are
+    /// rejected.
+    #[must_use]
+    pub fn with_legal_times_needed(mut self, needed: bool) -> PhysicalPlan {
+        for stage in &mut self.stages {
+            if let StageInput::Scan(scan) = &mut stage.input {
+                scan.untimed = if needed { Untimed::EndsQuery } else { Untimed::Rejected };
+            }
+        }
+        self
+    }
+
     /// Names of the sources, each once, in the order of the stages that read them.
     #[must_use]
     pub fn sources(&self) -> Vec<String> {
@@ -152,6 +164,30 @@ impl PhysicalPlan {
             }
         }
         names
+    }
+}
+
+impl PhysicalPlan {
+    /// The plan for people: a line for each part of each stage.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = vec!["Stages".to_owned()];
+        for (index, stage) in self.stages.iter().enumerate() {
+            lines.push(match &stage.input {
+                StageInput::Scan(scan) => {
+                    let names: Vec<&str> =
+                        scan.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                    format!("  {index}: read topic '{}', columns {}", scan.topic, names.join(", "))
+                }
+                StageInput::Exchanged(inputs) => format!("  {index}: rows by key, {} input(s)", inputs.len()),
+            });
+            lines.extend(stage.operators.iter().map(|operator| format!("     {}", operator.describe())));
+            lines.push(match &stage.exchange {
+                Some(to) => format!("     to stage {} by {} key column(s)", to.stage, to.key.len()),
+                None => "     to the result".to_owned(),
+            });
+        }
+        lines
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Response;
 use crate::session::Session;
-use crate::statements::{control, create, drop};
+use crate::statements::{alter, control, create, drop, function};
 
 /// Whether a statement changes what exists or what runs.
 #[must_use]
@@ -29,6 +29,9 @@ pub fn is_change(statement: &Statement) -> bool {
             | Statement::DropSource(_)
             | Statement::CreateType { .. }
             | Statement::DropType { .. }
+            | Statement::AlterSource(_)
+            | Statement::CreateFunction(_)
+            | Statement::DropFunction { .. }
             | Statement::Terminate(_)
             | Statement::Pause(_)
             | Statement::Resume(_)
@@ -56,6 +59,11 @@ pub async fn execute(session: &Session, parsed: Parsed) -> Result<Response> {
                 }
                 Statement::DropType { if_exists, name } => {
                     drop::drop_type(engine, name.value.as_str(), *if_exists)
+                }
+                Statement::AlterSource(statement) => alter::alter_source(&session, statement, text),
+                Statement::CreateFunction(create) => function::create_function(&session, create),
+                Statement::DropFunction { if_exists, name } => {
+                    function::drop_function(engine, name.value.as_str(), *if_exists)
                 }
                 Statement::Terminate(target) => control::terminate(engine, target).await,
                 Statement::Pause(target) => control::pause(engine, target).await,

@@ -10,7 +10,7 @@ use tidemill_sql::{SqlError, SqlErrorKind};
 use tidemill_storage::ProducerId;
 use tidemill_storage::state::WriteBatch;
 
-use crate::catalog::record::{QueryRecord, print_type};
+use crate::catalog::record::QueryRecord;
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -44,7 +44,7 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     let mut source = planned.source;
     check_formats(&source)?;
     if let Some(before) = engine.catalog().state().sources.get(name) {
-        check_same_topic(&before.source, &source)?;
+        planner::check_upgrade(&before.source, &source)?;
     }
     let wanted = planned.topic;
     let replaced = with_topic(engine, &source.clone(), wanted, wanted.partitions, |partitions| {
@@ -100,7 +100,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
         return replace_query(session, before, query, sink, planned.topic, text).await;
     }
     if let Some(before) = catalog.sources.get(name) {
-        check_same_topic(&before.source, &sink)?;
+        planner::check_upgrade(&before.source, &sink)?;
     }
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
     let new = NewQuery::new(session, text, &planned.query.sources, &plan, prefix, planned.query_id)?;
@@ -147,7 +147,7 @@ async fn replace_query(
 ) -> Result<Response> {
     let engine = session.engine();
     let name = before.source.name.as_str();
-    check_same_topic(&before.source, &sink)?;
+    planner::check_upgrade(&before.source, &sink)?;
     let own = [query.id.clone()];
     while_halted(engine, &own, || {
         with_topic(engine, &before.source, wanted, None, |partitions| {
@@ -183,39 +183,6 @@ async fn replace_query(
         return Ok(done(tag, format!("{replaced}; it is paused")));
     };
     Ok(started(engine, record, tag, replaced))
-}
-
-/// Whether what is written into a source from now on goes with what was written before it was replaced:
-/// to the same topic, with the same key, and with every column it had. New columns are null in what was
-/// written before.
-fn check_same_topic(before: &Source, now: &Source) -> Result<()> {
-    let changed = |what: &str| {
-        let message = format!("Cannot replace '{}': its {what} would change", before.name);
-        Err(Error::new(ErrorKind::Unsupported, message)
-            .with_hint("DROP it first, or give the new one another name"))
-    };
-    if before.kind != now.kind {
-        return changed("kind");
-    }
-    if before.topic != now.topic {
-        return changed("topic");
-    }
-    if before.key_format != now.key_format || before.value_format != now.value_format {
-        return changed("format");
-    }
-    if before.window != now.window || !before.key_columns().eq(now.key_columns()) {
-        return changed("key");
-    }
-    if now.value_format.name == "DELIMITED"
-        && !before.value_columns().zip(now.value_columns()).all(|(before, now)| before == now)
-    {
-        // Columns are told apart by their place alone.
-        return changed("order of columns");
-    }
-    match before.columns.iter().find(|column| !now.columns.contains(column)) {
-        Some(missing) => changed(&format!("column '{}' ({})", missing.name, print_type(&missing.data_type)?)),
-        None => Ok(()),
-    }
 }
 
 /// One more query that fills a stream.
@@ -418,14 +385,14 @@ fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
 }
 
 /// Whether the formats can have the columns.
-fn check_formats(source: &Source) -> Result<()> {
+pub(super) fn check_formats(source: &Source) -> Result<()> {
     [RecordPart::Key, RecordPart::Value]
         .into_iter()
         .try_for_each(|part| PartFormat::of(source, part)?.check())
 }
 
 /// Registers the schemas of a source's keys and values, where its formats have schemas (blocking).
-fn register_schemas(engine: &Engine, source: &Source, registration: Registration) -> Result<()> {
+pub(super) fn register_schemas(engine: &Engine, source: &Source, registration: Registration) -> Result<()> {
     [RecordPart::Key, RecordPart::Value]
         .into_iter()
         .try_for_each(|part| PartFormat::of(source, part)?.register(engine.schemas(), registration))

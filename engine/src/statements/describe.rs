@@ -16,6 +16,8 @@ use crate::statements::text_rows::{Cell, Columns, rows};
 use crate::{aggregates, functions, names};
 
 const COLUMNS: Columns = &[("column", DataType::Utf8), ("type", DataType::Utf8), ("role", DataType::Utf8)];
+const ALL_EXTENDED: Columns =
+    &[("source", DataType::Utf8), ("property", DataType::Utf8), ("value", DataType::Utf8)];
 const EXTENDED: Columns = &[("property", DataType::Utf8), ("value", DataType::Utf8)];
 const FUNCTION: Columns = &[("property", DataType::Utf8), ("value", DataType::Utf8)];
 
@@ -25,8 +27,8 @@ pub fn columns(target: &DescribeTarget, extended: bool) -> Columns {
     match target {
         DescribeTarget::Source(_) if extended => EXTENDED,
         DescribeTarget::Source(_) => COLUMNS,
-        DescribeTarget::Streams => show::columns(&ShowWhat::Streams).unwrap_or(COLUMNS),
-        DescribeTarget::Tables => show::columns(&ShowWhat::Tables).unwrap_or(COLUMNS),
+        DescribeTarget::Streams => show::columns(&ShowWhat::Streams, extended).unwrap_or(COLUMNS),
+        DescribeTarget::Tables => show::columns(&ShowWhat::Tables, extended).unwrap_or(COLUMNS),
         DescribeTarget::Function(_) => FUNCTION,
     }
 }
@@ -44,7 +46,7 @@ pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> R
         }
         DescribeTarget::Streams => show::show(session, &Show { what: ShowWhat::Streams, extended }),
         DescribeTarget::Tables => show::show(session, &Show { what: ShowWhat::Tables, extended }),
-        DescribeTarget::Function(name) => describe_function(name.value.as_str()),
+        DescribeTarget::Function(name) => describe_function(session, name.value.as_str()),
     }
 }
 
@@ -79,6 +81,37 @@ fn key_role(kind: SourceKind) -> String {
 }
 
 fn describe_extended(session: &Session, name: &str) -> Result<Response> {
+    rows(EXTENDED, details(session, name)?)
+}
+
+/// Columns of [`describe_all`].
+pub(super) const fn all_columns() -> Columns {
+    ALL_EXTENDED
+}
+
+/// All there is to tell about each source of a kind.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn describe_all(session: &Session, kind: SourceKind) -> Result<Response> {
+    let catalog = session.engine().catalog().state();
+    let mut cells = Vec::new();
+    for name in
+        catalog.sources.values().filter(|found| found.source.kind == kind).map(|found| &found.source.name)
+    {
+        let shown = names::shown(session.options().dialect, name);
+        // One may have gone since.
+        let Ok(details) = details(session, name) else { continue };
+        cells.extend(
+            details.into_iter().map(|detail| {
+                std::iter::once(Cell::from(shown.as_str())).chain(detail).collect::<Vec<Cell>>()
+            }),
+        );
+    }
+    rows(ALL_EXTENDED, cells)
+}
+
+fn details(session: &Session, name: &str) -> Result<Vec<Vec<Cell>>> {
     let engine = session.engine();
     let catalog = engine.catalog().state();
     let found = catalog.source(name)?;
@@ -120,11 +153,22 @@ fn describe_extended(session: &Session, name: &str) -> Result<Response> {
             cells.push(vec![format!("records of {shown}").into(), ledger.into()]);
         }
     }
-    rows(EXTENDED, cells)
+    Ok(cells)
 }
 
-fn describe_function(name: &str) -> Result<Response> {
+fn describe_function(session: &Session, name: &str) -> Result<Response> {
     let wanted = name.to_uppercase();
+    let catalog = session.engine().catalog().state();
+    if let Some(function) = catalog.functions.get(&wanted) {
+        let cells = vec![
+            vec!["name".into(), function.name.as_str().into()],
+            vec!["kind".into(), "USER".into()],
+            vec!["call".into(), function.signature().into()],
+            vec!["returns".into(), function.returns.to_string().into()],
+            vec!["expression".into(), function.body.as_str().into()],
+        ];
+        return rows(FUNCTION, cells);
+    }
     if let Some(function) = aggregates::lookup(&wanted) {
         let mut cells = vec![
             vec!["name".into(), wanted.as_str().into()],
@@ -139,6 +183,7 @@ fn describe_function(name: &str) -> Result<Response> {
     let described = functions::description(&wanted).ok_or_else(|| {
         let mut known = functions::names();
         known.extend(aggregates::all().iter().map(|function| function.name.to_owned()));
+        known.extend(catalog.functions.keys().cloned());
         Error::new(ErrorKind::UnknownFunction, format!("there is no function '{name}'"))
             .with_suggestion(&wanted, known.iter().map(String::as_str))
             .or_hint("SHOW FUNCTIONS lists all functions")

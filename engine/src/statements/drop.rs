@@ -7,10 +7,8 @@ use tidemill_sql::lookup::SourceKind;
 use tidemill_sql::parser::ast::DropSource;
 use tidemill_storage::TopicName;
 
-use crate::catalog::record::QueryRecord;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::queries::plan_record;
 use crate::response::Response;
 use crate::session::Session;
 use crate::state_keys;
@@ -29,11 +27,15 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     let word = statement.kind.keyword();
     let catalog = engine.catalog().state();
     let Some(found) = catalog.sources.get(name) else {
+        let shown = if statement.kind == SourceKind::Table { "Table" } else { "Stream" };
+        let message = format!("{shown} {name} does not exist");
         if statement.if_exists {
-            return Ok(done(format!("DROP {word}"), format!("{word} '{name}' does not exist")));
+            return Ok(done(format!("DROP {word}"), message));
         }
-        let error = catalog.source(name).err().unwrap_or_else(|| Error::internal("the source is there"));
-        return Err(error.at(Position::from_location(statement.name.span.start)));
+        return Err(Error::new(ErrorKind::NotFound, message)
+            .with_suggestion(name, catalog.sources.keys().map(String::as_str))
+            .or_hint("SHOW STREAMS and SHOW TABLES list what exists")
+            .at(Position::from_location(statement.name.span.start)));
     };
     let is_table = found.source.kind == SourceKind::Table;
     if is_table != (statement.kind == SourceKind::Table) {
@@ -46,6 +48,11 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
             ErrorKind::Invalid,
             format!("'{name}' is the server's own and cannot be dropped"),
         ));
+    }
+    if found.source.read_only && statement.delete_topic {
+        let message = format!("Cannot delete topic for read-only source: {name}");
+        return Err(Error::new(ErrorKind::Invalid, message)
+            .with_hint(format!("DROP {word} {name} alone leaves the topic to whom it belongs")));
     }
     let own = found.query.clone();
     check_unused(&catalog, name, own.as_deref())?;
@@ -101,13 +108,7 @@ pub fn drop_type(engine: &Engine, name: &str, if_exists: bool) -> Result<Respons
         if state.types.remove(name).is_none() {
             return Ok(false);
         }
-        let after = Arc::new(state.clone());
-        let environment = engine.queries().environment();
-        let can_start = |query: &QueryRecord, catalog| plan_record(query, catalog, environment).is_ok();
-        // A query that could not start before is not held up by this.
-        let users =
-            state.queries.values().filter(|query| can_start(query, &before) && !can_start(query, &after));
-        let users: Vec<&str> = users.map(|query| query.id.as_str()).collect();
+        let users = engine.queries().changed_between(&before, &Arc::new(state.clone()));
         if users.is_empty() {
             return Ok(true);
         }

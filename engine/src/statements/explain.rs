@@ -8,7 +8,7 @@ use tidemill_sql::parser::ast::{Explain, ExplainTarget, SelectStatement, Stateme
 use tidemill_sql::planner::{self, Purpose};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::physical::{self, PhysicalPlan, StageInput};
+use crate::physical;
 use crate::response::Response;
 use crate::session::Session;
 use crate::statements::select;
@@ -52,28 +52,8 @@ fn continuous(session: &Session, query: &SelectStatement, purpose: &Purpose) -> 
     let logical = planner::plan_query(query, &session.lookup(), purpose)?;
     let mut lines = vec!["Logical plan".to_owned()];
     lines.extend(logical.plan.display_indent().to_string().lines().map(|line| format!("  {line}")));
-    lines.extend(physical_lines(&physical::planner::plan(&logical, session.overtaken())?));
+    lines.extend(physical::planner::plan(&logical, session.overtaken())?.describe());
     Ok(lines)
-}
-
-fn physical_lines(plan: &PhysicalPlan) -> Vec<String> {
-    let mut lines = vec!["Stages".to_owned()];
-    for (index, stage) in plan.stages.iter().enumerate() {
-        lines.push(match &stage.input {
-            StageInput::Scan(scan) => {
-                let names: Vec<&str> =
-                    scan.schema.fields().iter().map(|field| field.name().as_str()).collect();
-                format!("  {index}: read topic '{}', columns {}", scan.topic, names.join(", "))
-            }
-            StageInput::Exchanged(inputs) => format!("  {index}: rows by key, {} input(s)", inputs.len()),
-        });
-        lines.extend(stage.operators.iter().map(|operator| format!("     {}", operator.describe())));
-        lines.push(match &stage.exchange {
-            Some(to) => format!("     to stage {} by {} key column(s)", to.stage, to.key.len()),
-            None => "     to the result".to_owned(),
-        });
-    }
-    lines
 }
 
 fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
@@ -81,11 +61,8 @@ fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
     let catalog = engine.catalog().state();
     let record = catalog.query(id)?;
     let mut lines = vec![format!("Query {}", record.id), format!("  {}", record.statement)];
-    lines.extend(physical_lines(&crate::queries::plan_record(
-        record,
-        &catalog,
-        engine.queries().environment(),
-    )?));
+    let plan = crate::queries::plan_record(record, &catalog, engine.queries().environment())?;
+    lines.extend(plan.describe());
     Ok(lines)
 }
 

@@ -1,5 +1,7 @@
 //! One room per family of statements: what a parsed statement does to the engine.
 
+pub mod alter;
+pub mod assert;
 pub mod changes;
 pub mod control;
 pub mod create;
@@ -7,6 +9,7 @@ pub mod describe;
 pub mod drop;
 pub mod explain;
 pub mod foreign_settings;
+pub mod function;
 pub mod insert;
 pub mod print;
 pub mod select;
@@ -15,3 +18,6 @@ pub mod show;
 pub mod source_topic;
 pub mod system;
 pub mod text_rows;
+
+#[cfg(test)]
+mod language_tests;

@@ -9,19 +9,20 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, visit_expressions};
 use tidemill_sql::SqlErrorKind;
 use tidemill_sql::parser::ast::{Emit, KsqlSelect, SelectBody, SelectStatement};
-use tidemill_sql::parser::parse_general;
+use tidemill_sql::parser::{parse_general, parse_ksql};
 use tidemill_sql::planner::{self, Purpose};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names;
 use crate::physical::{self, PhysicalPlan};
+use crate::queries::LEGAL_TIMES;
 use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::serving::ksql_pull::KsqlPull;
 use crate::serving::pull::PullQuery;
 use crate::serving::push;
 use crate::session::{Dialect, Session};
-use crate::statements::system;
+use crate::statements::{settings, system};
 
 /// Whether a query has no end of its own.
 #[must_use]
@@ -85,6 +86,13 @@ pub async fn plan_now(
     text: &str,
 ) -> Result<(PullQuery, LogicalPlan)> {
     let general: ast::Query = match &select.body {
+        SelectBody::General(_) if session.within_ksqldb_limits() => {
+            let error = match parse_ksql(text, select.span) {
+                Err(error) => Error::from(error),
+                Ok(_) => Error::internal("the query is one of ksqlDB's"),
+            };
+            return Err(error.or_hint("RESET tidemill.ksqldb.limits allows all of PostgreSQL's SELECT"));
+        }
         SelectBody::General(query) => query.as_ref().clone(),
         // PostgreSQL's SELECT can say all that ksqlDB's can, short of windows and PARTITION BY.
         SelectBody::Ksql(ksql) if ksql.window.is_some() || !ksql.partition_by.is_empty() => {
@@ -132,7 +140,8 @@ pub fn plan_push(session: &Session, select: &SelectStatement) -> Result<Physical
     if select.emit == Some(Emit::Final) {
         plan.emit = tidemill_sql::plan::Emit::Final;
     }
-    physical::planner::plan(&plan, session.overtaken())
+    let needs_legal_times = session.setting(LEGAL_TIMES).is_some_and(|value| settings::is_on(&value));
+    Ok(physical::planner::plan(&plan, session.overtaken())?.with_legal_times_needed(needs_legal_times))
 }
 
 /// The columns of a result under the names the session shows.

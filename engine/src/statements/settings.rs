@@ -33,6 +33,12 @@ fn boolean(value: &str) -> bool {
     ["on", "off", "true", "false", "yes", "no", "1", "0"].contains(&value.to_lowercase().as_str())
 }
 
+/// Whether the value of a setting that is on or off says on.
+#[must_use]
+pub fn is_on(value: &str) -> bool {
+    ["on", "true", "yes", "1"].contains(&value.to_lowercase().as_str())
+}
+
 fn number(value: &str) -> bool {
     value.trim().parse::<i64>().is_ok()
 }
@@ -79,10 +85,12 @@ settings! {
     "ksql.query.pull.limit.clause.enabled", "true", boolean, "Whether ksqlDB's SELECT over what is there now may have a LIMIT.";
     "ksql.query.pull.range.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a range of a table's keys where it may not read the whole table.";
     "ksql.query.pull.table.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a whole table.";
+    "ksql.variable.substitution.enable", "true", boolean, "Whether ${name} in a statement stands for the text that DEFINE gave the name.";
     "ksql.query.push.v2.enabled", "false", boolean, "Accepted and without effect: there is one kind of push query.";
     "ksql.sink.partitions", "", partitions, "Partitions of result topics whose statement does not say; unset for those of the input.";
     "ksql.timestamp.throw.on.invalid", "false", boolean, "Whether a record without a legal event time ends queries made from now on. Otherwise it is rejected and the others go on.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
+    "tidemill.ksqldb.limits", "false", boolean, "Refuse what ksqlDB cannot run although it could be run here: for statements that have to run on both.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";
     "client_encoding", "UTF8", any, "Always UTF8.";

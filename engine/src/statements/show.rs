@@ -10,8 +10,8 @@ use crate::response::Response;
 use crate::runtime::ledger::Counts;
 use crate::runtime::query::QueryStatus;
 use crate::session::Session;
-use crate::statements::settings;
 use crate::statements::text_rows::{Cell, Columns, rows};
+use crate::statements::{describe, settings};
 use crate::{aggregates, functions, names};
 
 const SOURCES: Columns = &[
@@ -52,8 +52,9 @@ const VARIABLES: Columns = &[("name", DataType::Utf8), ("value", DataType::Utf8)
 /// Columns of an answer, for describing the statement before it runs; `None` where they depend on the
 /// statement.
 #[must_use]
-pub fn columns(what: &ShowWhat) -> Option<Columns> {
+pub fn columns(what: &ShowWhat, extended: bool) -> Option<Columns> {
     Some(match what {
+        ShowWhat::Streams | ShowWhat::Tables if extended => describe::all_columns(),
         ShowWhat::Streams | ShowWhat::Tables => SOURCES,
         ShowWhat::Topics { .. } => TOPICS,
         ShowWhat::Queries => QUERIES,
@@ -71,11 +72,13 @@ pub fn columns(what: &ShowWhat) -> Option<Columns> {
 /// `NotFound` for a setting that does not exist.
 pub fn show(session: &Session, statement: &Show) -> Result<Response> {
     match &statement.what {
+        ShowWhat::Streams if statement.extended => describe::describe_all(session, SourceKind::Stream),
+        ShowWhat::Tables if statement.extended => describe::describe_all(session, SourceKind::Table),
         ShowWhat::Streams => sources(session, SourceKind::Stream),
         ShowWhat::Tables => sources(session, SourceKind::Table),
         ShowWhat::Topics { all } => topics(session, *all),
         ShowWhat::Queries => queries(session),
-        ShowWhat::Functions => list_functions(),
+        ShowWhat::Functions => list_functions(session),
         ShowWhat::Properties | ShowWhat::AllSettings => rows(PROPERTIES, settings::all(session)),
         ShowWhat::Types => types(session),
         ShowWhat::Variables => {
@@ -170,7 +173,8 @@ fn queries(session: &Session) -> Result<Response> {
     rows(QUERIES, cells.collect::<Result<_>>()?)
 }
 
-fn list_functions() -> Result<Response> {
+fn list_functions(session: &Session) -> Result<Response> {
+    let catalog = session.engine().catalog().state();
     let mut listed: Vec<(String, &'static str, String)> = functions::descriptions()
         .map(|function| (function.name, function.category, function.description.to_owned()))
         .chain(
@@ -178,6 +182,9 @@ fn list_functions() -> Result<Response> {
                 .iter()
                 .map(|function| (function.name.to_owned(), "AGGREGATE", function.description.to_owned())),
         )
+        .chain(catalog.functions.values().map(|function| {
+            (function.name.clone(), "USER", format!("{}: {}", function.returns, function.body))
+        }))
         .collect();
     listed.sort();
     let cells =

@@ -71,7 +71,12 @@ fn a_column_that_was_written_cannot_go() {
     let lives = with_events();
     lives.sql("CREATE STREAM passed AS SELECT k, n FROM events");
     let error = lives.try_sql("CREATE OR REPLACE STREAM passed AS SELECT k, m FROM events").unwrap_err();
-    assert_eq!(error.message, "Cannot replace 'PASSED': its column 'N' (BIGINT) would change");
+    assert_eq!(
+        error.message,
+        "Cannot upgrade data source: DataSource '`PASSED`' has schema = `K` STRING KEY, `N` BIGINT which is not \
+         upgradeable to `K` STRING KEY, `M` BIGINT. (The following columns are changed, missing or reordered: \
+         [`N` BIGINT])"
+    );
     produce(&lives, &[("a", 1)]);
     lives.await_rows("SELECT k, n FROM passed", &["a|1"]);
 }

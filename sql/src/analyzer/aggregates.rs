@@ -81,7 +81,7 @@ pub fn ungrouped_columns<'e>(
         if groups.contains(part) || as_aggregate(part, lookup).is_some() {
             return false;
         }
-        if matches!(part.node, Node::Column(_) | Node::JoinKey(_)) {
+        if matches!(part.node, Node::Column(_) | Node::Computed(_)) {
             ungrouped.push(part);
         }
         true

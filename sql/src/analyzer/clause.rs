@@ -19,6 +19,8 @@ pub enum Clause {
     JoinOn,
     /// A row of INSERT … VALUES.
     Values,
+    /// The body of a function.
+    Function,
 }
 
 impl Clause {
@@ -53,6 +55,7 @@ impl fmt::Display for Clause {
             Clause::Having => "HAVING",
             Clause::JoinOn => "JOIN ON",
             Clause::Values => "VALUES",
+            Clause::Function => "FUNCTION",
         })
     }
 }

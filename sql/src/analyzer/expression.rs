@@ -47,7 +47,7 @@ impl Expression {
             Node::Literal(_)
             | Node::IntervalUnit(_)
             | Node::Column(_)
-            | Node::JoinKey(_)
+            | Node::Computed(_)
             | Node::WindowBound(_)
             | Node::LambdaVariable(_) => Vec::new(),
             Node::Lambda { body, .. } => vec![body],
@@ -122,8 +122,9 @@ pub enum Node {
     IntervalUnit(String),
     /// A column of a source.
     Column(ColumnReference),
-    /// The key of a join that is no column of a source, by its name.
-    JoinKey(String),
+    /// What is no column of a source but has a name all the same: the key of a join, a parameter of a
+    /// function. Something that is already computed stands for it.
+    Computed(String),
     /// A bound of the window that a query aggregates in.
     WindowBound(WindowBound),
     /// `-a`.

@@ -48,7 +48,7 @@ impl Text {
                     write!(f, "{}.{}", written_name(&column.source), written_name(&column.name))
                 }
             },
-            Node::JoinKey(name) => f.write_str(&written_name(name)),
+            Node::Computed(name) => f.write_str(&written_name(name)),
             Node::WindowBound(bound) => f.write_str(bound.name()),
             Node::Negate(value) => {
                 f.write_str("-")?;

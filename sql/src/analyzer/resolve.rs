@@ -280,6 +280,7 @@ impl Resolver<'_> {
             self.lookup.scalar_function(&name).is_some()
                 || self.lookup.aggregate_function(&name).is_some()
                 || (self.clause == Clause::Select && self.lookup.table_function(&name).is_some())
+                || self.lookup.user_function(&name).is_some()
         };
         if reserved::is_reserved(&name) || !(NOT_LOOKED_UP.contains(&name.as_str()) || known()) {
             return Err(unknown_function(&name, self.lookup).at(whole.span()));
@@ -362,7 +363,7 @@ impl Resolver<'_> {
 const MAX_LITERAL_DIGITS: u8 = 38;
 
 /// Functions that are part of the language.
-const NOT_LOOKED_UP: [&str; 3] = [AS_VALUE, "MAP", "STRUCT"];
+pub const NOT_LOOKED_UP: [&str; 3] = [AS_VALUE, "MAP", "STRUCT"];
 
 /// A type with every custom type in it looked up.
 ///
@@ -399,7 +400,9 @@ pub fn unknown_function(name: &str, lookup: &dyn Lookup) -> SqlError {
     SqlError::new(SqlErrorKind::UnknownFunction, message).with_suggestion(name, candidates)
 }
 
-fn function_name(name: &ObjectName) -> Option<String> {
+/// The upper-case name of a function that is called, unless other names stand before it.
+#[must_use]
+pub fn function_name(name: &ObjectName) -> Option<String> {
     match name.0.as_slice() {
         [part] => part.as_ident().map(|ident| ident.value.to_uppercase()),
         _ => None,

@@ -80,6 +80,10 @@ pub struct Scope {
     pub sources: Vec<ScopeSource>,
     /// The name of the join's key, where that is no column of a source.
     pub join_key: Option<(String, SqlType)>,
+    /// The parameters of the function whose body this is the scope of.
+    pub parameters: Vec<String>,
+    /// How many functions call each other down to here.
+    pub function_depth: usize,
     /// Whether the query has a WINDOW clause, so that its projection may name the window's bounds.
     pub aggregates_in_windows: bool,
     /// Whether a quoted name that does not exist is tried in upper case, for Postgres' clients.
@@ -188,11 +192,11 @@ impl Scope {
         }
         let candidates: Vec<&ScopeSource> = self.sources_with(name).collect();
         match candidates.as_slice() {
-            [] => Ok(self
-                .join_key
-                .as_ref()
-                .filter(|(key, _)| key == name && clause != Clause::JoinOn)
-                .map(|(key, _)| Node::JoinKey(key.clone()))),
+            [] => {
+                let join_key = self.join_key.as_ref().filter(|_| clause != Clause::JoinOn);
+                let mut computed = join_key.map(|(key, _)| key).into_iter().chain(&self.parameters);
+                Ok(computed.find(|computed| *computed == name).map(|name| Node::Computed(name.clone())))
+            }
             [source] => Ok(Some(Node::Column(self.reference(&source.alias, name)))),
             several => {
                 let list: Vec<String> =
@@ -218,7 +222,8 @@ impl Scope {
             .sources
             .iter()
             .filter(|candidate| source.is_none_or(|source| candidate.alias == source.value))
-            .flat_map(|candidate| candidate.columns.keys().map(String::as_str));
+            .flat_map(|candidate| candidate.columns.keys().map(String::as_str))
+            .chain(self.parameters.iter().map(String::as_str));
         SqlError::new(SqlErrorKind::UnknownColumn, message)
             .at(source.map_or(name.span, |source| source.span))
             .with_suggestion(&name.value, candidates)

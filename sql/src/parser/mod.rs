@@ -29,6 +29,7 @@ mod statement;
 mod syntax_error;
 mod tokens;
 mod transaction;
+pub mod variables;
 mod window_clause;
 mod with_properties;
 
@@ -106,14 +107,17 @@ pub fn parse_expression(text: &str) -> Result<Expr, SqlError> {
 /// reading what is there now is the same in both, and only one of them has to be executed. Positions
 /// count from the beginning of `text`.
 pub fn parse_general(text: &str, span: Span) -> Result<ast::GeneralQuery, SqlError> {
-    complexity::check_text(text)?;
-    let byte = |location| Position::from_location(location).map(|place| place.byte_offset(text));
-    let range = byte(span.start).unwrap_or(0)..byte(span.end).unwrap_or(text.len());
-    let cut = text.get(range.clone()).ok_or_else(|| SqlError::internal("a query outside of its text"))?;
-    let piece = StatementText { text: cut, range, start: span.start };
+    let piece = piece_at(text, span)?;
     let (query, _) = parse_piece(&piece, select::parse_general_query)?;
     complexity::TreeGauge::default().add(&query)?;
     Ok(query)
+}
+
+/// Reads the query that stands at `span` of `text` with ksqlDB's grammar alone: tells what keeps a query of
+/// the general grammar from being one of ksqlDB's. Positions count from the beginning of `text`.
+pub fn parse_ksql(text: &str, span: Span) -> Result<ast::SelectStatement, SqlError> {
+    let piece = piece_at(text, span)?;
+    parse_piece(&piece, select::parse_ksql_query).map(|(query, _)| query)
 }
 
 /// Reads the one query of `text` as Postgres does, without our additions: what clients ask the catalogs
@@ -140,6 +144,15 @@ pub fn parse_type(text: &str) -> Result<SqlType, SqlError> {
 /// STRING`.
 pub fn parse_columns(text: &str) -> Result<Vec<ast::ColumnDef>, SqlError> {
     parse_whole(text, |parser| parser.parse_comma_separated(create::parse_column))
+}
+
+/// The part of a text that stands at `span`.
+fn piece_at(text: &str, span: Span) -> Result<StatementText<'_>, SqlError> {
+    complexity::check_text(text)?;
+    let byte = |location| Position::from_location(location).map(|place| place.byte_offset(text));
+    let range = byte(span.start).unwrap_or(0)..byte(span.end).unwrap_or(text.len());
+    let cut = text.get(range.clone()).ok_or_else(|| SqlError::internal("a query outside of its text"))?;
+    Ok(StatementText { text: cut, range, start: span.start })
 }
 
 fn parse_whole<T>(

@@ -106,6 +106,12 @@ fn parse_ksql(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
     })
 }
 
+/// Reads a query of ksqlDB's grammar and nothing else.
+pub(crate) fn parse_ksql_query(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
+    let query = parse_ksql(parser)?;
+    at_end(parser, query)
+}
+
 fn parse_general(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
     let start = parser.here();
     let query = parse_general_query(parser)?;
@@ -259,6 +265,17 @@ fn parse_emit(parser: &mut Parser<'_>) -> Result<Option<Emit>, ParserError> {
 }
 
 fn parse_limit(parser: &mut Parser<'_>) -> Result<Option<u64>, ParserError> {
+    if parser.peek_word("LIMIT") && parser.peek_symbol_at(1, &Token::Minus) {
+        let start = parser.here();
+        parser.advance_token();
+        return Err(carry(
+            SqlError::invalid(
+                "Pull queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries \
+                 for more info.",
+            )
+            .at(parser.span_from(start)),
+        ));
+    }
     if parser.take_word("LIMIT") { parser.expect_count("a number of rows").map(Some) } else { Ok(None) }
 }
 

@@ -15,7 +15,7 @@ use crate::lookup::{
     ColumnRole, FormatSpec, Lookup, RecordPart, Source, SourceColumn, SourceKind, TimestampColumn,
 };
 use crate::parser::ast::{self, ColumnDef, CreateSource};
-use crate::parser::identifier::quoted_name;
+use crate::parser::identifier::{Name, quoted_name};
 use crate::type_system::{SqlType, StructField};
 
 /// Partitions of a topic that nobody said anything about, as in Kafka.
@@ -214,11 +214,7 @@ fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<S
     let mut names = HashSet::with_capacity(elements.len());
     for element in elements {
         let name = &element.name.value;
-        if is_pseudo_column(name) {
-            return Err(SqlError::invalid(format!("'{name}' is a reserved column name."))
-                .at(element.name.span)
-                .with_hint("pseudo columns are there without being declared"));
-        }
+        check_column_name(&element.name)?;
         if !names.insert(name) {
             let message = format!("Duplicate column names: {name}");
             return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(element.name.span));
@@ -234,6 +230,19 @@ fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<S
         columns.push(SourceColumn { name: name.clone(), data_type: data_type.to_arrow()?, role });
     }
     Ok(columns)
+}
+
+/// Refuses the names of pseudo columns for columns of a source.
+///
+/// # Errors
+/// It is one.
+pub(super) fn check_column_name(name: &Name) -> Result<(), SqlError> {
+    if !is_pseudo_column(&name.value) {
+        return Ok(());
+    }
+    Err(SqlError::invalid(format!("'{}' is a reserved column name.", name.value))
+        .at(name.span)
+        .with_hint("pseudo columns are there without being declared"))
 }
 
 fn check_header(role: &ColumnRole, data_type: &SqlType, before: &[SourceColumn]) -> Result<(), SqlError> {

@@ -3,7 +3,9 @@
 //! Pure functions of a parsed statement and a [`Lookup`](crate::lookup::Lookup): nothing is created,
 //! changed or read here.
 
+mod alter_source;
 mod create_as_select;
+mod create_function;
 mod create_source;
 mod formats;
 mod inference;
@@ -14,13 +16,17 @@ mod parameters;
 mod properties;
 mod query;
 mod topic;
+mod upgrade;
 
+pub use alter_source::{PlannedAlteration, plan_alter_source};
 pub use create_as_select::{PlannedCreate, plan_create_as_select};
+pub use create_function::{calls_function, plan_create_function};
 pub use create_source::{PlannedSource, plan_create_source};
 pub use insert_select::{PlannedInsert, plan_insert_select};
 pub use insert_values::{PlannedRow, PlannedRows, plan_insert_values};
 pub use parameters::{bind_nulls, bind_parameters, parameter_types};
 pub use topic::{CleanupPolicy, TopicOptions};
+pub use upgrade::check_upgrade;
 
 use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;
@@ -31,6 +37,15 @@ use crate::lookup::Lookup;
 use crate::parser::ast::{SelectBody, SelectStatement};
 use crate::plan::QueryPlan;
 use crate::type_system::SqlType;
+
+/// The setting that has statements refused that ksqlDB could not run, though they could be run here.
+pub const KSQLDB_LIMITS: &str = "tidemill.ksqldb.limits";
+
+/// Whether what ksqlDB cannot run is refused.
+fn within_ksqldb_limits(lookup: &dyn Lookup) -> bool {
+    let value = lookup.property(KSQLDB_LIMITS).unwrap_or_default();
+    ["true", "on", "yes", "1"].contains(&value.trim().to_ascii_lowercase().as_str())
+}
 
 /// What a query is for.
 #[derive(Clone, PartialEq, Eq, Debug)]

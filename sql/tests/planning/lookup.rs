@@ -6,11 +6,14 @@ use std::sync::Arc;
 use arrow_schema::DataType;
 use datafusion_expr::ScalarUDF;
 use tidemill_sql::error::SqlError;
-use tidemill_sql::lookup::{AggregateFunction, Lookup, RecordPart, SchemaInquiry, Source, SourceColumn};
+use tidemill_sql::lookup::{
+    AggregateFunction, Lookup, RecordPart, SchemaInquiry, Source, SourceColumn, UserFunction,
+};
 use tidemill_sql::parser::ast::{Emit, SelectStatement, Statement};
 use tidemill_sql::parser::parse;
 use tidemill_sql::planner::{
-    Purpose, plan_create_as_select, plan_create_source, plan_insert_select, plan_insert_values, plan_query,
+    Purpose, check_upgrade, plan_alter_source, plan_create_as_select, plan_create_function,
+    plan_create_source, plan_insert_select, plan_insert_values, plan_query,
 };
 
 use crate::functions::{aggregate_function, aggregate_names, scalar_function, scalar_names, table_function};
@@ -21,6 +24,7 @@ use crate::show;
 pub(crate) struct MemoryLookup {
     sources: BTreeMap<String, Arc<Source>>,
     types: BTreeMap<String, DataType>,
+    functions: BTreeMap<String, Arc<UserFunction>>,
     properties: BTreeMap<String, String>,
 }
 
@@ -38,6 +42,9 @@ impl MemoryLookup {
         match statement {
             Statement::CreateSource(create) => {
                 let planned = plan_create_source(&create, self)?;
+                if let Some(before) = self.sources.get(&planned.source.name) {
+                    check_upgrade(before, &planned.source)?;
+                }
                 let shown = show::source(&planned.source);
                 self.sources.insert(planned.source.name.clone(), Arc::new(planned.source));
                 Ok(shown)
@@ -57,6 +64,18 @@ impl MemoryLookup {
             Statement::CreateType { name, data_type, .. } => {
                 self.types.insert(name.value, data_type.to_arrow()?);
                 Ok(String::new())
+            }
+            Statement::AlterSource(alter) => {
+                let planned = plan_alter_source(&alter, self)?;
+                let shown = show::source(&planned.after);
+                self.sources.insert(planned.after.name.clone(), Arc::new(planned.after));
+                Ok(shown)
+            }
+            Statement::CreateFunction(create) => {
+                let function = plan_create_function(&create, self)?;
+                let shown = format!("{} returns {}", function.signature(), function.returns);
+                self.functions.insert(function.name.clone(), Arc::new(function));
+                Ok(shown)
             }
             Statement::Set(set) => {
                 let value = set.values.first().map(|value| value.as_text()).unwrap_or_default();
@@ -99,6 +118,10 @@ impl Lookup for MemoryLookup {
 
     fn function_names(&self) -> Vec<String> {
         scalar_names().chain(aggregate_names()).map(str::to_owned).collect()
+    }
+
+    fn user_function(&self, name: &str) -> Option<Arc<UserFunction>> {
+        self.functions.get(name).cloned()
     }
 
     fn custom_type(&self, name: &str) -> Option<DataType> {

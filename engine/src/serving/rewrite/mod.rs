@@ -1,8 +1,8 @@
 //! What the syntax tree of a SELECT over what is there now is changed in before DataFusion plans it:
 //! names as ksqlDB's sessions write them ([`stored_names`]), fields of structs ([`field_access`]),
 //! constructors of structs and maps ([`constructors`]), units of time ([`interval_units`]), functions that give
-//! rows ([`table_functions`]), FETCH FIRST ([`fetch`]), and the pseudo columns that `*` leaves out
-//! ([`pseudo_columns`]). And where in it a name stands ([`places`]).
+//! rows ([`table_functions`]), FETCH FIRST ([`fetch`]), functions made by CREATE FUNCTION ([`user_functions`]),
+//! and the pseudo columns that `*` leaves out ([`pseudo_columns`]). And where in it a name stands ([`places`]).
 
 mod constructors;
 mod fetch;
@@ -12,6 +12,7 @@ mod places;
 mod pseudo_columns;
 mod stored_names;
 mod table_functions;
+mod user_functions;
 
 use datafusion::sql::sqlparser::ast::Query;
 
@@ -27,6 +28,7 @@ use crate::session::Dialect;
 /// `Unsupported` for a NATURAL JOIN that would join by pseudo columns, `Invalid` for a constructor that
 /// cannot be.
 pub(super) fn rewrite(query: &mut Query, catalog: &CatalogState, dialect: Dialect) -> Result<bool> {
+    user_functions::rewrite(query, catalog, dialect)?;
     if dialect == Dialect::Ksql {
         stored_names::rewrite(query);
     }

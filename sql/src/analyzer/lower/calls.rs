@@ -26,6 +26,9 @@ impl Lowering<'_> {
         if name == AS_VALUE && arguments.len() == 1 {
             return self.lower(&arguments[0]);
         }
+        if let Some(function) = self.lookup.user_function(name) {
+            return self.user_call(&function, arguments, expression.span);
+        }
         let Some(function) = self.lookup.scalar_function(name) else {
             if self.lookup.aggregate_function(name).is_some() {
                 return Err(SqlError::invalid(format!(

@@ -12,6 +12,7 @@ mod lambdas;
 mod nested;
 mod operators;
 mod predicates;
+mod user_calls;
 
 use datafusion_common::ScalarValue;
 use datafusion_expr::expr::BinaryExpr;
@@ -25,6 +26,7 @@ use crate::analyzer::scope::Scope;
 use crate::error::SqlError;
 use crate::lookup::Lookup;
 use crate::type_system::SqlType;
+pub use user_calls::{FUNCTION_DEPTH_MAX, parameter_scope, parameters};
 
 /// Something that is already computed: wherever the expression occurs, this stands for it.
 #[derive(Clone, Debug)]
@@ -141,7 +143,7 @@ impl Lowering<'_> {
             Node::Literal(literal) => literal_expr(literal),
             Node::IntervalUnit(unit) => Typed::new(lit(unit.as_str()), SqlType::String),
             Node::Column(column) => Typed::new(column.to_expr(), self.scope.column_type(column)?),
-            Node::JoinKey(name) => return Err(SqlError::internal(format!("no join key {name}"))),
+            Node::Computed(name) => return Err(SqlError::internal(format!("nothing stands for {name}"))),
             Node::WindowBound(bound) => {
                 return Err(SqlError::internal(format!("no window bound {}", bound.name())));
             }

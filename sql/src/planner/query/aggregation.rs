@@ -18,6 +18,7 @@ use crate::parser::ast::{self, WindowClause};
 use crate::plan::Emit;
 use crate::plan::aggregate::{AggregateCall, StreamAggregate};
 use crate::plan::source::{ROWTIME, WINDOWEND, WINDOWSTART};
+use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// Records may be a day late, unless a window says otherwise.
@@ -78,6 +79,9 @@ impl Aggregation {
             };
         }
         check_grouped(columns, groups, having, lookup)?;
+        if within_ksqldb_limits(lookup) {
+            check_intermediate_types(&calls, from)?;
+        }
         if from.kind == SourceKind::Table {
             if window.is_some() {
                 return Err(SqlError::unsupported("Windowing not supported for table aggregations."));
@@ -230,6 +234,40 @@ fn check_grouped(
         .at(first.span));
     }
     Ok(())
+}
+
+/// Functions whose state is an ARRAY, MAP or STRUCT in ksqlDB.
+const NESTED_STATE: [&str; 13] = [
+    "ATTR",
+    "AVG",
+    "COLLECT_LIST",
+    "COLLECT_SET",
+    "CORRELATION",
+    "COUNT_DISTINCT",
+    "EARLIEST_BY_OFFSET",
+    "HISTOGRAM",
+    "LATEST_BY_OFFSET",
+    "STDDEV_SAMP",
+    "STDDEV_SAMPLE",
+    "TOPK",
+    "TOPKDISTINCT",
+];
+
+/// ksqlDB keeps the state of aggregates in the source's format, which may not be able to hold it.
+fn check_intermediate_types(calls: &[Expression], from: &FromClause) -> Result<(), SqlError> {
+    let format = from.scope.sources[0].source.value_format.name.as_str();
+    if !matches!(format, "DELIMITED" | "KAFKA" | "NONE") {
+        return Ok(());
+    }
+    let nested = |call: &&Expression| matches!(&call.node, Node::Call { name, .. } if NESTED_STATE.contains(&name.as_str()));
+    match calls.iter().find(nested) {
+        None => Ok(()),
+        Some(call) => Err(SqlError::unsupported(
+            "One of the functions used in the statement has an intermediate type that the value format can not \
+             handle. Please remove the function or change the format.",
+        )
+        .at(call.span)),
+    }
 }
 
 fn check_retractable(calls: &[Expression], lookup: &dyn Lookup) -> Result<(), SqlError> {

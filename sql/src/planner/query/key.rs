@@ -134,7 +134,7 @@ fn wanted(rule: &KeyRule<'_>, from: &FromClause) -> Vec<Expression> {
         KeyRule::Groups(keys) | KeyRule::Partition(keys) => keys.to_vec(),
         KeyRule::Join(step) if step.key_columns.is_empty() => {
             let key = from.scope.join_key.as_ref().map(|(name, _)| name.clone());
-            key.map(|name| Expression::new(Node::JoinKey(name), sqlparser::tokenizer::Span::empty()))
+            key.map(|name| Expression::new(Node::Computed(name), sqlparser::tokenizer::Span::empty()))
                 .into_iter()
                 .collect()
         }
@@ -145,7 +145,7 @@ fn wanted(rule: &KeyRule<'_>, from: &FromClause) -> Vec<Expression> {
 
 fn key_text(key: &Expression) -> String {
     match &key.node {
-        Node::JoinKey(_) => key.to_string(),
+        Node::Computed(_) => key.to_string(),
         _ => key.qualified().to_string(),
     }
 }

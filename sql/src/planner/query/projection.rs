@@ -146,7 +146,7 @@ impl Names {
         let name = match &expression.node {
             Node::Column(column) if scope.sources_with(&column.name).count() > 1 => column.row_name(),
             Node::Column(column) => column.name.clone(),
-            Node::JoinKey(name) => name.clone(),
+            Node::Computed(name) => name.clone(),
             Node::WindowBound(bound) => bound.name().to_owned(),
             Node::Field { name, .. } => return self.taken.unique(name),
             _ => self.generated(),
@@ -179,7 +179,7 @@ impl Stars<'_> {
         let scope = &self.from.scope;
         let key = scope.join_key.as_ref().map(|(name, _)| ResultColumn {
             name: name.clone(),
-            expression: Expression::new(Node::JoinKey(name.clone()), Span::empty()),
+            expression: Expression::new(Node::Computed(name.clone()), Span::empty()),
         });
         let columns = scope.sources.iter().flat_map(|source| self.columns(source));
         self.with_partition_key(key.into_iter().chain(columns).collect(), names)

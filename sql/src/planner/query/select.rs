@@ -107,6 +107,11 @@ impl<'a> Select<'a> {
         };
         let window = body.window.as_ref().map(|clause| window_spec(clause, emit)).transpose()?;
         let aggregation = Aggregation::new(&columns, &groups, having.as_ref(), window, from, lookup)?;
+        if *purpose == Purpose::Pull && aggregation.is_some() {
+            return Err(SqlError::unsupported("Pull queries don't support aggregate functions.")
+                .at(select.span)
+                .with_hint("CREATE TABLE … AS SELECT keeps aggregates up to date, or add EMIT CHANGES"));
+        }
         if let Some(aggregation) = &aggregation {
             check_grouping(aggregation, purpose)?;
         } else if let Some(window) = &body.window {
@@ -138,11 +143,10 @@ impl<'a> Select<'a> {
     }
 
     fn plan(self) -> Result<QueryPlan, SqlError> {
-        let key_positions = key_positions(&self.key_rule(), &self.columns, self.from, self.purpose)?;
         let joined = join_sources(self.from, &self.needed(), self.lookup)?;
         let mut substitutions: Vec<Substitution> = Vec::new();
         if let (Some(key), Some((name, _))) = (&joined.key, &self.from.scope.join_key) {
-            let expression = Expression::new(Node::JoinKey(name.clone()), Span::empty());
+            let expression = Expression::new(Node::Computed(name.clone()), Span::empty());
             substitutions.push(Substitution { expression, typed: key.clone() });
         }
         let mut plan = joined.plan;
@@ -165,6 +169,8 @@ impl<'a> Select<'a> {
         for column in &self.columns {
             columns.push((lowering.lower(&column.expression)?, column.name.clone()));
         }
+        // What is wrong with a column by itself is told before that the key is missing.
+        let key_positions = key_positions(&self.key_rule(), &self.columns, self.from, self.purpose)?;
         if let (KeyRule::Join(step), Some(key)) = (self.key_rule(), joined.key)
             && step.kind != JoinKind::ForeignKey
             && let [position] = key_positions.as_slice()

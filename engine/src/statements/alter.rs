@@ -1,0 +1,70 @@
+//! ALTER STREAM and ALTER TABLE.
+
+use std::sync::Arc;
+
+use tidemill_sql::lookup::Source;
+use tidemill_sql::parser::ast::AlterSource;
+use tidemill_sql::planner::{self, PlannedAlteration};
+
+use crate::catalog::CatalogSource;
+use crate::error::{Error, ErrorKind, Result};
+use crate::response::Response;
+use crate::session::Session;
+use crate::statements::create::check_formats;
+use crate::statements::text_rows::done;
+
+/// Gives a declared stream or table more columns. What was written before has no value for them.
+///
+/// Queries that were planned over the source go on as they are. They are planned anew when they start
+/// again, and must come to the same plan then: one that reads all columns or fills the source stands in the
+/// way.
+///
+/// # Errors
+/// Everything that is wrong with the statement, `InUse`, and those of the disk.
+pub fn alter_source(session: &Session, statement: &AlterSource, text: &str) -> Result<Response> {
+    let engine = session.engine();
+    let PlannedAlteration { before, after } = planner::plan_alter_source(statement, &session.lookup())?;
+    let name = before.name.clone();
+    check_formats(&after)?;
+    engine.catalog().change(|state, _| {
+        let old = Arc::new(state.clone());
+        let found = state.source(&name)?.clone();
+        check_alterable(&found, &before)?;
+        let altered = CatalogSource {
+            source: Arc::new(after),
+            // What was declared and what was added, in the order in which it was said.
+            statement: format!("{};\n{text}", found.statement),
+            ..found.as_ref().clone()
+        };
+        state.sources.insert(name.clone(), Arc::new(altered));
+        let affected = engine.queries().changed_between(&old, &Arc::new(state.clone()));
+        if affected.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "Cannot alter '{name}': queries [{}] would read or write other columns",
+            affected.join(", ")
+        );
+        Err(Error::new(ErrorKind::InUse, message)
+            .with_hint("terminate them first; queries that name their columns are not in the way"))
+    })?;
+    let tag = format!("ALTER {}", statement.kind.keyword());
+    Ok(done(tag, format!("Source `{name}` was altered")))
+}
+
+fn check_alterable(found: &CatalogSource, planned: &Arc<Source>) -> Result<()> {
+    if found.query.is_some() {
+        let message = "ALTER command is not supported for CREATE ... AS statements.";
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint("CREATE OR REPLACE … AS SELECT replaces the query and with it the columns"));
+    }
+    if found.source.topic == crate::processing_log::TOPIC {
+        let message = format!("'{}' is the server's own and cannot be altered", found.source.name);
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    // Changes come one at a time, so that this is only asked for the sake of whoever changes that.
+    if found.source != *planned {
+        return Err(Error::internal(format!("'{}' has changed meanwhile", found.source.name)));
+    }
+    Ok(())
+}

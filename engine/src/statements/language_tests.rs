@@ -1,0 +1,301 @@
+//! Statements that declare, change and assert, as sessions send them, on an engine in memory.
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use futures::TryStreamExt;
+
+use crate::engine::{Engine, EngineOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::registry::{SchemaDefinition, SchemaKind};
+use crate::response::Response;
+use crate::session::{Dialect, Session, SessionOptions};
+
+fn session(dialect: Dialect) -> Session {
+    let engine = Engine::open(EngineOptions { workers: 2, ..EngineOptions::default() }).expect("an engine");
+    engine.session(SessionOptions {
+        user: "ada".to_owned(),
+        database: "mill".to_owned(),
+        backend_id: 0,
+        dialect,
+    })
+}
+
+/// Runs a statement; gives the sentence of a command, or rows as `a|b`, null as `∅`.
+async fn run(session: &mut Session, text: &str) -> Result<Vec<String>> {
+    match session.execute(text, &[]).await? {
+        Response::Done { tag, message } => Ok(vec![message.unwrap_or(tag)]),
+        Response::Rows(rows) => {
+            let batches: Vec<RecordBatch> = rows.stream.try_collect().await?;
+            Ok(batches.iter().flat_map(lines).collect())
+        }
+    }
+}
+
+fn lines(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::new().with_null("∅");
+    let columns: Vec<_> = batch
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options).expect("can be shown"))
+        .collect();
+    let line = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|");
+    (0..batch.num_rows()).map(line).collect()
+}
+
+/// Runs statements that are to succeed.
+async fn all(session: &mut Session, statements: &[&str]) {
+    for statement in statements {
+        run(session, statement).await.unwrap_or_else(|error| panic!("{error}: {statement}"));
+    }
+}
+
+async fn refused(session: &mut Session, statement: &str) -> Error {
+    match run(session, statement).await {
+        Ok(answer) => panic!("{statement} was not refused: {answer:?}"),
+        Err(error) => error,
+    }
+}
+
+const EVENTS: &str = "CREATE STREAM events (k STRING KEY, n INT) \
+                      WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON', PARTITIONS = 1)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_was_added_has_no_value_in_what_was_written_before() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "INSERT INTO events VALUES ('a', 1)",
+            "ALTER STREAM events ADD COLUMN note STRING",
+            "INSERT INTO events VALUES ('b', 2, 'new')",
+        ],
+    )
+    .await;
+    let rows = run(&mut session, "SELECT k, n, note FROM events ORDER BY k").await.expect("rows");
+    assert_eq!(rows, ["a|1|∅", "b|2|new"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_not_altered_under_queries_that_would_change() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE STREAM named AS SELECT k, n FROM events",
+            "ALTER STREAM events ADD COLUMN a INT",
+            "CREATE STREAM everything AS SELECT * FROM events",
+        ],
+    )
+    .await;
+    let error = refused(&mut session, "ALTER STREAM events ADD COLUMN b INT").await;
+    assert_eq!(error.kind, ErrorKind::InUse);
+    assert!(error.message.contains("[CSAS_EVERYTHING_2]"), "{error}");
+    let error = refused(&mut session, "ALTER STREAM named ADD COLUMN b INT").await;
+    assert_eq!(error.message, "ALTER command is not supported for CREATE ... AS statements.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_source_of_others_is_only_read() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[EVENTS, "CREATE SOURCE TABLE seen (k STRING PRIMARY KEY, n INT) WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON')"],
+    )
+    .await;
+    for (statement, message) in [
+        ("INSERT INTO seen VALUES ('a', 1)", "Cannot insert values into read-only table: SEEN"),
+        ("DROP TABLE seen DELETE TOPIC", "Cannot delete topic for read-only source: SEEN"),
+        (
+            "ALTER TABLE seen ADD COLUMN m INT",
+            "Cannot alter table 'SEEN': ALTER operations are not supported on source tables.",
+        ),
+    ] {
+        assert_eq!(refused(&mut session, statement).await.message, message);
+    }
+    all(&mut session, &["INSERT INTO events VALUES ('a', 1), ('a', 2)"]).await;
+    assert_eq!(run(&mut session, "SELECT k, n FROM seen").await.expect("rows"), ["a|2"]);
+    all(&mut session, &["DROP TABLE seen", "PRINT 'events' FROM BEGINNING LIMIT 1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_is_called_in_every_kind_of_query() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE FUNCTION twice(x BIGINT) RETURNS BIGINT AS 'x * 2'",
+            "CREATE FUNCTION label(name STRING, x BIGINT) RETURNS STRING AS 'name || CAST(twice(x) AS STRING)'",
+            "CREATE STREAM labelled AS SELECT k, label(k, n) AS l FROM events WHERE twice(n) > 2",
+            "INSERT INTO events VALUES ('a', 1), ('b', 2)",
+        ],
+    )
+    .await;
+    assert_eq!(run(&mut session, "SELECT l FROM labelled").await.expect("rows"), ["b4"]);
+    let rows = run(&mut session, "SELECT sum(twice(n)) FROM events").await.expect("rows");
+    assert_eq!(rows, ["6"]);
+    session.set("auto.offset.reset", "earliest").expect("a setting");
+    let pushed = "SELECT twice(twice(n)) AS t FROM events EMIT CHANGES LIMIT 1";
+    assert_eq!(run(&mut session, pushed).await.expect("rows"), ["4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_something_calls_stays_what_it_is() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE FUNCTION twice(x BIGINT) RETURNS BIGINT AS 'x * 2'",
+            "CREATE FUNCTION four(x BIGINT) RETURNS BIGINT AS 'twice(twice(x))'",
+            "CREATE STREAM doubled AS SELECT k, four(n) AS n FROM events",
+        ],
+    )
+    .await;
+    let exists = refused(&mut session, "CREATE FUNCTION twice(x INT) RETURNS INT AS 'x'").await;
+    assert_eq!(exists.kind, ErrorKind::AlreadyExists);
+    for statement in [
+        "CREATE OR REPLACE FUNCTION twice(x BIGINT) RETURNS BIGINT AS 'x * 3'",
+        "DROP FUNCTION twice",
+        "DROP FUNCTION four",
+    ] {
+        assert_eq!(refused(&mut session, statement).await.kind, ErrorKind::InUse, "{statement}");
+    }
+    all(
+        &mut session,
+        &[
+            "CREATE OR REPLACE FUNCTION twice(x BIGINT) RETURNS BIGINT AS 'x * 2'",
+            "TERMINATE ALL",
+            "DROP FUNCTION four",
+            "DROP FUNCTION twice",
+            "DROP FUNCTION IF EXISTS twice",
+        ],
+    )
+    .await;
+    assert_eq!(refused(&mut session, "DROP FUNCTION twice").await.kind, ErrorKind::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_stand_in_every_statement_of_their_session() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            "DEFINE source = 'events'",
+            "DEFINE format = 'JSON'",
+            "DEFINE quote = 'it''s'",
+            "CREATE STREAM ${source} (k STRING KEY, n INT) \
+             WITH (KAFKA_TOPIC = '${source}', VALUE_FORMAT = '${FORMAT}', PARTITIONS = 1)",
+            "INSERT INTO ${source} VALUES ('${quote}', 1)",
+        ],
+    )
+    .await;
+    assert_eq!(run(&mut session, "SELECT k FROM ${source}").await.expect("rows"), ["it's"]);
+    assert_eq!(
+        run(&mut session, "SHOW VARIABLES").await.expect("rows"),
+        ["FORMAT|JSON", "QUOTE|it's", "SOURCE|events"]
+    );
+    let error = refused(&mut session, "SELECT 1,\n  ${other}").await;
+    let place = error.position.expect("a place");
+    assert_eq!((error.kind, place.line, place.column), (ErrorKind::NotFound, 2, 3));
+    // A place behind a variable is told in what was written.
+    let error = refused(&mut session, "SELECT '${quote}', nothing FROM ${source}").await;
+    assert_eq!(error.position.map(|place| place.column), Some(20));
+    all(&mut session, &["UNDEFINE source", "SET 'ksql.variable.substitution.enable' = 'false'"]).await;
+    assert_eq!(run(&mut session, "SELECT '${quote}'").await.expect("rows"), ["${quote}"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_asserted_and_waited_for() {
+    let mut session = session(Dialect::Postgres);
+    let error = refused(&mut session, "ASSERT TOPIC events TIMEOUT 1 MILLISECONDS").await;
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::NotFound, "Topic events does not exist."));
+    all(&mut session, &["ASSERT NOT EXISTS TOPIC events"]).await;
+    let mut other = session.engine().session(session.options().clone());
+    let waiting = tokio::spawn(async move { run(&mut other, "ASSERT TOPIC 'events' TIMEOUT 1 HOURS").await });
+    all(&mut session, &[EVENTS]).await;
+    assert_eq!(waiting.await.expect("ends").expect("is there"), ["Topic events exists."]);
+    all(&mut session, &["ASSERT TOPIC events WITH (PARTITIONS = 1, REPLICAS = 1)"]).await;
+    let error =
+        refused(&mut session, "ASSERT TOPIC events WITH (PARTITIONS = 3) TIMEOUT 1 MILLISECONDS").await;
+    assert_eq!(
+        error.message,
+        "Mismatched configuration for topic events: For config partitions, expected 3 got 1"
+    );
+    let error = refused(&mut session, "ASSERT NOT EXISTS TOPIC events TIMEOUT 1 MILLISECONDS").await;
+    assert_eq!(error.kind, ErrorKind::AlreadyExists);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_is_asserted_by_subject_and_by_id() {
+    let mut session = session(Dialect::Postgres);
+    let missing = refused(&mut session, "ASSERT SCHEMA SUBJECT 'notes-value' TIMEOUT 1 MILLISECONDS").await;
+    assert_eq!(missing.kind, ErrorKind::NotFound);
+    assert_eq!(missing.message, "Schema with subject name notes-value does not exist.");
+    let definition = SchemaDefinition::new(SchemaKind::Avro, "\"string\"");
+    let registered = session.engine().schemas().register("notes-value", definition, false);
+    let id = registered.expect("registers").id;
+    all(
+        &mut session,
+        &[
+            "ASSERT SCHEMA SUBJECT 'notes-value'",
+            &format!("ASSERT SCHEMA ID {id}"),
+            &format!("ASSERT SCHEMA SUBJECT 'notes-value' ID {id} TIMEOUT 1 SECONDS"),
+            "ASSERT NOT EXISTS SCHEMA SUBJECT 'notes-key'",
+            "ASSERT NOT EXISTS SCHEMA ID 99999999999",
+        ],
+    )
+    .await;
+    let other = format!("ASSERT SCHEMA SUBJECT 'notes-key' ID {id} TIMEOUT 1 MILLISECONDS");
+    assert_eq!(refused(&mut session, &other).await.kind, ErrorKind::NotFound);
+    let there =
+        refused(&mut session, &format!("ASSERT NOT EXISTS SCHEMA ID {id} TIMEOUT 1 MILLISECONDS")).await;
+    assert_eq!(there.kind, ErrorKind::AlreadyExists);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ksqldb_cannot_run_is_refused_where_the_session_asks_for_it() {
+    let mut session = session(Dialect::Ksql);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE STREAM lines (k STRING KEY, n INT) WITH (KAFKA_TOPIC = 'lines', VALUE_FORMAT = 'DELIMITED', PARTITIONS = 1)",
+        ],
+    )
+    .await;
+    let beyond = [
+        "SELECT * FROM events ORDER BY n",
+        "CREATE TABLE averages AS SELECT k, AVG(n) AS a FROM lines GROUP BY k",
+    ];
+    session.set("tidemill.ksqldb.limits", "on").expect("a setting");
+    for statement in beyond {
+        refused(&mut session, statement).await;
+    }
+    session.set("tidemill.ksqldb.limits", "off").expect("a setting");
+    all(&mut session, &beyond).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_a_legal_time_ends_the_query_that_was_made_so() {
+    let mut session = session(Dialect::Postgres);
+    session.set("auto.offset.reset", "earliest").expect("a setting");
+    all(
+        &mut session,
+        &[
+            "CREATE STREAM timed (k STRING KEY, moment STRING) \
+             WITH (KAFKA_TOPIC = 'timed', VALUE_FORMAT = 'JSON', PARTITIONS = 1, TIMESTAMP = 'moment', \
+             TIMESTAMP_FORMAT = 'yyyy-MM-dd')",
+            "INSERT INTO timed VALUES ('a', 'never'), ('b', '2024-02-29')",
+        ],
+    )
+    .await;
+    let query = "SELECT k FROM timed EMIT CHANGES LIMIT 1";
+    assert_eq!(run(&mut session, query).await.expect("the record is passed"), ["b"]);
+    session.set("ksql.timestamp.throw.on.invalid", "true").expect("a setting");
+    let error = refused(&mut session, query).await;
+    assert!(error.message.contains("the event time is missing, unreadable or before 1970"), "{error}");
+    assert!(error.message.contains("timed") && error.message.contains("offset 0"), "{error}");
+}
