@@ -123,7 +123,8 @@ impl Writers {
         };
         let (id, body) = framing::split(payload)?;
         let (indexes, message) = message_indexes::split(body)?;
-        let plan = schemas.get(id, Writer::new)?.plan(indexes, fields)?;
+        let plan = schemas.get(id, Writer::new)?.plan(indexes, fields);
+        let plan = plan.map_err(|reason| format!("schema {}: {reason}", id.0))?;
         Ok((plan, message))
     }
 }
