@@ -30,6 +30,8 @@ pub(super) enum Numbers {
 pub(super) fn matches(expected: &Value, actual: &WireValue, numbers: Numbers) -> bool {
     match (expected, actual) {
         (Value::Null, WireValue::Null) => true,
+        // Formats that have no null write no bytes for it.
+        (Value::Null, WireValue::Bytes(actual)) => actual.is_empty(),
         (Value::Bool(expected), WireValue::Boolean(actual)) => expected == actual,
         (Value::Number(expected), actual) => number_matches(&expected.to_string(), actual, numbers),
         (Value::String(expected), WireValue::Text(actual)) => expected == actual,
@@ -138,6 +140,8 @@ mod tests {
         assert!(matches(&json("\"5.40\""), &wire("5.40"), Numbers::Exact));
         assert!(!matches(&json("\"5.40\""), &wire("5.4"), Numbers::Exact));
         assert!(matches(&json("\"AQI=\""), &WireValue::Bytes(vec![1, 2]), Numbers::Exact));
+        assert!(matches(&Value::Null, &WireValue::Bytes(Vec::new()), Numbers::Exact));
+        assert!(!matches(&Value::Null, &WireValue::Bytes(vec![1]), Numbers::Exact));
         assert!(!matches(&json("\"1\""), &wire("1"), Numbers::Exact));
     }
 }

@@ -94,8 +94,12 @@ impl TopicPayloads {
             "DELIMITED" => Ok(Some(text_of(value).into())),
             "KAFKA" => kafka_to_wire(self.single_column(part), value).map(Some),
             "NONE" => Ok(None),
-            "AVRO" | "JSON_SR" | "PROTOBUF" => {
-                let payload = json_to_payload(&self.schemas, &self.source.topic, part, value)?;
+            format @ ("AVRO" | "JSON_SR" | "PROTOBUF") => {
+                // A schema of Protobuf has several messages, and the declaration tells which.
+                let name = format!("{}SCHEMA_FULL_NAME", part.prefix());
+                let name = self.format(part).properties.get(&name).filter(|_| format == "PROTOBUF");
+                let name = name.map(String::as_str);
+                let payload = json_to_payload(&self.schemas, &self.source.topic, part, name, value)?;
                 Ok(payload.map(Bytes::from))
             }
             "PROTOBUF_NOSR" => {

@@ -134,10 +134,25 @@ fn a_json_value_becomes_a_payload_of_the_topics_newest_schema_and_back() {
     });
     registry.register("t-value", SchemaDefinition::new(SchemaKind::Avro, text.to_string()), false).unwrap();
     let given = json!({ "ID": 7, "price": 10.3, "unknown": true });
-    let payload = json_to_payload(&registry, "t", RecordPart::Value, &given).unwrap().unwrap();
+    let payload = json_to_payload(&registry, "t", RecordPart::Value, None, &given).unwrap().unwrap();
     let value = payload_to_value(&registry, RecordPart::Value, &payload).unwrap();
     let shown = arrow::util::display::array_value_to_string(&value, 0).unwrap();
     assert_eq!(shown, "{id: 7, price: 10.30}");
-    let refused = json_to_payload(&registry, "t", RecordPart::Value, &json!({ "id": "x" })).unwrap_err();
+    let refused =
+        json_to_payload(&registry, "t", RecordPart::Value, None, &json!({ "id": "x" })).unwrap_err();
     assert!(refused.message.contains("expected BIGINT"), "{refused}");
+}
+
+#[test]
+fn a_json_value_becomes_the_message_of_its_name_and_is_read_as_that_message() {
+    let registry = registry();
+    let text =
+        "syntax = \"proto3\"; message A { uint32 a = 1; } message B { string B = 1; repeated int32 l = 2; }";
+    registry.register("t-value", SchemaDefinition::new(SchemaKind::Protobuf, text), false).unwrap();
+    let given = json!({ "b": "x", "A": 1 });
+    for (name, expected) in [(None, "{a: 1}"), (Some("B"), "{B: x, l: []}")] {
+        let payload = json_to_payload(&registry, "t", RecordPart::Value, name, &given).unwrap().unwrap();
+        let value = payload_to_value(&registry, RecordPart::Value, &payload).unwrap();
+        assert_eq!(arrow::util::display::array_value_to_string(&value, 0).unwrap(), expected);
+    }
 }

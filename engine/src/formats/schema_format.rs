@@ -39,6 +39,16 @@ pub(super) trait SchemaFormat: Sync {
         shape: &PayloadShape,
     ) -> std::result::Result<Vec<StructField>, String>;
 
+    /// The name of the record that a payload holds, where schemas have several. `body` is what stands
+    /// behind the schema's id.
+    ///
+    /// # Errors
+    /// A reason for people: it is none of the schema's.
+    fn record_of(&self, schema: &ResolvedSchema, body: &[u8]) -> std::result::Result<Option<String>, String> {
+        let _ = (schema, body);
+        Ok(None)
+    }
+
     /// A decoder of the columns at the positions in `projection`, in that order. The schemas that
     /// payloads were written with are looked up by the ids in them.
     ///

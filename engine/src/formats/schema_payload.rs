@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{ResolvedSchema, SchemaKind, SchemaRegistry};
 
 /// The payload that stands for a JSON value in a topic, by the newest schema of the topic's keys or
-/// values. Members are found by name in any case; those that the schema does not have are left out.
+/// values: by its record of that name, where one is given. Members are found by name in any case; those
+/// that the schema does not have are left out.
 ///
 /// # Errors
 /// `NotFound` where the topic has no schema, `Invalid` where the value is none of the schema's.
@@ -28,13 +29,14 @@ pub fn json_to_payload(
     schemas: &SchemaRegistry,
     topic: &str,
     part: RecordPart,
+    full_name: Option<&str>,
     value: &Value,
 ) -> Result<Option<Vec<u8>>> {
     let subject = subject(topic, part);
     let registered = schemas.latest(&subject).ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("the schema registry has no subject '{subject}'"))
     })?;
-    let layout = Layout::of(&registered.schema, part)?;
+    let layout = Layout::of(&registered.schema, part, full_name)?;
     let writer = WriterSchema { id: registered.id, schema: registered.schema };
     let mut encoder = layout.format.encoder(&layout.columns, &layout.shape, &writer)?;
     let value = renamed(value, &layout.data_type);
@@ -112,11 +114,12 @@ fn record(columns: &SchemaRef, decoded: Decoded) -> Result<ArrayRef> {
 /// `Invalid` where it was not written with a schema of the registry, or is not what its schema says.
 pub fn payload_to_value(schemas: &SchemaRegistry, part: RecordPart, payload: &[u8]) -> Result<ArrayRef> {
     let invalid = |reason: String| Error::new(ErrorKind::Invalid, reason);
-    let (id, _) = framing::split(payload).map_err(invalid)?;
+    let (id, body) = framing::split(payload).map_err(invalid)?;
     let schema = schemas
         .by_id(id)
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the schema registry has no schema {id}")))?;
-    let layout = Layout::of(&schema, part)?;
+    let full_name = language(&schema)?.1.record_of(&schema, body).map_err(invalid)?;
+    let layout = Layout::of(&schema, part, full_name.as_deref())?;
     let mut decoder = layout.format.decoder(&layout.columns, &layout.projection(), &layout.shape, schemas)?;
     let decoded = decoded(decoder.as_mut(), payload)?;
     match (layout.shape.wrapping, decoded.columns.first()) {
@@ -134,19 +137,15 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(schema: &ResolvedSchema, part: RecordPart) -> Result<Layout> {
-        let format = match schema.definition.kind {
-            SchemaKind::Avro => Format::Avro,
-            SchemaKind::Json => Format::JsonSr,
-            SchemaKind::Protobuf => Format::Protobuf,
-        };
+    fn of(schema: &ResolvedSchema, part: RecordPart, full_name: Option<&str>) -> Result<Layout> {
+        let (format, language) = language(schema)?;
         let wrapping = if format.wraps_or_not() { Wrapping::Bare } else { Wrapping::Record };
         let spec =
             FormatSpec { name: format.name().to_owned(), properties: BTreeMap::new(), wrap_single: None };
-        let shape = payload_shape("", part, &spec, wrapping);
-        let language = format
-            .schemas()
-            .ok_or_else(|| Error::internal(format!("format {} has no schemas", format.name())))?;
+        let shape = PayloadShape {
+            full_name: full_name.map(str::to_owned),
+            ..payload_shape("", part, &spec, wrapping)
+        };
         let fields =
             language.columns_of(schema, &shape).map_err(|reason| Error::new(ErrorKind::Invalid, reason))?;
         let columns: Fields = fields
@@ -163,6 +162,19 @@ impl Layout {
     fn projection(&self) -> Vec<usize> {
         (0..self.columns.fields().len()).collect()
     }
+}
+
+/// The format whose payloads have a schema, and what it does with schemas.
+fn language(schema: &ResolvedSchema) -> Result<(Format, &'static dyn SchemaFormat)> {
+    let format = match schema.definition.kind {
+        SchemaKind::Avro => Format::Avro,
+        SchemaKind::Json => Format::JsonSr,
+        SchemaKind::Protobuf => Format::Protobuf,
+    };
+    let language = format.schemas();
+    let language =
+        language.ok_or_else(|| Error::internal(format!("format {} has no schemas", format.name())))?;
+    Ok((format, language))
 }
 
 /// A value whose members are called what the type calls them.

@@ -78,6 +78,13 @@ impl SchemaFormat for Protobuf {
         columns_of_schema::columns_of_message(&root_message(schema, shape)?)
     }
 
+    fn record_of(&self, schema: &ResolvedSchema, body: &[u8]) -> std::result::Result<Option<String>, String> {
+        let file = schema_text::compile(&schema.definition.text, &schema.imports)?;
+        let (indexes, _) = message_indexes::split(body)?;
+        let message = message_indexes::message(&file, indexes)?;
+        Ok(Some(message.full_name().to_owned()))
+    }
+
     fn decoder(
         &self,
         columns: &SchemaRef,
