@@ -130,11 +130,18 @@ impl Buffer {
 
     /// Appends bytes, as [`Buffer::push_str`].
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Option<()> {
-        if self.bytes.len() + bytes.len() > VALUE_BYTES_MAX {
+        self.has_room(bytes.len())?;
+        self.bytes.extend_from_slice(bytes);
+        Some(())
+    }
+
+    /// None, with a note, where so many bytes more would make the value too long: to be asked before a long
+    /// value is made piece by piece.
+    pub(super) fn has_room(&self, bytes: usize) -> Option<()> {
+        if self.bytes.len().saturating_add(bytes) > VALUE_BYTES_MAX {
             failures::note(|| format!("the value would be longer than {VALUE_BYTES_MAX} bytes"));
             return None;
         }
-        self.bytes.extend_from_slice(bytes);
         Some(())
     }
 

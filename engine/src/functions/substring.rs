@@ -156,6 +156,7 @@ fn pad_texts(columns: &[ArrayRef], side: Side) -> Result<ArrayRef> {
         }
         let kept = &text[..boundary(text, length)];
         let missing = length - kept.chars().count();
+        out.has_room(length)?;
         let fill = |out: &mut Buffer| {
             padding.chars().cycle().take(missing).try_for_each(|character| out.push(character))
         };
@@ -183,6 +184,7 @@ fn pad_bytes(columns: &[ArrayRef], side: Side) -> Result<ArrayRef> {
         }
         let kept = &bytes[..length.min(bytes.len())];
         let missing = length - kept.len();
+        out.has_room(length)?;
         let fill = |out: &mut Buffer| {
             padding.iter().cycle().take(missing).try_for_each(|byte| out.push_bytes(&[*byte]))
         };
