@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BinaryBuilder, PrimitiveArray, StringArray,
-    StringBuilder,
+    Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, PrimitiveArray,
+    StringArray, StringBuilder,
 };
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 
@@ -21,83 +21,46 @@ pub(super) const VALUE_BYTES_MAX: usize = 16 << 20;
 /// halves.
 const COLUMN_BYTES_MAX: usize = 256 << 20;
 
+/// The column of an argument, of one type.
+pub(super) struct Argument<'a, A>(&'a A);
+
 /// A column of STRINGs.
-#[derive(Clone, Copy)]
-pub(super) struct Texts<'a>(&'a StringArray);
-
-impl<'a> Texts<'a> {
-    /// The argument at a position.
-    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Texts<'a>> {
-        let column = argument(columns, index)?;
-        let texts = column.as_string_opt::<i32>();
-        texts.map(Texts).ok_or_else(|| exec_datafusion_err!("{} is no STRING", column.data_type()))
-    }
-
-    /// All arguments from a position on.
-    pub(super) fn all(columns: &'a [ArrayRef], from: usize) -> Result<Vec<Texts<'a>>> {
-        (from..columns.len()).map(|index| Texts::of(columns, index)).collect()
-    }
-
-    /// The value of a row; none for NULL.
-    pub(super) fn get(self, row: usize) -> Option<&'a str> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
-
-    pub(super) fn len(self) -> usize {
-        self.0.len()
-    }
-}
+pub(super) type Texts<'a> = Argument<'a, StringArray>;
 
 /// A column of BYTES.
-#[derive(Clone, Copy)]
-pub(super) struct Bytes<'a>(&'a BinaryArray);
-
-impl<'a> Bytes<'a> {
-    /// The argument at a position.
-    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Bytes<'a>> {
-        let column = argument(columns, index)?;
-        let bytes = column.as_binary_opt::<i32>();
-        bytes.map(Bytes).ok_or_else(|| exec_datafusion_err!("{} is no BYTES", column.data_type()))
-    }
-
-    /// All arguments from a position on.
-    pub(super) fn all(columns: &'a [ArrayRef], from: usize) -> Result<Vec<Bytes<'a>>> {
-        (from..columns.len()).map(|index| Bytes::of(columns, index)).collect()
-    }
-
-    /// The value of a row; none for NULL.
-    pub(super) fn get(self, row: usize) -> Option<&'a [u8]> {
-        self.0.is_valid(row).then(|| self.0.value(row))
-    }
-
-    pub(super) fn len(self) -> usize {
-        self.0.len()
-    }
-}
+pub(super) type Bytes<'a> = Argument<'a, BinaryArray>;
 
 /// A column of numbers or times.
-pub(super) struct Values<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>);
+pub(super) type Values<'a, T> = Argument<'a, PrimitiveArray<T>>;
 
-impl<T: ArrowPrimitiveType> Clone for Values<'_, T> {
+impl<A> Clone for Argument<'_, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: ArrowPrimitiveType> Copy for Values<'_, T> {}
+impl<A> Copy for Argument<'_, A> {}
 
-impl<'a, T: ArrowPrimitiveType> Values<'a, T> {
+impl<'a, A: Array + 'static> Argument<'a, A>
+where
+    &'a A: ArrayAccessor,
+{
     /// The argument at a position.
-    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Values<'a, T>> {
+    pub(super) fn of(columns: &'a [ArrayRef], index: usize) -> Result<Argument<'a, A>> {
         let column = argument(columns, index)?;
-        let values = column.as_primitive_opt::<T>();
-        values
-            .map(Values)
-            .ok_or_else(|| exec_datafusion_err!("{} is not {}", column.data_type(), T::DATA_TYPE))
+        let typed = column.as_any().downcast_ref::<A>().map(Argument);
+        typed.ok_or_else(|| {
+            exec_datafusion_err!("argument {} is a column of another type: {}", index + 1, column.data_type())
+        })
+    }
+
+    /// All arguments from a position on.
+    pub(super) fn all(columns: &'a [ArrayRef], from: usize) -> Result<Vec<Argument<'a, A>>> {
+        (from..columns.len()).map(|index| Argument::of(columns, index)).collect()
     }
 
     /// The value of a row; none for NULL.
-    pub(super) fn get(self, row: usize) -> Option<T::Native> {
+    pub(super) fn get(self, row: usize) -> Option<<&'a A as ArrayAccessor>::Item> {
         self.0.is_valid(row).then(|| self.0.value(row))
     }
 
@@ -166,47 +129,45 @@ impl Buffer {
 
 /// A column of STRINGs of so many rows: `write` puts the value of a row into the buffer, or tells that
 /// there is none. It writes text only, never half a character.
-pub(super) fn texts(
-    rows: usize,
-    mut write: impl FnMut(usize, &mut Buffer) -> Option<()>,
-) -> Result<ArrayRef> {
+pub(super) fn texts(rows: usize, write: impl FnMut(usize, &mut Buffer) -> Option<()>) -> Result<ArrayRef> {
     let mut builder = StringBuilder::with_capacity(rows, rows * ESTIMATED_VALUE_BYTES);
-    let mut buffer = Buffer::default();
-    let mut total = 0;
-    for row in 0..rows {
-        buffer.clear();
-        match write(row, &mut buffer) {
-            Some(()) => {
-                let text = std::str::from_utf8(&buffer.bytes)
-                    .map_err(|error| exec_datafusion_err!("a function wrote no text: {error}"))?;
-                total = counted(total, text.len())?;
-                builder.append_value(text);
-            }
-            None => builder.append_null(),
-        }
-    }
+    write_rows(rows, write, |value| {
+        let text = value.map(std::str::from_utf8).transpose();
+        let text = text.map_err(|error| exec_datafusion_err!("a function wrote no text: {error}"))?;
+        builder.append_option(text);
+        Ok(())
+    })?;
     Ok(Arc::new(builder.finish()))
 }
 
 /// A column of BYTES, as [`texts`].
 pub(super) fn binaries(
     rows: usize,
-    mut write: impl FnMut(usize, &mut Buffer) -> Option<()>,
+    write: impl FnMut(usize, &mut Buffer) -> Option<()>,
 ) -> Result<ArrayRef> {
     let mut builder = BinaryBuilder::with_capacity(rows, rows * ESTIMATED_VALUE_BYTES);
+    write_rows(rows, write, |value| {
+        builder.append_option(value);
+        Ok(())
+    })?;
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Writes the value of each row and appends it, none for a row without one.
+fn write_rows(
+    rows: usize,
+    mut write: impl FnMut(usize, &mut Buffer) -> Option<()>,
+    mut append: impl FnMut(Option<&[u8]>) -> Result<()>,
+) -> Result<()> {
     let mut buffer = Buffer::default();
     let mut total = 0;
     for row in 0..rows {
         buffer.clear();
-        match write(row, &mut buffer) {
-            Some(()) => {
-                total = counted(total, buffer.bytes.len())?;
-                builder.append_value(&buffer.bytes);
-            }
-            None => builder.append_null(),
-        }
+        let value = write(row, &mut buffer).map(|()| buffer.as_slice());
+        total = counted(total, value.map_or(0, <[u8]>::len))?;
+        append(value)?;
     }
-    Ok(Arc::new(builder.finish()))
+    Ok(())
 }
 
 /// A column of numbers or times of so many rows.
