@@ -160,7 +160,7 @@ impl<'a> Cursor<'a> {
 
     /// Number of items in the next block of an array or a map; 0 behind the last.
     #[inline]
-    pub(super) fn block(&mut self) -> Result<usize, Malformed> {
+    fn block(&mut self) -> Result<usize, Malformed> {
         let start = self.position;
         let count = self.long()?;
         if count < 0 {
@@ -177,6 +177,26 @@ impl<'a> Cursor<'a> {
             None => {
                 self.position = start;
                 Err(self.malformed("a number of items that fits the payload"))
+            }
+        }
+    }
+
+    /// Has every item of an array or a map read, through all of its blocks.
+    ///
+    /// # Errors
+    /// That of the item that cannot be read, or of the blocks.
+    #[inline]
+    pub(super) fn items<E: From<Malformed>>(
+        &mut self,
+        mut read: impl FnMut(&mut Cursor<'a>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            let count = self.block()?;
+            if count == 0 {
+                return Ok(());
+            }
+            for _ in 0..count {
+                read(self)?;
             }
         }
     }

@@ -31,6 +31,16 @@ impl From<Malformed> for Stop {
     }
 }
 
+impl Stop {
+    /// The same, with a fault told where in its column it is.
+    fn within(self, located: impl FnOnce(Box<ValueFault>) -> Box<ValueFault>) -> Stop {
+        match self {
+            Stop::Value(fault) => Stop::Value(located(fault)),
+            malformed @ Stop::Malformed(_) => malformed,
+        }
+    }
+}
+
 /// How values of a type come into a column.
 pub(super) enum Reader {
     Null,
@@ -280,10 +290,8 @@ impl RecordReader {
                 Step::Skip(id) => skip(schema, *id, cursor)?,
                 Step::Read { column, reader } => {
                     let Some(builder) = columns.get_mut(*column) else { continue };
-                    reader.read(schema, builder, cursor).map_err(|stop| match stop {
-                        Stop::Value(fault) => Stop::Value(located(fault, *column)),
-                        malformed @ Stop::Malformed(_) => malformed,
-                    })?;
+                    let result = reader.read(schema, builder, cursor);
+                    result.map_err(|stop| stop.within(|fault| located(fault, *column)))?;
                 }
             }
         }
@@ -314,16 +322,11 @@ fn read_items(
     cursor: &mut Cursor<'_>,
 ) -> Result<(), Stop> {
     let mut index = 0;
-    loop {
-        let count = cursor.block()?;
-        if count == 0 {
-            return Ok(());
-        }
-        for _ in 0..count {
-            reader.read(schema, &mut list.items, cursor).map_err(|stop| within_item(stop, index))?;
-            index += 1;
-        }
-    }
+    cursor.items(|cursor| {
+        reader.read(schema, &mut list.items, cursor).map_err(|stop| within_item(stop, index))?;
+        index += 1;
+        Ok(())
+    })
 }
 
 fn read_members(
@@ -332,17 +335,11 @@ fn read_members(
     map: &mut MapBuilder,
     cursor: &mut Cursor<'_>,
 ) -> Result<(), Stop> {
-    loop {
-        let count = cursor.block()?;
-        if count == 0 {
-            return Ok(());
-        }
-        for _ in 0..count {
-            let key = cursor.text()?;
-            map.keys.append_value(key);
-            reader.read(schema, &mut map.values, cursor).map_err(|stop| within_key(stop, key))?;
-        }
-    }
+    cursor.items(|cursor| {
+        let key = cursor.text()?;
+        map.keys.append_value(key);
+        reader.read(schema, &mut map.values, cursor).map_err(|stop| within_key(stop, key))
+    })
 }
 
 fn read_entries(
@@ -351,21 +348,15 @@ fn read_entries(
     map: &mut MapBuilder,
     cursor: &mut Cursor<'_>,
 ) -> Result<(), Stop> {
-    loop {
-        let count = cursor.block()?;
-        if count == 0 {
-            return Ok(());
+    cursor.items(|cursor| {
+        if entry.key_first {
+            entry.key(cursor, map)?;
+            entry.value.read(schema, &mut map.values, cursor)
+        } else {
+            entry.value.read(schema, &mut map.values, cursor)?;
+            entry.key(cursor, map)
         }
-        for _ in 0..count {
-            if entry.key_first {
-                entry.key(cursor, map)?;
-                entry.value.read(schema, &mut map.values, cursor)?;
-            } else {
-                entry.value.read(schema, &mut map.values, cursor)?;
-                entry.key(cursor, map)?;
-            }
-        }
-    }
+    })
 }
 
 impl EntryReader {
@@ -402,16 +393,10 @@ fn same_folded(left: &str, right: &str) -> bool {
 
 #[cold]
 fn within_item(stop: Stop, index: usize) -> Stop {
-    match stop {
-        Stop::Value(fault) => Stop::Value(fault.within(&format!("[{index}]"))),
-        malformed @ Stop::Malformed(_) => malformed,
-    }
+    stop.within(|fault| fault.within(&format!("[{index}]")))
 }
 
 #[cold]
 fn within_key(stop: Stop, key: &str) -> Stop {
-    match stop {
-        Stop::Value(fault) => Stop::Value(fault.within(&format!("[{}]", quoted(key)))),
-        malformed @ Stop::Malformed(_) => malformed,
-    }
+    stop.within(|fault| fault.within(&format!("[{}]", quoted(key))))
 }

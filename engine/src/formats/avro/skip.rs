@@ -37,8 +37,8 @@ fn skip_within(
         Kind::Bytes => drop(cursor.bytes()?),
         Kind::String => drop(cursor.text()?),
         Kind::Fixed { bytes } => drop(cursor.take(*bytes, "the bytes of a fixed")?),
-        Kind::Array { items } => items_of(cursor, |cursor| skip_within(schema, *items, cursor, depth + 1))?,
-        Kind::Map { values } => items_of(cursor, |cursor| {
+        Kind::Array { items } => cursor.items(|cursor| skip_within(schema, *items, cursor, depth + 1))?,
+        Kind::Map { values } => cursor.items(|cursor| {
             cursor.text()?;
             skip_within(schema, *values, cursor, depth + 1)
         })?,
@@ -55,19 +55,4 @@ fn skip_within(
         }
     }
     Ok(())
-}
-
-fn items_of(
-    cursor: &mut Cursor<'_>,
-    mut skip_item: impl FnMut(&mut Cursor<'_>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    loop {
-        let count = cursor.block()?;
-        if count == 0 {
-            return Ok(());
-        }
-        for _ in 0..count {
-            skip_item(cursor)?;
-        }
-    }
 }
