@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
 use crate::expressions::CompiledExpression;
-use crate::operators::{Context, Dropped, Input, Operator, Report};
+use crate::operators::{Context, Input, Operator};
 
 /// Rows of one batch that goes on: a few records may have many elements.
 const BATCH_ROWS_MAX: usize = 1 << 16;
@@ -56,18 +56,9 @@ impl Operator for Explode {
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         let mut failures = Vec::new();
-        let lists: Vec<ArrayRef> = self
-            .lists
-            .iter()
-            .map(|(_, expression)| expression.evaluate(&batch.columns, &mut failures))
-            .collect::<Result<_>>()?;
-        let mut failed = 0;
-        for failure in failures {
-            failed += failure.rows;
-            let time_ms = batch.times_ms[failure.row];
-            let reason = format!("{} (the list is NULL)", failure.reason);
-            context.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
-        }
+        let lists = self.lists.iter().map(|(_, list)| list.evaluate(&batch.columns, &mut failures));
+        let lists = lists.collect::<Result<Vec<ArrayRef>>>()?;
+        let failed = context.report_nulls(&batch, failures, "list");
         let lists: Vec<&ListArray> = lists.iter().map(|list| list.as_list::<i32>()).collect();
         let (mut rows, mut positions): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
         let mut dropped = 0;
@@ -79,9 +70,7 @@ impl Operator for Explode {
             positions.extend(0..longest);
         }
         // A list that could not be computed may leave elements of another one.
-        let rejected = dropped.min(failed);
-        context.ledger.rejected += rejected;
-        context.ledger.filtered += dropped - rejected;
+        context.ledger.count_dropped(dropped, failed);
         for (rows, positions) in rows.chunks(BATCH_ROWS_MAX).zip(positions.chunks(BATCH_ROWS_MAX)) {
             out.push(self.exploded(&batch, &lists, rows, positions)?);
         }

@@ -54,9 +54,7 @@ impl Operator for Filter {
         // A failure may leave something of a change, the removal of the row before, or all of it where
         // another part of the predicate decides.
         let dropped = batch.changes() - kept.changes();
-        let rejected = dropped.min(failed);
-        context.ledger.rejected += rejected;
-        context.ledger.filtered += dropped - rejected;
+        context.ledger.count_dropped(dropped, failed);
         if kept.rows() > 0 {
             out.push(kept);
         }

@@ -39,6 +39,7 @@ use tidemill_storage::{Offset, TopicPartition};
 
 use crate::batch::ChangeBatch;
 use crate::error::Result;
+use crate::expressions::Failure;
 use interleaved::{InputLedgers, Interleaved};
 
 /// Where the rows of an operator come from, for operators with two inputs.
@@ -66,6 +67,14 @@ impl Ledger {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.filtered + self.late + self.rejected
+    }
+
+    /// Counts rows that were dropped: as rejected at most as many as could not be evaluated, the others
+    /// as filtered.
+    fn count_dropped(&mut self, dropped: u64, failed: u64) {
+        let rejected = dropped.min(failed);
+        self.rejected += rejected;
+        self.filtered += dropped - rejected;
     }
 
     /// Adds the counts of others.
@@ -118,6 +127,20 @@ pub struct Context<'a> {
     pub ledger: &'a mut Ledger,
     /// Reports for the processing log; the runtime bounds how many it keeps.
     pub reports: &'a mut Vec<Report>,
+}
+
+impl Context<'_> {
+    /// Reports rows of a batch for which `what` could not be computed and is NULL, and returns how many
+    /// they are.
+    fn report_nulls(&mut self, batch: &ChangeBatch, failures: Vec<Failure>, what: &str) -> u64 {
+        let mut rows = 0;
+        for failure in failures {
+            rows += failure.rows;
+            let reason = format!("{} (the {what} is NULL)", failure.reason);
+            self.reports.push(Report::of_row(Dropped::Rejected, batch.times_ms[failure.row], reason));
+        }
+        rows
+    }
 }
 
 /// The part of the keyed state that belongs to one operator instance: all its keys begin with

@@ -14,7 +14,7 @@ use arrow::datatypes::{Field, Schema};
 use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::expressions::CompiledExpression;
-use crate::operators::{Context, Dropped, Input, Operator, Report};
+use crate::operators::{Context, Input, Operator};
 
 /// Adds key columns.
 pub struct PartitionBy {
@@ -105,11 +105,7 @@ impl Operator for PartitionBy {
             }
             failures.retain(|failure| computable.value(failure.row));
         }
-        for failure in failures {
-            let time_ms = batch.times_ms[failure.row];
-            let reason = format!("{} (the key is NULL)", failure.reason);
-            context.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
-        }
+        context.report_nulls(&batch, failures, "key");
         let options = RecordBatchOptions::new().with_row_count(Some(batch.rows()));
         let columns = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?;
         out.push(batch.with_columns(columns));

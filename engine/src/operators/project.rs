@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::expressions::CompiledExpression;
-use crate::operators::{Context, Dropped, Input, Operator, Report};
+use crate::operators::{Context, Input, Operator};
 
 /// Computes columns.
 pub struct Project {
@@ -70,11 +70,7 @@ impl Operator for Project {
                 Column::Computed(expression) => expression.evaluate(&batch.columns, &mut failures),
             })
             .collect::<Result<_>>()?;
-        for failure in failures {
-            let time_ms = batch.times_ms[failure.row];
-            let reason = format!("{} (the column is NULL)", failure.reason);
-            context.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
-        }
+        context.report_nulls(&batch, failures, "column");
         let options = RecordBatchOptions::new().with_row_count(Some(batch.rows()));
         let columns = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?;
         out.push(batch.with_columns(columns));
