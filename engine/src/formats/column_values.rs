@@ -1,4 +1,5 @@
-//! Columns of any SQL type, ready to be written value by value, for formats that are not text.
+//! Columns of any SQL type, ready to be written value by value, for formats whose values nest as those of SQL
+//! do.
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};

@@ -14,6 +14,7 @@ use super::encoding::Encoding;
 use super::message_indexes;
 use super::wire::{WireType, write_bytes, write_tag, write_varint, write_with_length, zigzag};
 use crate::error::{Error, ErrorKind, Result};
+use crate::formats::column_values::entries;
 use crate::formats::encoded::{EncodedPayloads, RowSelection, aligned_columns};
 use crate::formats::scalar_values::ScalarValues;
 use crate::formats::{Encoder, framing};
@@ -140,15 +141,15 @@ impl<'a> Message<'a> {
                         return Ok(());
                     }
                     let packed = matches!(field.layout.form, FieldForm::List { packed: true, .. });
-                    items.write_items(number, packed, range(offsets, row), out)
+                    items.write_items(number, packed, entries(offsets, row), out)
                 }
-                FieldValues::Map { nulls, offsets, entries } => {
+                FieldValues::Map { nulls, offsets, entries: message } => {
                     if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                         return Ok(());
                     }
-                    range(offsets, row).try_for_each(|entry| {
+                    entries(offsets, row).try_for_each(|entry| {
                         write_tag(number, WireType::Bytes, out);
-                        write_with_length(out, |out| entries.write(entry, out))
+                        write_with_length(out, |out| message.write(entry, out))
                     })
                 }
             }
@@ -431,11 +432,6 @@ fn write_decimal(unscaled: i256, scale: i8, out: &mut Vec<u8>) {
         write_tag(3, WireType::Varint, out);
         write_varint(i64::from(scale) as u64, out);
     }
-}
-
-#[inline]
-fn range(offsets: &OffsetBuffer<i32>, row: usize) -> std::ops::Range<usize> {
-    offsets[row] as usize..offsets[row + 1] as usize
 }
 
 fn within_field(name: &str, reason: &str) -> String {
