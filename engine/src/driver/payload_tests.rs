@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use arrow::datatypes::DataType;
 use serde_json::json;
 use tidemill_sql::lookup::SourceKind;
-use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::*;
 
@@ -33,7 +32,7 @@ fn payloads(key: (&str, DataType), value: &str, window: Option<WindowKind>) -> T
         timestamp: None,
         read_only: false,
     };
-    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).unwrap();
+    let schemas = SchemaRegistry::in_memory();
     TopicPayloads { source: Arc::new(source), schemas }
 }
 

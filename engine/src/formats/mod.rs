@@ -36,6 +36,9 @@ mod schema_payload;
 mod sql_type;
 mod support;
 
+#[cfg(test)]
+mod schema_format_harness;
+
 pub mod decimal_text;
 pub mod java_double;
 

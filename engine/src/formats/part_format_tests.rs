@@ -1,20 +1,14 @@
 //! What declarations register and infer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::json;
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, SchemaInquiry, Source, SourceColumn, SourceKind};
 use tidemill_sql::type_system::SqlType;
-use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::{PartFormat, Registration};
 use crate::formats::{RecordPart, inferred_columns, json_to_payload, payload_to_value};
 use crate::registry::{SchemaDefinition, SchemaKind, SchemaRegistry};
-
-fn registry() -> SchemaRegistry {
-    SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read")
-}
 
 fn spec(name: &str, properties: &[(&str, &str)]) -> FormatSpec {
     let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -51,7 +45,7 @@ fn value(source: &Source) -> PartFormat {
 
 #[test]
 fn a_declaration_registers_the_first_schema_of_its_topic_and_a_query_the_newest() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let one = value(&source(spec("AVRO", &[]), &[("A", "INTEGER")]));
     let two = value(&source(spec("AVRO", &[]), &[("A", "INTEGER"), ("B", "STRING")]));
     one.register(&registry, Registration::FirstOfTopic).unwrap();
@@ -64,7 +58,7 @@ fn a_declaration_registers_the_first_schema_of_its_topic_and_a_query_the_newest(
 
 #[test]
 fn a_query_does_not_write_what_readers_of_the_topic_could_not_read() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let number = value(&source(spec("AVRO", &[]), &[("A", "INTEGER")]));
     let text = value(&source(spec("AVRO", &[]), &[("A", "STRING")]));
     number.register(&registry, Registration::NewestVersion).unwrap();
@@ -74,7 +68,7 @@ fn a_query_does_not_write_what_readers_of_the_topic_could_not_read() {
 
 #[test]
 fn a_schema_named_by_its_number_is_written_with_and_registered_for_the_topic() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let text =
         json!({ "type": "record", "name": "Mine", "fields": [{ "name": "A", "type": ["null", "int"] }] });
     let definition = SchemaDefinition::new(SchemaKind::Avro, text.to_string());
@@ -98,7 +92,7 @@ fn names_that_the_format_does_not_allow_are_refused_where_they_are_declared() {
 
 #[test]
 fn inferred_names_are_in_upper_case_unless_the_statement_names_the_schema() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let text = json!({
         "type": "record", "name": "R",
         "fields": [{ "name": "a", "type": { "type": "record", "name": "P", "fields": [{ "name": "x", "type": "int" }] } }],
@@ -124,7 +118,7 @@ fn inferred_names_are_in_upper_case_unless_the_statement_names_the_schema() {
 
 #[test]
 fn a_json_value_becomes_a_payload_of_the_topics_newest_schema_and_back() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let text = json!({
         "type": "record", "name": "R",
         "fields": [
@@ -145,7 +139,7 @@ fn a_json_value_becomes_a_payload_of_the_topics_newest_schema_and_back() {
 
 #[test]
 fn a_json_value_becomes_the_message_of_its_name_and_is_read_as_that_message() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let text =
         "syntax = \"proto3\"; message A { uint32 a = 1; } message B { string B = 1; repeated int32 l = 2; }";
     registry.register("t-value", SchemaDefinition::new(SchemaKind::Protobuf, text), false).unwrap();

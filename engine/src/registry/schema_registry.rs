@@ -575,3 +575,12 @@ fn visible_subject<'s>(
 fn found(snapshot: &Snapshot, subject: &str, version: i32, id: SchemaId) -> RegistryResult<RegisteredSchema> {
     snapshot.registered(subject, version, id).ok_or(RegistryError::SchemaNotFound(id))
 }
+
+#[cfg(test)]
+impl SchemaRegistry {
+    /// An empty registry that keeps its schemas in memory.
+    pub(crate) fn in_memory() -> SchemaRegistry {
+        let store = Arc::new(tidemill_storage::state::memory::MemoryStateStore::new());
+        SchemaRegistry::open(store).expect("an empty store is read")
+    }
+}

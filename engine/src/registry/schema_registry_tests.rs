@@ -9,10 +9,6 @@ use tidemill_storage::state::memory::{MemoryStateStore, WriteFault};
 
 use super::*;
 
-fn open() -> SchemaRegistry {
-    SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("opens")
-}
-
 fn avro(text: &str) -> SchemaDefinition {
     SchemaDefinition::new(SchemaKind::Avro, text)
 }
@@ -47,7 +43,7 @@ fn referring_to(subject: &str) -> SchemaDefinition {
 
 #[test]
 fn the_same_schema_has_one_id_everywhere_and_one_version_in_a_subject() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let first = register(&registry, "a", avro(r#"{"type": "string"}"#));
     let again = register(&registry, "a", avro(r#""string""#));
     let elsewhere = register(&registry, "b", avro(r#" "string" "#));
@@ -122,7 +118,7 @@ fn every_level_takes_what_it_says() {
     let added_without_default = record(&[("x", true), ("z", false)]);
     let removed = record(&[]);
     let takes = |level: CompatibilityLevel, new: &SchemaDefinition| {
-        let registry = open();
+        let registry = SchemaRegistry::in_memory();
         set_level(&registry, Option::None, None);
         for schema in &history {
             register(&registry, "s", schema.clone());
@@ -148,7 +144,7 @@ fn every_level_takes_what_it_says() {
 
 #[test]
 fn a_refused_schema_is_told_with_what_is_in_the_way() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     register(&registry, "s", record(&[]));
     let error = registry.register("s", record(&[("x", false)]), false).expect_err("has no default");
     let message = error.to_string();
@@ -166,7 +162,7 @@ fn a_refused_schema_is_told_with_what_is_in_the_way() {
 
 #[test]
 fn a_version_is_deleted_softly_and_then_for_good() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let first = register(&registry, "s", record(&[("x", true)]));
     register(&registry, "s", record(&[("x", true), ("y", true)]));
     let latest = VersionSelector::Latest;
@@ -190,7 +186,7 @@ fn a_version_is_deleted_softly_and_then_for_good() {
 
 #[test]
 fn a_subject_goes_with_its_settings_and_counts_on_when_it_comes_back() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let unknown = registry.delete_subject("s", Deletion::Soft);
     assert_eq!(unknown, Err(RegistryError::SubjectNotFound("s".to_owned())));
     register(&registry, "s", record(&[("x", false)]));
@@ -212,7 +208,7 @@ fn a_subject_goes_with_its_settings_and_counts_on_when_it_comes_back() {
 
 #[test]
 fn what_others_build_on_stays() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     register(&registry, "base", record(&[]));
     let referring = register(&registry, "list", referring_to("base"));
     assert_eq!(referring.schema.imports, [("R".to_owned(), record(&[]).text)]);
@@ -231,7 +227,7 @@ fn what_others_build_on_stays() {
 
 #[test]
 fn references_are_followed_all_the_way_in_the_order_of_reading() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let names =
         |schema: &ResolvedSchema| schema.imports.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let link = |name: &str, before: Option<&str>| {
@@ -249,7 +245,7 @@ fn references_are_followed_all_the_way_in_the_order_of_reading() {
 
 #[test]
 fn imported_schemas_keep_the_ids_they_come_with() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let imported = registry.register_as("s", avro(r#""int""#), SchemaId(100), Some(7)).expect("is imported");
     assert_eq!((imported.id, imported.version), (SchemaId(100), 7));
     let again = registry.register_as("s", avro(r#""int""#), SchemaId(100), None);
@@ -270,7 +266,7 @@ fn imported_schemas_keep_the_ids_they_come_with() {
 
 #[test]
 fn the_mode_says_what_may_be_changed() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     register(&registry, "s", record(&[("x", true)]));
     let is_refused =
         |result: RegistryResult<RegisteredSchema>| matches!(result, Err(RegistryError::NotPermitted(_)));
@@ -291,7 +287,7 @@ fn the_mode_says_what_may_be_changed() {
 
 #[test]
 fn normalizing_makes_one_of_what_is_the_same() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let left = avro(r#"{"type":"string","b":1,"a":2}"#);
     let right = avro(r#"{"type":"string","a":2,"b":1}"#);
     let first = registry.register("s", left.clone(), true).expect("registers");
@@ -309,7 +305,7 @@ fn normalizing_makes_one_of_what_is_the_same() {
 
 #[test]
 fn what_is_over_a_bound_or_no_name_is_refused() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     let long = avro(&format!("\"{}\"", "x".repeat(SCHEMA_BYTES_MAX)));
     assert!(matches!(registry.register("s", long, false), Err(RegistryError::SchemaTooLarge { .. })));
     for name in ["", "a\nb", "__GLOBAL", &"x".repeat(2_000)] {

@@ -105,7 +105,7 @@ fn a_position_behind_the_end_is_told_and_not_waited_for() {
     let source = Arc::new(processing_log::source());
     let scan = ScanSpec::new(&source, &["REASON".to_owned()]).unwrap();
     let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
-    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).unwrap();
+    let schemas = SchemaRegistry::in_memory();
     let at =
         |offset| PartitionReader::new(log.clone(), &schemas, &scan, target.clone(), Offset(offset)).unwrap();
     assert!(!at(0).has_input().unwrap());

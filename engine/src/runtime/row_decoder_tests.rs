@@ -9,7 +9,6 @@ use tidemill_sql::lookup::{ColumnRole, FormatSpec, SourceColumn, TimestampColumn
 use tidemill_storage::PartitionId;
 use tidemill_storage::log::{Log, MemoryLog, Origin, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
-use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::*;
 use crate::runtime::source::PartitionReader;
@@ -38,14 +37,10 @@ fn stream(timestamp: Option<&str>) -> Arc<Source> {
 }
 
 /// A registry without schemas.
-fn schemas() -> SchemaRegistry {
-    SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read")
-}
-
 fn decoder(source: &Arc<Source>) -> RowDecoder {
     let scan = ScanSpec::new(source, &["K".to_owned(), "V".to_owned()]).expect("the columns are there");
     let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
-    RowDecoder::new(&scan, target, &schemas()).expect("the formats have the types")
+    RowDecoder::new(&scan, target, &SchemaRegistry::in_memory()).expect("the formats have the types")
 }
 
 /// Keys as INT, and values.
@@ -108,7 +103,7 @@ fn a_record_is_good_or_bad_whatever_is_read_of_it() {
         let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
         let scan = ScanSpec::new(&stream(None), &columns).expect("the columns are there");
         let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
-        let mut decoder = RowDecoder::new(&scan, target, &schemas()).expect("the formats have the types");
+        let mut decoder = RowDecoder::new(&scan, target, &SchemaRegistry::in_memory()).expect("the formats have the types");
         let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
         let batch = decoder.decode(&rows, &mut ledger, &mut reports).expect("decodes");
         assert_eq!((batch.map(|batch| batch.rows()), ledger.rejected), (Some(1), 2), "{columns:?}");
@@ -149,7 +144,7 @@ fn records_that_retention_took_are_in_the_ledger() {
     }
     log.trim(&target, Offset(5)).expect("the first batch is dropped");
     let mut reader =
-        PartitionReader::new(log, &schemas(), &scan, target, Offset(2)).expect("the formats have the types");
+        PartitionReader::new(log, &SchemaRegistry::in_memory(), &scan, target, Offset(2)).expect("the formats have the types");
     let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
     let read = reader.read(&mut ledger, &mut reports).expect("reads");
     assert_eq!((read.records, read.rows.map(|batch| batch.rows())), (8, Some(5)));

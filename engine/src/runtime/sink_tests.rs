@@ -4,7 +4,6 @@ use arrow::array::StringArray;
 use arrow::datatypes::{DataType, Field, Schema};
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, SourceColumn};
 use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
-use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::*;
 
@@ -28,7 +27,7 @@ fn sink(max_message_bytes: u32) -> (Arc<dyn Log>, TopicSink) {
         read_only: false,
     };
     let table = Some(StoredTable { rows: TableRows::new(1, None), expiry: None });
-    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read");
+    let schemas = SchemaRegistry::in_memory();
     let encoder = RowEncoder::new(&source, &schema(), &schemas).expect("the columns fit");
     let sink = TopicSink::new(log.clone(), &source, encoder, 1, 0, table).expect("the topic's name is legal");
     (log, sink)

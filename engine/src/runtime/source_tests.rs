@@ -6,7 +6,6 @@ use arrow::datatypes::DataType;
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, Source, SourceColumn, SourceKind};
 use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
-use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{PartitionId, TopicName};
 
 use super::*;
@@ -52,7 +51,7 @@ fn partition(records: &[(Option<&str>, &[u8], i64)]) -> (Arc<dyn Log>, TopicPart
 
 fn reader(log: &Arc<dyn Log>, target: &TopicPartition, position: Offset) -> PartitionReader {
     let scan = ScanSpec::new(&table(), &["K".to_owned(), "N".to_owned()]).expect("the columns are there");
-    let schemas = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read");
+    let schemas = SchemaRegistry::in_memory();
     PartitionReader::new(log.clone(), &schemas, &scan, target.clone(), position)
         .expect("the formats have the types")
 }

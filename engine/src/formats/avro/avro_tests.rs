@@ -1,51 +1,26 @@
 //! AVRO end to end: columns to payloads and back, through a registry.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray, StructArray};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tidemill_sql::type_system::SqlType;
-use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::AvroFormat;
-use crate::formats::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
+use crate::formats::schema_format::{PayloadShape, SchemaFormat};
+use crate::formats::schema_format_harness::{self, described, framed, reasons, schema, shape, writer};
 use crate::formats::{Decoded, EncodedPayloads, Format, RecordPart, Rejection, RowSelection, Wrapping};
 use crate::registry::{RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaRegistry};
-
-fn registry() -> SchemaRegistry {
-    SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read")
-}
 
 fn register(registry: &SchemaRegistry, subject: &str, schema: &Value) -> RegisteredSchema {
     let definition = SchemaDefinition::new(SchemaKind::Avro, schema.to_string());
     registry.register(subject, definition, false).expect("the schema is one")
 }
 
-fn shape(wrapping: Wrapping) -> PayloadShape {
-    PayloadShape {
-        part: RecordPart::Value,
-        wrapping,
-        source: "S".to_owned(),
-        full_name: None,
-        properties: BTreeMap::new(),
-    }
-}
-
-fn schema(columns: &[(&str, &str)]) -> SchemaRef {
-    let field = |(name, data_type): &(&str, &str)| {
-        let data_type: SqlType = data_type.parse().expect("a type");
-        Field::new(*name, data_type.to_arrow().expect("an arrow type"), true)
-    };
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
-}
-
-/// The schema text of columns, as JSON.
 fn schema_text(columns: &SchemaRef, shape: &PayloadShape) -> Value {
-    let definition = AvroFormat.schema_of(columns, shape).expect("Avro has the columns");
-    serde_json::from_str(&definition.text).expect("the text is JSON")
+    schema_format_harness::schema_text(&AvroFormat, columns, shape)
 }
 
 fn decode(
@@ -54,12 +29,7 @@ fn decode(
     wrapping: Wrapping,
     payloads: &[Option<&[u8]>],
 ) -> (Decoded, Vec<Rejection>) {
-    let projection: Vec<usize> = (0..columns.fields().len()).collect();
-    let mut decoder =
-        AvroFormat.decoder(columns, &projection, &shape(wrapping), registry).expect("Avro has the columns");
-    let mut rejections = Vec::new();
-    let decoded = decoder.decode(payloads, &mut rejections).expect("a batch is decoded");
-    (decoded, rejections)
+    schema_format_harness::decode(&AvroFormat, registry, columns, &shape(wrapping), payloads)
 }
 
 fn encode(
@@ -68,20 +38,8 @@ fn encode(
     registered: &RegisteredSchema,
     values: &[ArrayRef],
 ) -> EncodedPayloads {
-    let writer = WriterSchema { id: registered.id, schema: registered.schema.clone() };
-    let mut encoder = AvroFormat.encoder(columns, &shape(wrapping), &writer).expect("the columns fit");
-    let mut payloads = EncodedPayloads::new();
-    let rows = values.first().map_or(0, |column| column.len());
-    encoder.encode(values, RowSelection::Range(0..rows), &mut payloads).expect("the rows are written");
-    payloads
-}
-
-/// A payload of the schema with the given id.
-fn framed(id: SchemaId, body: &[u8]) -> Vec<u8> {
-    let mut payload = vec![0];
-    payload.extend_from_slice(&id.0.to_be_bytes());
-    payload.extend_from_slice(body);
-    payload
+    let writer = writer(registered);
+    schema_format_harness::encode(&AvroFormat, columns, &shape(wrapping), &writer, values)
 }
 
 /// Columns from lines of JSON.
@@ -94,10 +52,6 @@ fn rows(columns: &SchemaRef, lines: &[&str]) -> Vec<ArrayRef> {
     let decoded = decoder.decode(&lines, &mut rejections).expect("a batch is decoded");
     assert_eq!(reasons(&rejections), []);
     decoded.columns
-}
-
-fn reasons(rejections: &[Rejection]) -> Vec<(usize, &str)> {
-    rejections.iter().map(|rejection| (rejection.payload, rejection.reason.as_str())).collect()
 }
 
 #[test]
@@ -199,7 +153,7 @@ fn every_type_is_read_back_as_it_was_written() {
             "{}",
         ],
     );
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered = register(&registry, "t-value", &schema_text(&columns, &shape(Wrapping::Record)));
     let payloads = encode(&columns, Wrapping::Record, &registered, &values);
     let (decoded, rejections) =
@@ -213,7 +167,7 @@ fn every_type_is_read_back_as_it_was_written() {
 
 #[test]
 fn bytes_are_those_of_avros_specification() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered = register(
         &registry,
         "t-value",
@@ -240,7 +194,7 @@ fn bytes_are_those_of_avros_specification() {
 
 #[test]
 fn records_of_several_schemas_stand_in_one_batch_and_bad_ones_are_told() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let old = register(
         &registry,
         "t-value",
@@ -292,7 +246,7 @@ fn records_of_several_schemas_stand_in_one_batch_and_bad_ones_are_told() {
 
 #[test]
 fn narrower_types_are_taken_and_a_string_column_takes_numbers_as_text() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered = register(
         &registry,
         "t-value",
@@ -320,7 +274,7 @@ fn narrower_types_are_taken_and_a_string_column_takes_numbers_as_text() {
 
 #[test]
 fn a_value_that_does_not_fit_spoils_its_row_alone_and_tells_where_it_stands() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let decimal = json!({ "type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3 });
     let registered = register(
         &registry,
@@ -353,7 +307,7 @@ fn a_value_that_does_not_fit_spoils_its_row_alone_and_tells_where_it_stands() {
 
 #[test]
 fn a_column_that_nobody_asks_for_is_looked_at_all_the_same() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let decimal = json!({ "type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 0 });
     let fields = json!([{ "name": "a", "type": decimal }, { "name": "b", "type": "int" }, { "name": "c", "type": "string" }]);
     let registered =
@@ -384,7 +338,7 @@ fn a_column_that_nobody_asks_for_is_looked_at_all_the_same() {
 
 #[test]
 fn a_union_of_several_types_is_a_struct_of_which_one_field_is_there() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let union = json!({
         "type": "record", "name": "R",
         "fields": [{ "name": "u", "type": ["null", "int", "string", { "type": "record", "name": "P", "fields": [{ "name": "x", "type": "long" }] }] }],
@@ -392,7 +346,7 @@ fn a_union_of_several_types_is_a_struct_of_which_one_field_is_there() {
     let registered = register(&registry, "t-value", &union);
     let inferred = AvroFormat.columns_of(&registered.schema, &shape(Wrapping::Record)).unwrap();
     assert_eq!(
-        inferred.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect::<Vec<_>>(),
+        described(&inferred),
         ["u STRUCT<`int` INTEGER, `string` STRING, `P` STRUCT<`x` BIGINT>>"]
     );
     let columns = schema(&[("U", "STRUCT<`INT` INTEGER, `P` STRUCT<`X` BIGINT>, `STRING` STRING>")]);
@@ -411,7 +365,7 @@ fn a_union_of_several_types_is_a_struct_of_which_one_field_is_there() {
 
 #[test]
 fn what_a_schema_holds_is_told_as_columns() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered = register(
         &registry,
         "t-value",
@@ -434,10 +388,8 @@ fn what_a_schema_holds_is_told_as_columns() {
         }),
     );
     let columns = AvroFormat.columns_of(&registered.schema, &shape(Wrapping::Record)).unwrap();
-    let columns: Vec<_> =
-        columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
     assert_eq!(
-        columns,
+        described(&columns),
         [
             "f DOUBLE",
             "e STRING",
@@ -461,7 +413,7 @@ fn what_a_schema_holds_is_told_as_columns() {
 
 #[test]
 fn a_foreign_schema_gives_its_defaults_for_what_is_null_or_missing() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered = register(
         &registry,
         "t-value",
@@ -487,7 +439,7 @@ fn a_foreign_schema_gives_its_defaults_for_what_is_null_or_missing() {
         "u-value",
         &json!({ "type": "record", "name": "R", "fields": [{ "name": "a", "type": "int" }, { "name": "z", "type": "int" }] }),
     );
-    let writer = WriterSchema { id: strict.id, schema: strict.schema };
+    let writer = writer(&strict);
     let refusal = |columns: SchemaRef| {
         AvroFormat
             .encoder(&columns, &shape(Wrapping::Record), &writer)
@@ -513,7 +465,7 @@ fn a_foreign_schema_gives_its_defaults_for_what_is_null_or_missing() {
 
 #[test]
 fn bare_values_are_whole_payloads_and_null_is_no_payload() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let columns = schema(&[("V", "STRUCT<`A` INTEGER>")]);
     let registered = register(&registry, "t-value", &schema_text(&columns, &shape(Wrapping::Bare)));
     let fields = match columns.field(0).data_type() {
@@ -561,7 +513,7 @@ fn hostile(registry: &SchemaRegistry) -> (SchemaId, SchemaRef) {
 
 #[test]
 fn values_deeper_inside_each_other_than_allowed_are_rejected() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let (id, columns) = hostile(&registry);
     // Each node has one child: a block of one, for ever.
     let payload = framed(id, &[2; 10_000]);
@@ -573,7 +525,7 @@ fn values_deeper_inside_each_other_than_allowed_are_rejected() {
 proptest! {
     #[test]
     fn any_bytes_give_a_row_or_a_rejection(bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..20)) {
-        let registry = registry();
+        let registry = SchemaRegistry::in_memory();
         let (id, columns) = hostile(&registry);
         let payloads: Vec<Vec<u8>> = bodies.iter().map(|body| framed(id, body)).collect();
         let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
@@ -584,7 +536,7 @@ proptest! {
 
     #[test]
     fn no_part_of_a_payload_passes_for_the_whole(cut in 0usize..64) {
-        let registry = registry();
+        let registry = SchemaRegistry::in_memory();
         let (id, columns) = hostile(&registry);
         let mut body = vec![0, 4, 0, 2, 2, b'k', 4, 2, 2, b'v', 0, 0, 0, 2, 6, 2, 2, b'x', 0];
         body.extend_from_slice(&[0; 40]);

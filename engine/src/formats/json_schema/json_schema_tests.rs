@@ -1,41 +1,19 @@
 //! JSON_SR end to end: columns to payloads and back, and schemas to columns.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array};
-use arrow::datatypes::{Field, Int32Type, Schema, SchemaRef};
+use arrow::datatypes::Int32Type;
 use serde_json::{Value, json};
-use tidemill_sql::type_system::SqlType;
-use tidemill_storage::state::memory::MemoryStateStore;
 
 use super::JsonSchemaFormat;
-use crate::formats::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
-use crate::formats::{EncodedPayloads, RecordPart, RowSelection, Wrapping};
+use crate::formats::Wrapping;
+use crate::formats::schema_format::{SchemaFormat, WriterSchema};
+use crate::formats::schema_format_harness::{self, decode, described, encode, schema, shape};
 use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaRegistry};
 
-fn shape(wrapping: Wrapping) -> PayloadShape {
-    PayloadShape {
-        part: RecordPart::Value,
-        wrapping,
-        source: "S".to_owned(),
-        full_name: None,
-        properties: BTreeMap::new(),
-    }
-}
-
-fn schema(columns: &[(&str, &str)]) -> SchemaRef {
-    let field = |(name, data_type): &(&str, &str)| {
-        let data_type: SqlType = data_type.parse().expect("a type");
-        Field::new(*name, data_type.to_arrow().expect("an arrow type"), true)
-    };
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
-}
-
 fn schema_text(columns: &[(&str, &str)], wrapping: Wrapping) -> Value {
-    let definition =
-        JsonSchemaFormat.schema_of(&schema(columns), &shape(wrapping)).expect("JSON Schema has the columns");
-    serde_json::from_str(&definition.text).expect("the text is JSON")
+    schema_format_harness::schema_text(&JsonSchemaFormat, &schema(columns), &shape(wrapping))
 }
 
 fn resolved(schema: &Value, imports: &[(&str, Value)]) -> ResolvedSchema {
@@ -47,8 +25,7 @@ fn resolved(schema: &Value, imports: &[(&str, Value)]) -> ResolvedSchema {
 
 fn columns(schema: &Value, imports: &[(&str, Value)]) -> Vec<String> {
     let columns = JsonSchemaFormat.columns_of(&resolved(schema, imports), &shape(Wrapping::Record));
-    let columns = columns.expect("the schema has columns");
-    columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect()
+    described(&columns.expect("the schema has columns"))
 }
 
 #[test]
@@ -167,16 +144,14 @@ fn what_a_schema_says_about_itself_is_left_out() {
 
 #[test]
 fn payloads_are_json_behind_the_schemas_id() {
-    let registry = SchemaRegistry::open(Arc::new(MemoryStateStore::new())).unwrap();
     let columns = schema(&[("A", "INTEGER")]);
     let writer = WriterSchema {
         id: SchemaId(258),
         schema: Arc::new(resolved(&schema_text(&[("A", "INTEGER")], Wrapping::Record), &[])),
     };
-    let mut encoder = JsonSchemaFormat.encoder(&columns, &shape(Wrapping::Record), &writer).unwrap();
     let values: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
-    let mut payloads = EncodedPayloads::new();
-    encoder.encode(&[values], RowSelection::Range(0..2), &mut payloads).unwrap();
+    let shape = shape(Wrapping::Record);
+    let payloads = encode(&JsonSchemaFormat, &columns, &shape, &writer, &[values]);
     assert_eq!(payloads.get(0), Some(&b"\x00\x00\x00\x01\x02{\"A\":1}"[..]));
     assert_eq!(payloads.get(1), Some(&b"\x00\x00\x00\x01\x02{\"A\":null}"[..]));
     let read: [Option<&[u8]>; 6] = [
@@ -187,9 +162,8 @@ fn payloads_are_json_behind_the_schemas_id() {
         Some(b"\x00\x00\x00\x00\x07{"),
         payloads.get(1),
     ];
-    let mut decoder = JsonSchemaFormat.decoder(&columns, &[0], &shape(Wrapping::Record), &registry).unwrap();
-    let mut rejections = Vec::new();
-    let decoded = decoder.decode(&read, &mut rejections).unwrap();
+    let registry = SchemaRegistry::in_memory();
+    let (decoded, rejections) = decode(&JsonSchemaFormat, &registry, &columns, &shape, &read);
     assert_eq!(
         decoded.columns[0].as_primitive::<Int32Type>(),
         &Int32Array::from(vec![Some(1), None, Some(3), None])

@@ -16,6 +16,7 @@ use super::schema_of_columns::schema_of_columns;
 use super::schema_text::{compile, root_message};
 use crate::formats::column_builder::ColumnBuilder;
 use crate::formats::scalar::ScalarBuilder;
+use crate::formats::schema_format_harness::schema as columns;
 use crate::formats::{Decoded, Decoder as _, EncodedPayloads, Encoder as _, Rejection, RowSelection};
 
 /// Numbers that follow from a seed: the test's only source of chance besides its inputs.
@@ -152,13 +153,6 @@ fn append_scalar(column: &mut ScalarBuilder, numbers: &mut Numbers) {
 fn message(text: &str) -> MessageDescriptor {
     let file = compile(text, &[]).expect("a schema");
     root_message(&file, None).expect("a message")
-}
-
-fn columns(columns: &[(&str, &str)]) -> SchemaRef {
-    let field = |(name, sql): &(&str, &str)| {
-        arrow_field(name, &sql.parse::<SqlType>().expect("a type")).expect("a field")
-    };
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
 fn encode(schema: &SchemaRef, message: &MessageDescriptor, arrays: &[ArrayRef]) -> Vec<Vec<u8>> {

@@ -1,24 +1,18 @@
 //! PROTOBUF through a schema registry: frames, messages of one schema, schemas of one topic.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array, Int64Array, StringArray};
-use arrow::datatypes::{Schema, SchemaRef};
-use tidemill_sql::type_system::{SqlType, arrow_field};
-use tidemill_storage::state::memory::MemoryStateStore;
+use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray};
+use arrow::datatypes::SchemaRef;
 
 use super::{NULLABLE_REPRESENTATION, Protobuf};
 use crate::error::Result;
-use crate::formats::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
-use crate::formats::{EncodedPayloads, Encoder, Format, RecordPart, Rejection, RowSelection, Wrapping};
+use crate::formats::schema_format::{PayloadShape, SchemaFormat};
+use crate::formats::schema_format_harness::{self, decode, framed, schema as columns, writer};
+use crate::formats::{EncodedPayloads, Encoder, Format, Rejection, RowSelection, Wrapping};
 use crate::registry::{
     RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference, SchemaRegistry,
 };
-
-fn registry() -> SchemaRegistry {
-    SchemaRegistry::open(Arc::new(MemoryStateStore::new())).expect("an empty store is read")
-}
 
 fn register(registry: &SchemaRegistry, subject: &str, text: &str) -> RegisteredSchema {
     let definition = SchemaDefinition::new(SchemaKind::Protobuf, text);
@@ -26,20 +20,8 @@ fn register(registry: &SchemaRegistry, subject: &str, text: &str) -> RegisteredS
 }
 
 fn shape(full_name: Option<&str>) -> PayloadShape {
-    PayloadShape {
-        part: RecordPart::Value,
-        wrapping: Wrapping::Record,
-        source: "S".to_owned(),
-        full_name: full_name.map(str::to_owned),
-        properties: BTreeMap::new(),
-    }
-}
-
-fn columns(columns: &[(&str, &str)]) -> SchemaRef {
-    let field = |(name, sql): &(&str, &str)| {
-        arrow_field(name, &sql.parse::<SqlType>().expect("a type")).expect("a field")
-    };
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+    let full_name = full_name.map(str::to_owned);
+    PayloadShape { full_name, ..schema_format_harness::shape(Wrapping::Record) }
 }
 
 fn encoder(
@@ -47,8 +29,7 @@ fn encoder(
     registered: &RegisteredSchema,
     full_name: Option<&str>,
 ) -> Result<Box<dyn Encoder>> {
-    let writer = WriterSchema { id: registered.id, schema: registered.schema.clone() };
-    Protobuf.encoder(columns, &shape(full_name), &writer)
+    Protobuf.encoder(columns, &shape(full_name), &writer(registered))
 }
 
 fn encode(
@@ -57,11 +38,8 @@ fn encode(
     full_name: Option<&str>,
     values: &[ArrayRef],
 ) -> Vec<Vec<u8>> {
-    let mut payloads = EncodedPayloads::new();
-    encoder(columns, registered, full_name)
-        .expect("the columns fit")
-        .encode(values, RowSelection::Range(0..values[0].len()), &mut payloads)
-        .expect("the rows are written");
+    let (shape, writer) = (shape(full_name), writer(registered));
+    let payloads = schema_format_harness::encode(&Protobuf, columns, &shape, &writer, values);
     payloads.iter().map(|payload| payload.expect("a payload").to_vec()).collect()
 }
 
@@ -71,12 +49,8 @@ fn read(
     columns: &SchemaRef,
     payloads: &[Vec<u8>],
 ) -> (Vec<String>, Vec<Rejection>) {
-    let projection: Vec<usize> = (0..columns.fields().len()).collect();
-    let mut decoder =
-        Protobuf.decoder(columns, &projection, &shape(None), registry).expect("messages have the columns");
     let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
-    let mut rejections = Vec::new();
-    let decoded = decoder.decode(&payloads, &mut rejections).expect("a batch is decoded");
+    let (decoded, rejections) = decode(&Protobuf, registry, columns, &shape(None), &payloads);
     let mut json = Format::Json.encoder(columns, Wrapping::Record).expect("JSON has the columns");
     let mut texts = EncodedPayloads::new();
     json.encode(&decoded.columns, RowSelection::Range(0..decoded.rows), &mut texts).expect("texts");
@@ -84,17 +58,9 @@ fn read(
     (texts.iter().map(text).collect(), rejections)
 }
 
-/// A payload of the schema with the given id.
-fn framed(id: SchemaId, body: &[u8]) -> Vec<u8> {
-    let mut payload = vec![0];
-    payload.extend_from_slice(&id.0.to_be_bytes());
-    payload.extend_from_slice(body);
-    payload
-}
-
 #[test]
 fn payloads_have_the_id_and_the_place_of_their_message_in_front() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let text = "syntax = \"proto3\"; message A { message B { int32 x = 1; } int32 x = 1; } message C { int32 x = 1; }";
     let registered = register(&registry, "t-value", text);
     let columns = columns(&[("x", "INT")]);
@@ -112,7 +78,7 @@ fn payloads_have_the_id_and_the_place_of_their_message_in_front() {
 
 #[test]
 fn each_payload_is_read_by_the_schema_it_was_written_with() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let first = register(&registry, "a", "syntax = \"proto3\"; message M { int32 x = 1; string y = 2; }");
     let second = register(
         &registry,
@@ -159,7 +125,7 @@ fn each_payload_is_read_by_the_schema_it_was_written_with() {
 
 #[test]
 fn a_schema_may_refer_to_others() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     register(&registry, "event.proto", "syntax = \"proto3\"; message Event { int64 timestamp = 1; }");
     let text = "syntax = \"proto3\"; import \"event.proto\"; message Logistics { Event event = 1; }";
     let reference =
@@ -176,7 +142,7 @@ fn a_schema_may_refer_to_others() {
 
 #[test]
 fn fields_of_a_registered_schema_that_no_column_has_are_left_unset() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered =
         register(&registry, "t-value", "syntax = \"proto3\"; message M { int64 c1 = 3; string c2 = 2; }");
     let payloads =
@@ -188,7 +154,7 @@ fn fields_of_a_registered_schema_that_no_column_has_are_left_unset() {
 
 #[test]
 fn the_schema_of_columns_is_written_and_read_with_the_representation_of_nulls() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let columns = columns(&[("A", "STRING"), ("B", "MAP<STRING, INT>")]);
     for (representation, expected) in [
         (None, "{\"A\":\"\",\"B\":{}}"),
@@ -218,7 +184,7 @@ fn the_schema_of_columns_is_written_and_read_with_the_representation_of_nulls() 
 
 #[test]
 fn equal_rows_are_equal_bytes_whatever_the_order_of_columns() {
-    let registry = registry();
+    let registry = SchemaRegistry::in_memory();
     let registered =
         register(&registry, "t-key", "syntax = \"proto3\"; message K { string b = 2; int64 a = 1; }");
     let number: ArrayRef = Arc::new(Int64Array::from(vec![7]));
