@@ -9,7 +9,7 @@ use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 use super::record::Record;
 use crate::error::Result;
 use crate::processing_log;
-use crate::runtime::query::partition_count;
+use crate::runtime::stages::partition_count;
 use crate::runtime::stable_hash;
 
 /// Bytes read of a partition at a time.

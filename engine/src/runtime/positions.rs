@@ -16,7 +16,6 @@ use tidemill_storage::{Offset, TopicId, TopicPartition};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::physical::{PhysicalPlan, StageInput};
-use crate::runtime::query::StartAt;
 use crate::runtime::stages;
 use crate::state_keys;
 
@@ -34,6 +33,29 @@ pub struct Position {
 
 /// Positions in partitions.
 pub type Positions = BTreeMap<TopicPartition, Position>;
+
+/// Where a query that has no commit yet begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StartAt {
+    /// At the first record still there.
+    Earliest,
+    /// Behind the last visible record.
+    Latest,
+}
+
+impl StartAt {
+    /// The offset in one partition.
+    ///
+    /// # Errors
+    /// `NotFound` where the partition is gone.
+    pub fn offset(self, log: &dyn Log, target: &TopicPartition) -> Result<Offset> {
+        let offsets = log.offsets(target)?;
+        Ok(match self {
+            StartAt::Earliest => offsets.log_start,
+            StartAt::Latest => offsets.high_watermark,
+        })
+    }
+}
 
 /// Where a query that is made now begins.
 ///

@@ -11,8 +11,8 @@ use tidemill_storage::{TopicId, TopicName};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{Input, StateRoom};
 use crate::physical::{PhysicalPlan, StageInput, StagePlan};
-use crate::runtime::positions::{self, Positions};
-use crate::runtime::query::{Environment, QueryIdentity, QueryOptions, StartAt};
+use crate::runtime::positions::{self, Positions, StartAt};
+use crate::runtime::query::{Environment, QueryIdentity, QueryOptions};
 use crate::runtime::sink::SinkSpec;
 use crate::runtime::source::PartitionReader;
 use crate::runtime::worker::{Followed, Operators, Worker};
@@ -120,6 +120,14 @@ fn chain(
 /// `NotFound`.
 pub fn topic(log: &dyn Log, name: &TopicName) -> Result<TopicDescription> {
     log.topic(name).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("topic '{name}' does not exist")))
+}
+
+/// The partitions a topic has now.
+///
+/// # Errors
+/// `NotFound`.
+pub fn partition_count(log: &dyn Log, name: &TopicName) -> Result<u32> {
+    Ok(topic(log, name)?.settings.partitions)
 }
 
 /// Whose records come to each stage, and where they are kept.

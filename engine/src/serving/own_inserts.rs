@@ -22,7 +22,8 @@ use crate::catalog::CatalogState;
 use crate::catalog::record::QueryRecord;
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::runtime::query::{QueryStatus, partition_count};
+use crate::runtime::query::QueryStatus;
+use crate::runtime::stages::partition_count;
 use crate::runtime::{decisions, positions};
 
 /// How long a SELECT waits at most. A query that is further behind is read as it is.

@@ -208,7 +208,7 @@ impl SourceTable {
             };
             return Ok(vec![Box::new(move |_| Box::new(rows.clone()))]);
         }
-        let partitions = crate::runtime::query::partition_count(self.log.as_ref(), &topic)?;
+        let partitions = crate::runtime::stages::partition_count(self.log.as_ref(), &topic)?;
         (0..partitions)
             .map(|partition| {
                 let target = TopicPartition::new(topic.clone(), PartitionId(partition));

@@ -17,7 +17,7 @@ use crate::batch::ChangeBatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expressions::CompiledExpression;
 use crate::response::Response;
-use crate::runtime::query::partition_count;
+use crate::runtime::stages::partition_count;
 use crate::runtime::sink::RowEncoder;
 use crate::runtime::stable_hash;
 use crate::serving::own_inserts::Written;
