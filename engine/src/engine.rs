@@ -19,7 +19,7 @@ use crate::queries::{Queries, QueryDefaults};
 use crate::registry::SchemaRegistry;
 use crate::runtime::decisions;
 use crate::runtime::query::Environment;
-use crate::serving::pull::{self, PullEnvironment};
+use crate::serving::pull_environment::{self, PullEnvironment};
 use crate::session::{Session, SessionOptions};
 use crate::state_keys;
 use crate::statements::changes::Changes;
@@ -180,7 +180,7 @@ impl Engine {
                 schemas,
                 queries: Queries::new(environment, defaults),
                 changes: Changes::new(compute.handle().clone()),
-                pull_runtime: pull::runtime(memory / 4)?,
+                pull_runtime: pull_environment::runtime(memory / 4)?,
                 processing_log,
                 compute: parking_lot::Mutex::new(Some(compute)),
                 _data_dir: data_dir,

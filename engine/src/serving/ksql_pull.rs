@@ -33,7 +33,7 @@ use crate::operators::{Context, Input, Ledger, Operator, StateRoom};
 use crate::physical::{OperatorKind, OperatorPlan, StageInput, StagePlan, planner as physical_planner};
 use crate::response::{ROLE, Rows, SOURCE_KIND};
 use crate::runtime::scan::{ScanColumn, ScanSpec};
-use crate::serving::pull::PullEnvironment;
+use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::result_rows;
 use crate::serving::row_scan::external;
 use crate::serving::source_table::SourceTable;
@@ -109,15 +109,7 @@ impl KsqlPull {
             datafusion::prelude::SessionConfig::new().with_target_partitions(1),
             self.environment.runtime.clone(),
         );
-        let table = SourceTable::new(
-            self.from.source.clone(),
-            self.from.stored_rows,
-            true,
-            &|name| name.to_owned(),
-            self.environment.log.clone(),
-            self.environment.schemas.clone(),
-            self.environment.snapshot.clone(),
-        );
+        let table = SourceTable::new(&self.from, &self.environment, true, &str::to_owned);
         let columns = table.schema();
         let names = self.scan.schema.fields().iter();
         let wanted: Vec<usize> =

@@ -1,10 +1,11 @@
-//! Reading results: what is there now ([`pull`], and [`ksql_pull`] by ksqlDB's rules), and changes as
-//! they come ([`push`]).
+//! Reading results: what is there now ([`pull`] by PostgreSQL's rules, [`ksql_pull`] by ksqlDB's, both over a
+//! [`source_table`] of one [`pull_environment`]), and changes as they come ([`push`]).
 
 mod column_names;
 pub mod ksql_pull;
 pub mod own_inserts;
 pub mod pull;
+pub mod pull_environment;
 pub mod push;
 mod result_rows;
 mod rewrite;

@@ -1,4 +1,5 @@
-//! Queries over what is there now, by DataFusion with all of its SQL, on one snapshot.
+//! Queries over what is there now, by DataFusion with all of its SQL, on one snapshot: those that
+//! [`ksql_pull`](super::ksql_pull) has no rules for.
 //!
 //! Each query gets a context of its own: the relations of one state of the catalog, under the names
 //! its session shows, over one snapshot of the stored rows.
@@ -12,21 +13,17 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::{ParamValues, Result as DfResult, ScalarValue};
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::sqlparser::ast;
-use tidemill_storage::log::Log;
-use tidemill_storage::state::StateSnapshot;
 use tokio::runtime::Handle;
 
 use crate::catalog::CatalogState;
 use crate::datafusion_error::{self, Names};
 use crate::error::{Error, ErrorKind, Result};
-use crate::registry::SchemaRegistry;
 use crate::response::Rows;
+use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::source_table::SourceTable;
 use crate::serving::{column_names, result_rows, rewrite, time_texts};
 use crate::session::{Dialect, SessionOptions};
@@ -34,32 +31,6 @@ use crate::{functions, names};
 
 /// The schema in which streams and tables stand.
 pub const PUBLIC: &str = "public";
-
-/// What a query over what is there now needs of the engine.
-#[derive(Clone)]
-pub struct PullEnvironment {
-    /// What exists.
-    pub catalog: Arc<CatalogState>,
-    /// The log.
-    pub log: Arc<dyn Log>,
-    /// The schemas of what is read.
-    pub schemas: SchemaRegistry,
-    /// Stored rows, as of one moment.
-    pub snapshot: Arc<dyn StateSnapshot>,
-    /// Memory shared by all such queries.
-    pub runtime: Arc<RuntimeEnv>,
-    /// The threads for queries.
-    pub compute: Handle,
-}
-
-/// Memory for queries over what is there now; what needs more spills to files or is refused.
-///
-/// # Errors
-/// Those of making the place for spilled files.
-pub fn runtime(memory_bytes: usize) -> Result<Arc<RuntimeEnv>> {
-    let pool = Arc::new(FairSpillPool::new(memory_bytes));
-    Ok(Arc::new(RuntimeEnvBuilder::new().with_memory_pool(pool).build()?))
-}
 
 /// A query that is about to be planned, and the context in which it is planned and run.
 pub struct PullQuery {
@@ -231,15 +202,8 @@ impl SchemaProvider for Relations {
         let stored = names::stored(self.dialect, name, sources.keys().map(String::as_str));
         let Some(found) = stored.and_then(|name| sources.get(name)) else { return Ok(None) };
         let dialect = self.dialect;
-        let table = SourceTable::new(
-            found.source.clone(),
-            found.stored_rows,
-            self.pseudo_columns,
-            &|name| names::shown(dialect, name),
-            self.environment.log.clone(),
-            self.environment.schemas.clone(),
-            self.environment.snapshot.clone(),
-        );
+        let shown = |name: &str| names::shown(dialect, name);
+        let table = SourceTable::new(found, &self.environment, self.pseudo_columns, &shown);
         Ok(Some(Arc::new(table)))
     }
 

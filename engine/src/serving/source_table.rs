@@ -27,10 +27,12 @@ use tidemill_storage::state::StateSnapshot;
 use tidemill_storage::{PartitionId, TopicName, TopicPartition};
 
 use crate::batch::ChangeBatch;
+use crate::catalog::CatalogSource;
 use crate::error::Result;
 use crate::registry::SchemaRegistry;
 use crate::runtime::scan::ScanSpec;
 use crate::runtime::sink::RowEncoder;
+use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::row_scan::{BeginScan, Scans, external};
 use crate::serving::stored_rows::{Rest, StoredRows};
 use crate::serving::topic_rows::{LatestRows, PartitionRange, RecordRows};
@@ -60,14 +62,12 @@ impl SourceTable {
     /// stored one. The bounds of windows are part of a windowed row's key and always there.
     #[must_use]
     pub fn new(
-        source: Arc<Source>,
-        stored_rows: Option<u64>,
+        found: &CatalogSource,
+        environment: &PullEnvironment,
         pseudo_columns: bool,
         shown: &dyn Fn(&str) -> String,
-        log: Arc<dyn Log>,
-        schemas: SchemaRegistry,
-        snapshot: Arc<dyn StateSnapshot>,
     ) -> SourceTable {
+        let source = found.source.clone();
         let scan = SourceScan::new(source.clone()).schema();
         let readable = |name: &str| match name {
             ROWTIME => pseudo_columns,
@@ -80,13 +80,13 @@ impl SourceTable {
         let shown: Vec<Field> =
             fields.iter().map(|field| field.as_ref().clone().with_name(shown(field.name()))).collect();
         SourceTable {
-            stored_rows: stored_rows.map(|table| TableRows::new(table, source.window)),
+            stored_rows: found.stored_rows.map(|table| TableRows::new(table, source.window)),
             source,
             schema: Arc::new(Schema::new(shown)),
             names,
-            log,
-            schemas,
-            snapshot,
+            log: environment.log.clone(),
+            schemas: environment.schemas.clone(),
+            snapshot: environment.snapshot.clone(),
         }
     }
 
