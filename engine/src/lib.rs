@@ -37,6 +37,9 @@ pub mod topics;
 pub mod transactions;
 pub mod windows;
 
+#[cfg(test)]
+mod session_harness;
+
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Position, Result};
 pub use response::{Response, Rows};

@@ -1,29 +1,16 @@
 //! Statements as sessions of each dialect send them, on an engine in memory.
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::scalar::ScalarValue;
-use futures::TryStreamExt;
 
-use super::{Dialect, Session, SessionOptions};
+use super::{Dialect, Session};
 use crate::engine::{Engine, EngineOptions};
-use crate::error::{ErrorKind, Result};
-use crate::response::Response;
-
-fn session(engine: &Engine, dialect: Dialect) -> Session {
-    engine.session(SessionOptions {
-        user: "ada".to_owned(),
-        database: "mill".to_owned(),
-        backend_id: 0,
-        dialect,
-    })
-}
+use crate::error::ErrorKind;
+use crate::session_harness::{engine, run, session};
 
 /// A session of a Postgres client with a stream and some of its records.
 async fn with_orders() -> Session {
-    let engine = Engine::open(EngineOptions { workers: 2, ..EngineOptions::default() }).expect("an engine");
-    let mut session = session(&engine, Dialect::Postgres);
+    let mut session = session(&engine(), Dialect::Postgres);
     for statement in [
         "CREATE STREAM orders (id INT KEY, customer STRING, amount DOUBLE, address STRUCT<city STRING>)
          WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON', PARTITIONS = 2)",
@@ -42,24 +29,6 @@ async fn with_declared_table(memory_bytes: u64) -> Session {
                   WITH (KAFKA_TOPIC = 'users', VALUE_FORMAT = 'JSON', PARTITIONS = 3)";
     run(&mut session, create, &[]).await.expect("is created");
     session
-}
-
-/// Runs a statement; gives its rows as `a|b`, null as `∅`.
-async fn run(session: &mut Session, text: &str, parameters: &[ScalarValue]) -> Result<Vec<String>> {
-    let Response::Rows(rows) = session.execute(text, parameters).await? else { return Ok(Vec::new()) };
-    let batches: Vec<RecordBatch> = rows.stream.try_collect().await?;
-    Ok(batches.iter().flat_map(lines).collect())
-}
-
-fn lines(batch: &RecordBatch) -> Vec<String> {
-    let options = FormatOptions::new().with_null("∅");
-    let columns: Vec<_> = batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column, &options).expect("can be shown"))
-        .collect();
-    let line = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|");
-    (0..batch.num_rows()).map(line).collect()
 }
 
 #[tokio::test]

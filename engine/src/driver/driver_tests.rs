@@ -9,13 +9,13 @@ use crate::engine::EngineOptions;
 use crate::error::ErrorKind;
 use crate::formats::RecordPart;
 use crate::response::Response;
-use crate::session::{Dialect, Session, SessionOptions};
+use crate::session::{Dialect, Session};
+use crate::session_harness;
 
 async fn session() -> Session {
     let options = EngineOptions { workers: 1, run_queries: false, ..EngineOptions::default() };
-    let (user, database) = ("ada".to_owned(), "mill".to_owned());
-    let options_of_session = SessionOptions { user, database, backend_id: 0, dialect: Dialect::Ksql };
-    let mut session = Engine::open(options).expect("an engine").session(options_of_session);
+    let engine = Engine::open(options).expect("an engine");
+    let mut session = session_harness::session(&engine, Dialect::Ksql);
     for statement in [
         "SET 'cache.max.bytes.buffering' = '0'",
         "CREATE STREAM orders (customer STRING KEY, amount INT)

@@ -6,16 +6,8 @@ use futures::TryStreamExt;
 
 use crate::engine::{Engine, EngineOptions};
 use crate::response::Response;
-use crate::session::{Dialect, Session, SessionOptions};
-
-fn session(engine: &Engine) -> Session {
-    engine.session(SessionOptions {
-        user: "tester".to_owned(),
-        database: "tidemill".to_owned(),
-        backend_id: 0,
-        dialect: Dialect::Postgres,
-    })
-}
+use crate::session::{Dialect, Session};
+use crate::session_harness::session;
 
 async fn run(session: &mut Session, statement: &str) -> String {
     match session.execute(statement, &[]).await.unwrap() {
@@ -29,7 +21,7 @@ async fn run(session: &mut Session, statement: &str) -> String {
 
 async fn engine_with_a_chain() -> (Engine, Session) {
     let engine = Engine::open(EngineOptions::default()).unwrap();
-    let mut session = session(&engine);
+    let mut session = session(&engine, Dialect::Postgres);
     for statement in [
         "CREATE STREAM orders (customer STRING KEY, amount BIGINT) \
          WITH (KAFKA_TOPIC = 'orders', VALUE_FORMAT = 'JSON', PARTITIONS = 2)",
@@ -68,7 +60,7 @@ async fn a_query_that_does_not_run_is_read_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_finds_what_was_there_in_a_table_that_it_has_just_made() {
     let (engine, mut session) = engine_with_a_chain().await;
-    let mut producer = self::session(&engine);
+    let mut producer = self::session(&engine, Dialect::Postgres);
     run(&mut producer, "INSERT INTO orders VALUES ('ann', 1), ('ann', 2), ('bob', 3)").await;
     for number in 0..10 {
         let create = format!(

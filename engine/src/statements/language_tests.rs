@@ -1,45 +1,16 @@
 //! Statements that declare, change and assert, as sessions send them, on an engine in memory.
 
-use arrow::array::RecordBatch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use futures::TryStreamExt;
-
-use crate::engine::{Engine, EngineOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{SchemaDefinition, SchemaKind};
-use crate::response::Response;
-use crate::session::{Dialect, Session, SessionOptions};
+use crate::session::{Dialect, Session};
+use crate::session_harness::{self, engine};
 
 fn session(dialect: Dialect) -> Session {
-    let engine = Engine::open(EngineOptions { workers: 2, ..EngineOptions::default() }).expect("an engine");
-    engine.session(SessionOptions {
-        user: "ada".to_owned(),
-        database: "mill".to_owned(),
-        backend_id: 0,
-        dialect,
-    })
+    session_harness::session(&engine(), dialect)
 }
 
-/// Runs a statement; gives the sentence of a command, or rows as `a|b`, null as `∅`.
 async fn run(session: &mut Session, text: &str) -> Result<Vec<String>> {
-    match session.execute(text, &[]).await? {
-        Response::Done { tag, message } => Ok(vec![message.unwrap_or(tag)]),
-        Response::Rows(rows) => {
-            let batches: Vec<RecordBatch> = rows.stream.try_collect().await?;
-            Ok(batches.iter().flat_map(lines).collect())
-        }
-    }
-}
-
-fn lines(batch: &RecordBatch) -> Vec<String> {
-    let options = FormatOptions::new().with_null("∅");
-    let columns: Vec<_> = batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column, &options).expect("can be shown"))
-        .collect();
-    let line = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|");
-    (0..batch.num_rows()).map(line).collect()
+    session_harness::run(session, text, &[]).await
 }
 
 /// Runs statements that are to succeed.

@@ -2,12 +2,12 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 
 use super::{CatalogQuery, SystemCatalog, example};
 use crate::error::{ErrorKind, Result};
+use crate::session_harness::lines;
 
 /// Column names, then rows, each as `a|b|c`; null is `∅`.
 async fn answer_with(text: &str, parameters: &[ScalarValue]) -> Result<Vec<String>> {
@@ -16,20 +16,7 @@ async fn answer_with(text: &str, parameters: &[ScalarValue]) -> Result<Vec<Strin
     let rows = catalog.execute(&query, parameters).await?;
     let names: Vec<String> = rows.schema.fields().iter().map(|field| field.name().clone()).collect();
     let batches: Vec<RecordBatch> = rows.stream.try_collect().await?;
-    let options = FormatOptions::new().with_null("∅");
-    let mut lines = vec![names.join("|")];
-    for batch in &batches {
-        let formatters: Vec<_> = batch
-            .columns()
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column, &options).expect("can be shown"))
-            .collect();
-        for row in 0..batch.num_rows() {
-            let cells: Vec<String> = formatters.iter().map(|column| column.value(row).to_string()).collect();
-            lines.push(cells.join("|"));
-        }
-    }
-    Ok(lines)
+    Ok(std::iter::once(names.join("|")).chain(batches.iter().flat_map(lines)).collect())
 }
 
 async fn answer(text: &str) -> Vec<String> {

@@ -12,12 +12,26 @@ const EVENTS: &str = "CREATE STREAM events (k STRING KEY, n BIGINT) \
      WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON', PARTITIONS = 1)";
 const PASSED: &str = "CREATE STREAM passed WITH (QUERY_ID = 'q') AS SELECT k, n FROM events";
 
-/// A stream and a query over it, whose first commit of results waits.
-fn with_held_commit() -> (Lives, HeldStore) {
+/// A stream and a query over it.
+fn with_query() -> (Lives, HeldStore) {
     let store = HeldStore::new();
     let lives = Lives::begin_on(store.storage());
     lives.sql(EVENTS);
     lives.sql(PASSED);
+    (lives, store)
+}
+
+/// The same with a first result, which has been committed.
+fn with_result() -> (Lives, HeldStore) {
+    let (lives, store) = with_query();
+    lives.produce("events", &[("a", r#"{"N": 1}"#, 1)]);
+    lives.await_rows("SELECT k, n FROM passed", &["a|1"]);
+    (lives, store)
+}
+
+/// The same with a first result, whose commit waits.
+fn with_held_commit() -> (Lives, HeldStore) {
+    let (lives, store) = with_query();
     store.hold_commits();
     lives.produce("events", &[("a", r#"{"N": 1}"#, 1)]);
     store.await_held_commit();
@@ -74,12 +88,7 @@ fn a_query_has_not_failed_while_an_epoch_of_it_may_still_happen() {
 
 #[test]
 fn a_statement_that_fails_leaves_the_query_running() {
-    let store = HeldStore::new();
-    let lives = Lives::begin_on(store.storage());
-    lives.sql(EVENTS);
-    lives.sql(PASSED);
-    lives.produce("events", &[("a", r#"{"N": 1}"#, 1)]);
-    lives.await_rows("SELECT k, n FROM passed", &["a|1"]);
+    let (lives, store) = with_result();
     store.set_full(true);
     for statement in ["DROP STREAM passed", "TERMINATE q", "TERMINATE ALL"] {
         let error = lives.try_sql(statement).expect_err(statement);
@@ -93,12 +102,7 @@ fn a_statement_that_fails_leaves_the_query_running() {
 
 #[test]
 fn a_full_disk_delays_a_query_and_does_not_end_it() {
-    let store = HeldStore::new();
-    let lives = Lives::begin_on(store.storage());
-    lives.sql(EVENTS);
-    lives.sql(PASSED);
-    lives.produce("events", &[("a", r#"{"N": 1}"#, 1)]);
-    lives.await_rows("SELECT k, n FROM passed", &["a|1"]);
+    let (lives, store) = with_result();
     store.set_full(true);
     lives.produce("events", &[("b", r#"{"N": 2}"#, 2)]);
     let waiting = "RUNNING, waiting: no space left on device";
@@ -111,10 +115,7 @@ fn a_full_disk_delays_a_query_and_does_not_end_it() {
 
 #[test]
 fn a_query_that_waits_for_space_can_be_stopped_and_goes_on_later() {
-    let store = HeldStore::new();
-    let mut lives = Lives::begin_on(store.storage());
-    lives.sql(EVENTS);
-    lives.sql(PASSED);
+    let (mut lives, store) = with_query();
     store.set_full(true);
     lives.produce("events", &[("a", r#"{"N": 1}"#, 1)]);
     lives.eventually("the query waits", |lives| lives.status("Q")?.starts_with("RUNNING, ").then_some(()));
@@ -126,10 +127,7 @@ fn a_query_that_waits_for_space_can_be_stopped_and_goes_on_later() {
 
 #[test]
 fn a_record_that_was_dropped_is_told_when_its_epoch_is_committed() {
-    let store = HeldStore::new();
-    let lives = Lives::begin_on(store.storage());
-    lives.sql(EVENTS);
-    lives.sql(PASSED);
+    let (lives, store) = with_query();
     store.hold_commits();
     lives.produce("events", &[("a", r#"{"N": 1}"#, 1), ("b", "{", 2)]);
     store.await_held_commit();
