@@ -6,7 +6,6 @@
 //! flood of bad records must not slow the good ones, so reports beyond what the writer can take are
 //! counted as lost and not waited for.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -121,13 +120,7 @@ fn write(log: &dyn Log, target: &TopicPartition, query: &str, reports: &[Report]
 /// The stream over the topic.
 #[must_use]
 pub fn source() -> Source {
-    let value = |name: &str, data_type: DataType| SourceColumn {
-        name: name.to_owned(),
-        data_type,
-        role: ColumnRole::Value,
-    };
-    let format =
-        |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
+    let value = |name: &str, data_type: DataType| SourceColumn::new(name, data_type, ColumnRole::Value);
     Source {
         name: STREAM.to_owned(),
         kind: SourceKind::Stream,
@@ -142,8 +135,8 @@ pub fn source() -> Source {
         ],
         topic: TOPIC.to_owned(),
         partitions: 1,
-        key_format: format("NONE"),
-        value_format: format("JSON"),
+        key_format: FormatSpec::named("NONE"),
+        value_format: FormatSpec::named("JSON"),
         window: None,
         timestamp: None,
         read_only: true,

@@ -72,6 +72,14 @@ pub struct SourceColumn {
     pub role: ColumnRole,
 }
 
+impl SourceColumn {
+    /// A column of that name and type.
+    #[must_use]
+    pub fn new(name: &str, data_type: DataType, role: ColumnRole) -> SourceColumn {
+        SourceColumn { name: name.to_owned(), data_type, role }
+    }
+}
+
 /// How keys or values of a topic are written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FormatSpec {
@@ -81,6 +89,14 @@ pub struct FormatSpec {
     pub properties: BTreeMap<String, String>,
     /// Whether a single column is wrapped in an object; `None` leaves it to the format.
     pub wrap_single: Option<bool>,
+}
+
+impl FormatSpec {
+    /// A format about which nothing is said but its name.
+    #[must_use]
+    pub fn named(name: &str) -> FormatSpec {
+        FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None }
+    }
 }
 
 /// Windows of a windowed source or result.

@@ -1,7 +1,5 @@
 //! Payloads as tests write them, to bytes and back.
 
-use std::collections::BTreeMap;
-
 use arrow::datatypes::DataType;
 use serde_json::json;
 use tidemill_sql::lookup::SourceKind;
@@ -9,25 +7,18 @@ use tidemill_sql::lookup::SourceKind;
 use super::*;
 
 fn payloads(key: (&str, DataType), value: &str, window: Option<WindowKind>) -> TopicPayloads {
-    let format =
-        |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
-    let column = |name: &str, data_type: DataType, role: ColumnRole| SourceColumn {
-        name: name.to_owned(),
-        data_type,
-        role,
-    };
     let source = Source {
         name: "S".to_owned(),
         kind: SourceKind::Stream,
         columns: vec![
-            column("K", key.1, ColumnRole::Key),
-            column("V", DataType::Utf8, ColumnRole::Value),
-            column("W", DataType::Utf8, ColumnRole::Value),
+            SourceColumn::new("K", key.1, ColumnRole::Key),
+            SourceColumn::new("V", DataType::Utf8, ColumnRole::Value),
+            SourceColumn::new("W", DataType::Utf8, ColumnRole::Value),
         ],
         topic: "s".to_owned(),
         partitions: 1,
-        key_format: format(key.0),
-        value_format: format(value),
+        key_format: FormatSpec::named(key.0),
+        value_format: FormatSpec::named(value),
         window,
         timestamp: None,
         read_only: false,

@@ -1,7 +1,5 @@
 //! What declarations register and infer.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, SchemaInquiry, Source, SourceColumn, SourceKind};
 use tidemill_sql::type_system::SqlType;
@@ -12,18 +10,13 @@ use crate::registry::{SchemaDefinition, SchemaKind, SchemaRegistry};
 
 fn spec(name: &str, properties: &[(&str, &str)]) -> FormatSpec {
     let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    FormatSpec {
-        name: name.to_owned(),
-        properties: properties.collect::<BTreeMap<_, _>>(),
-        wrap_single: None,
-    }
+    FormatSpec { properties: properties.collect(), ..FormatSpec::named(name) }
 }
 
 fn source(value_format: FormatSpec, columns: &[(&str, &str)]) -> Source {
-    let column = |(name, data_type): &(&str, &str)| SourceColumn {
-        name: (*name).to_owned(),
-        data_type: data_type.parse::<SqlType>().expect("a type").to_arrow().expect("an arrow type"),
-        role: ColumnRole::Value,
+    let column = |(name, data_type): &(&str, &str)| {
+        let data_type: SqlType = data_type.parse().expect("a type");
+        SourceColumn::new(name, data_type.to_arrow().expect("an arrow type"), ColumnRole::Value)
     };
     Source {
         name: "S".to_owned(),

@@ -1,7 +1,6 @@
 //! Single payloads from JSON and back: by what the schema registry has, whatever streams and tables are
 //! declared, as a client of the registry would write and read them; or by the columns of a declaration.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StructArray};
@@ -140,8 +139,7 @@ impl Layout {
     fn of(schema: &ResolvedSchema, part: RecordPart, full_name: Option<&str>) -> Result<Layout> {
         let (format, language) = language(schema)?;
         let wrapping = if format.wraps_or_not() { Wrapping::Bare } else { Wrapping::Record };
-        let spec =
-            FormatSpec { name: format.name().to_owned(), properties: BTreeMap::new(), wrap_single: None };
+        let spec = FormatSpec::named(format.name());
         let shape = PayloadShape {
             full_name: full_name.map(str::to_owned),
             ..payload_shape("", part, &spec, wrapping)

@@ -1,6 +1,5 @@
 //! Expressions as statements write them, planned and evaluated as queries do, for the tests of functions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch};
@@ -70,11 +69,9 @@ impl Lookup for Functions {
 const SOURCE: &str = "ROWS";
 
 fn plan(columns: &[(&str, ArrayRef)], expression: &str) -> Result<Typed, SqlError> {
-    let format = FormatSpec { name: "JSON".to_owned(), properties: BTreeMap::new(), wrap_single: None };
-    let column = |(name, values): &(&str, ArrayRef)| SourceColumn {
-        name: (*name).to_owned(),
-        data_type: values.data_type().clone(),
-        role: ColumnRole::Value,
+    let format = FormatSpec::named("JSON");
+    let column = |(name, values): &(&str, ArrayRef)| {
+        SourceColumn::new(name, values.data_type().clone(), ColumnRole::Value)
     };
     let source = Source {
         name: SOURCE.to_owned(),

@@ -1,6 +1,5 @@
 //! From records to rows: what is taken out, and what is counted.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{AsArray, StringArray};
@@ -15,28 +14,24 @@ use crate::runtime::source::PartitionReader;
 
 /// A stream with an INT key `K` and a JSON value of a BIGINT `T` and a STRING `V`.
 fn stream(timestamp: Option<&str>) -> Arc<Source> {
-    let column = |name: &str, data_type, role| SourceColumn { name: name.to_owned(), data_type, role };
-    let format =
-        |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
     Arc::new(Source {
         name: "CLICKS".to_owned(),
         kind: SourceKind::Stream,
         columns: vec![
-            column("K", DataType::Int32, ColumnRole::Key),
-            column("T", DataType::Int64, ColumnRole::Value),
-            column("V", DataType::Utf8, ColumnRole::Value),
+            SourceColumn::new("K", DataType::Int32, ColumnRole::Key),
+            SourceColumn::new("T", DataType::Int64, ColumnRole::Value),
+            SourceColumn::new("V", DataType::Utf8, ColumnRole::Value),
         ],
         topic: "clicks".to_owned(),
         partitions: 1,
-        key_format: format("KAFKA"),
-        value_format: format("JSON"),
+        key_format: FormatSpec::named("KAFKA"),
+        value_format: FormatSpec::named("JSON"),
         window: None,
         timestamp: timestamp.map(|column| TimestampColumn { column: column.to_owned(), format: None }),
         read_only: false,
     })
 }
 
-/// A registry without schemas.
 fn decoder(source: &Arc<Source>) -> RowDecoder {
     let scan = ScanSpec::new(source, &["K".to_owned(), "V".to_owned()]).expect("the columns are there");
     let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));

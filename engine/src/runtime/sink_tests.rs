@@ -12,16 +12,15 @@ fn sink(max_message_bytes: u32) -> (Arc<dyn Log>, TopicSink) {
     let log: Arc<dyn Log> = Arc::new(MemoryLog::default());
     let settings = TopicSettings { max_message_bytes, ..TopicSettings::default() };
     log.create_topic(&TopicName::new("t").expect("a legal name"), settings).expect("the topic is new");
-    let column = |name: &str, role| SourceColumn { name: name.to_owned(), data_type: DataType::Utf8, role };
-    let format = || FormatSpec { name: "KAFKA".to_owned(), properties: BTreeMap::new(), wrap_single: None };
+    let column = |name: &str, role| SourceColumn::new(name, DataType::Utf8, role);
     let source = Source {
         name: "T".to_owned(),
         kind: SourceKind::Table,
         columns: vec![column("K", ColumnRole::Key), column("V", ColumnRole::Value)],
         topic: "t".to_owned(),
         partitions: 1,
-        key_format: format(),
-        value_format: format(),
+        key_format: FormatSpec::named("KAFKA"),
+        value_format: FormatSpec::named("KAFKA"),
         window: None,
         timestamp: None,
         read_only: false,

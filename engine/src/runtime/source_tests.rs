@@ -1,7 +1,5 @@
 //! Reading ahead: what is booked when, across a restart in the middle.
 
-use std::collections::BTreeMap;
-
 use arrow::datatypes::DataType;
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, Source, SourceColumn, SourceKind};
 use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
@@ -12,20 +10,17 @@ use super::*;
 
 /// A table with a STRING key and a JSON value of a BIGINT `N`.
 fn table() -> Arc<Source> {
-    let column = |name: &str, data_type, role| SourceColumn { name: name.to_owned(), data_type, role };
-    let format =
-        |name: &str| FormatSpec { name: name.to_owned(), properties: BTreeMap::new(), wrap_single: None };
     Arc::new(Source {
         name: "COUNTS".to_owned(),
         kind: SourceKind::Table,
         columns: vec![
-            column("K", DataType::Utf8, ColumnRole::Key),
-            column("N", DataType::Int64, ColumnRole::Value),
+            SourceColumn::new("K", DataType::Utf8, ColumnRole::Key),
+            SourceColumn::new("N", DataType::Int64, ColumnRole::Value),
         ],
         topic: "counts".to_owned(),
         partitions: 1,
-        key_format: format("KAFKA"),
-        value_format: format("JSON"),
+        key_format: FormatSpec::named("KAFKA"),
+        value_format: FormatSpec::named("JSON"),
         window: None,
         timestamp: None,
         read_only: false,
