@@ -28,6 +28,7 @@ mod handlers;
 mod listener;
 mod options;
 mod partition;
+mod producer;
 mod refusal;
 mod request;
 #[cfg(test)]

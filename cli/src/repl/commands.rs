@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tidemill_engine::Error;
 use tidemill_sql::SqlError;
 use tidemill_sql::parser::ast::Statement;
 use tidemill_sql::parser::parse_one;
@@ -114,13 +115,7 @@ fn unquoted(text: &str) -> &str {
 
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Failure {
-        Failure {
-            message: error.message,
-            place: error.position.map(|position| (position.line, position.column)),
-            script: None,
-            detail: error.detail,
-            hint: error.hint,
-        }
+        Failure::from(Error::from(error))
     }
 }
 

@@ -63,6 +63,13 @@ pub(crate) struct Identity {
     pub(crate) instance: Option<String>,
 }
 
+impl Identity {
+    /// As a request has it.
+    pub(crate) fn new(member: &str, instance: Option<&str>) -> Identity {
+        Identity { member: member.to_owned(), instance: instance.map(str::to_owned) }
+    }
+}
+
 /// A group in short.
 #[derive(Clone, Debug)]
 pub(crate) struct Overview {

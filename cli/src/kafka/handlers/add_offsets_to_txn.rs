@@ -1,13 +1,12 @@
 //! AddOffsetsToTxn: a transaction is going to move a group's offsets.
 
 use kafka_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
-use tidemill_engine::topics::ProducerIdentity;
-use tidemill_engine::{ProducerEpoch, ProducerId};
 use tracing::debug;
 
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::{NONE, of_coordination, of_transaction};
+use crate::kafka::producer;
 
 /// Since this version the call has a word of its own for a fenced producer.
 const KNOWS_FENCED_SINCE: i16 = 2;
@@ -19,10 +18,7 @@ pub(crate) async fn answer(
     version: i16,
 ) -> AddOffsetsToTxnResponse {
     let transactions = client.server.topics.transactions().clone();
-    let producer = ProducerIdentity {
-        id: ProducerId(request.producer_id.0),
-        epoch: ProducerEpoch(request.producer_epoch),
-    };
+    let producer = producer::identity(request.producer_id, request.producer_epoch);
     let added = blocking(move || Ok(transactions.add_offsets(&request.transactional_id, producer))).await;
     let code = match added {
         Ok(Ok(())) => NONE,

@@ -6,13 +6,14 @@ use kafka_protocol::messages::add_partitions_to_txn_response::{
 };
 use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 use tidemill_engine::topics::ProducerIdentity;
-use tidemill_engine::{ProducerEpoch, ProducerId, TopicPartition};
+use tidemill_engine::TopicPartition;
 use tracing::debug;
 
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::{NONE, of_coordination, of_storage, of_transaction};
 use crate::kafka::partition::{target, topic};
+use crate::kafka::producer;
 
 /// Since this version the call has a word of its own for a fenced producer.
 const KNOWS_FENCED_SINCE: i16 = 2;
@@ -56,10 +57,7 @@ pub(crate) async fn answer(
         );
     }
     let outcome = if all_exist {
-        let producer = ProducerIdentity {
-            id: ProducerId(request.v3_and_below_producer_id.0),
-            epoch: ProducerEpoch(request.v3_and_below_producer_epoch),
-        };
+        let producer = producer::identity(request.v3_and_below_producer_id, request.v3_and_below_producer_epoch);
         let id = request.v3_and_below_transactional_id.to_string();
         add(client, id, producer, targets, version).await
     } else {

@@ -2,22 +2,18 @@
 
 use kafka_protocol::messages::{EndTxnRequest, EndTxnResponse};
 use tidemill_engine::log::TransactionEnd;
-use tidemill_engine::topics::ProducerIdentity;
-use tidemill_engine::{ProducerEpoch, ProducerId};
 use tracing::debug;
 
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::{NONE, of_transaction};
+use crate::kafka::producer;
 
 /// Since this version the call has a word of its own for a fenced producer.
 const KNOWS_FENCED_SINCE: i16 = 2;
 
 /// Ends the transaction.
 pub(crate) async fn answer(client: &Client, request: EndTxnRequest, version: i16) -> EndTxnResponse {
-    let producer = ProducerIdentity {
-        id: ProducerId(request.producer_id.0),
-        epoch: ProducerEpoch(request.producer_epoch),
-    };
+    let producer = producer::identity(request.producer_id, request.producer_epoch);
     let end = if request.committed { TransactionEnd::Commit } else { TransactionEnd::Abort };
     let ended = client.server.topics.transactions().end(&request.transactional_id, producer, end).await;
     let code = match ended {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 use tidemill_engine::topics::ProducerIdentity;
-use tidemill_engine::{ProducerEpoch, ProducerId};
 use tracing::warn;
 
 use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::{of_coordination, of_transaction};
+use crate::kafka::producer;
 
 /// Longest transaction a client may ask for. Kafka's `transaction.max.timeout.ms`.
 const TRANSACTION_TIMEOUT_MS_MAX: i32 = 15 * 60 * 1000;
@@ -54,10 +54,7 @@ async fn identity(
         return Err(ResponseError::InvalidTransactionTimeout);
     }
     let timeout = Duration::from_millis(u64::from(request.transaction_timeout_ms.unsigned_abs()));
-    let last = (request.producer_id.0 >= 0).then_some(ProducerIdentity {
-        id: ProducerId(request.producer_id.0),
-        epoch: ProducerEpoch(request.producer_epoch),
-    });
+    let last = (request.producer_id.0 >= 0).then_some(producer::identity(request.producer_id, request.producer_epoch));
     topics.transactions().init(&id, timeout, last).await.map_err(|error| {
         warn!(peer = %client.peer, transactional_id = %&**id, ?error, "a producer got no identity");
         of_transaction(&error, version >= KNOWS_FENCED_SINCE)

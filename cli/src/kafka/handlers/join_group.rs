@@ -53,10 +53,7 @@ fn join_request(
         if version >= 1 { milliseconds(request.rebalance_timeout_ms) } else { session_timeout };
     let protocols = request.protocols.iter();
     Ok(JoinRequest {
-        identity: Identity {
-            member: request.member_id.to_string(),
-            instance: request.group_instance_id.as_ref().map(ToString::to_string),
-        },
+        identity: Identity::new(&request.member_id, request.group_instance_id.as_deref()),
         protocol_type: request.protocol_type.to_string(),
         protocols: protocols.map(|known| (known.name.to_string(), known.metadata.clone())).collect(),
         session_timeout,

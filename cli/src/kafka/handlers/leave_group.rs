@@ -11,15 +11,12 @@ use crate::kafka::groups::Identity;
 pub(crate) fn answer(client: &Client, request: LeaveGroupRequest, version: i16) -> LeaveGroupResponse {
     let groups = &client.server.groups;
     if version < 3 {
-        let identity = Identity { member: request.member_id.to_string(), instance: None };
+        let identity = Identity::new(&request.member_id, None);
         let outcome = groups.leave(&request.group_id, &identity);
         return LeaveGroupResponse::default().with_error_code(code_of(&outcome));
     }
     let members = request.members.into_iter().map(|leaving| {
-        let identity = Identity {
-            member: leaving.member_id.to_string(),
-            instance: leaving.group_instance_id.as_ref().map(ToString::to_string),
-        };
+        let identity = Identity::new(&leaving.member_id, leaving.group_instance_id.as_deref());
         let outcome = groups.leave(&request.group_id, &identity);
         MemberResponse::default()
             .with_member_id(leaving.member_id)

@@ -14,10 +14,7 @@ use crate::kafka::groups::Identity;
 
 /// Commits what is in order; each partition has an answer of its own.
 pub(crate) async fn answer(client: &Client, request: OffsetCommitRequest) -> OffsetCommitResponse {
-    let identity = Identity {
-        member: request.member_id.to_string(),
-        instance: request.group_instance_id.as_ref().map(ToString::to_string),
-    };
+    let identity = Identity::new(&request.member_id, request.group_instance_id.as_deref());
     let group = request.group_id.to_string();
     let allowed = client.server.groups.check_commit(&group, &identity, request.generation_id_or_member_epoch);
     let mut committing = Committing::now(client, allowed);

@@ -14,10 +14,7 @@ pub(crate) fn start(
 ) -> impl Future<Output = SyncGroupResponse> + Send + 'static {
     let assignments = request.assignments.into_iter();
     let wish = SyncRequest {
-        identity: Identity {
-            member: request.member_id.to_string(),
-            instance: request.group_instance_id.as_ref().map(ToString::to_string),
-        },
+        identity: Identity::new(&request.member_id, request.group_instance_id.as_deref()),
         generation: request.generation_id,
         protocol_type: request.protocol_type.as_ref().map(ToString::to_string),
         protocol: request.protocol_name.as_ref().map(ToString::to_string),

@@ -6,7 +6,6 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use tidemill_engine::topics::ProducerIdentity;
-use tidemill_engine::{ProducerEpoch, ProducerId};
 use tracing::debug;
 
 use super::committing::{Commit, Committing, Wanted};
@@ -14,6 +13,7 @@ use crate::kafka::blocking::blocking;
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::{NONE, of_coordination, of_transaction};
 use crate::kafka::groups::Identity;
+use crate::kafka::producer;
 
 /// Makes the offsets part of the transaction; each partition has an answer of its own.
 pub(crate) async fn answer(client: &Client, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
@@ -38,10 +38,7 @@ pub(crate) async fn answer(client: &Client, request: TxnOffsetCommitRequest) -> 
             .push(TxnOffsetCommitResponseTopic::default().with_name(asked.name).with_partitions(partitions));
     }
     let commits = committing.into_commits();
-    let producer = ProducerIdentity {
-        id: ProducerId(request.producer_id.0),
-        epoch: ProducerEpoch(request.producer_epoch),
-    };
+    let producer = producer::identity(request.producer_id, request.producer_epoch);
     let (id, group) = (request.transactional_id.to_string(), request.group_id.to_string());
     if let Err(error) = commit(client, id, producer, group, commits).await {
         let partitions = topics.iter_mut().flat_map(|topic| &mut topic.partitions);
@@ -57,10 +54,7 @@ fn check_member(client: &Client, request: &TxnOffsetCommitRequest) -> Result<(),
     if request.generation_id < 0 && request.member_id.is_empty() && request.group_instance_id.is_none() {
         return Ok(());
     }
-    let identity = Identity {
-        member: request.member_id.to_string(),
-        instance: request.group_instance_id.as_ref().map(ToString::to_string),
-    };
+    let identity = Identity::new(&request.member_id, request.group_instance_id.as_deref());
     client.server.groups.check_commit(&request.group_id, &identity, request.generation_id)
 }
 
