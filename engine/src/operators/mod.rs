@@ -130,6 +130,18 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Counts and reports a row that is behind its window's end and grace.
+    fn drop_late(&mut self, time_ms: i64, reason: String) {
+        self.ledger.late += 1;
+        self.reports.push(Report::of_row(Dropped::Late, time_ms, reason));
+    }
+
+    /// Counts and reports a row that cannot be taken.
+    fn reject(&mut self, time_ms: i64, reason: String) {
+        self.ledger.rejected += 1;
+        self.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
+    }
+
     /// Reports rows of a batch for which `what` could not be computed and is NULL, and returns how many
     /// they are.
     fn report_nulls(&mut self, batch: &ChangeBatch, failures: Vec<Failure>, what: &str) -> u64 {

@@ -29,7 +29,7 @@ use super::aggregate::calls::{Calls, SlotChanges, Values};
 use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
 use super::aggregate::steps::steps;
 use super::suppress::{Closer, closers};
-use super::{Context, Dropped, Input, Operator, Report, StateRoom};
+use super::{Context, Input, Operator, StateRoom};
 use crate::batch::{ChangeBatch, Headers, RowKind};
 use crate::error::Result;
 use crate::state::{RoomKeys, Session, Sessions, encoding};
@@ -197,9 +197,8 @@ impl SessionAggregate {
         for (row, id) in ids.iter().enumerate() {
             let time_ms = batch.times_ms[row];
             if time_ms < 0 {
-                context.ledger.rejected += 1;
                 let reason = format!("its event time, {time_ms}, is before the epoch, where no session is");
-                context.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
+                context.reject(time_ms, reason);
                 continue;
             }
             let stream_time_ms = batch.stream_times_ms()[row].max(self.progress.stream_time_ms);
@@ -213,13 +212,12 @@ impl SessionAggregate {
     fn joined_by(&self, taken: &Taken, time_ms: i64, context: &mut Context<'_>) -> Option<Range<usize>> {
         let joined = self.sessions.joined_by(taken.id, time_ms, &self.closing, taken.stream_time_ms);
         if joined.is_none() {
-            context.ledger.late += 1;
             let open_from_ms = self.closing.open_from(taken.stream_time_ms);
             let reason = format!(
                 "its session is closed: sessions that end before {open_from_ms} are, at stream time {}",
                 taken.stream_time_ms,
             );
-            context.reports.push(Report::of_row(Dropped::Late, time_ms, reason));
+            context.drop_late(time_ms, reason);
         }
         joined
     }

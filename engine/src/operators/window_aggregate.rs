@@ -28,7 +28,7 @@ use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
 use super::aggregate::steps::steps;
 use super::aggregate::{AggregateSpec, Overtaken};
 use super::suppress::{Closer, closers};
-use super::{Context, Dropped, Input, Operator, Report, StateRoom};
+use super::{Context, Input, Operator, StateRoom};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind};
 use crate::error::Result;
 use crate::state::{Groups, RoomKeys, Stored, encoding};
@@ -191,9 +191,8 @@ impl WindowAggregate {
         let mut starts_ms = Vec::with_capacity(batch.rows());
         for (row, (time_ms, reached_ms)) in times.iter().zip(stream_times).enumerate() {
             if *time_ms < 0 {
-                context.ledger.rejected += 1;
                 let reason = format!("its event time, {time_ms}, is before the epoch, where no window is");
-                context.reports.push(Report::of_row(Dropped::Rejected, *time_ms, reason));
+                context.reject(*time_ms, reason);
                 continue;
             }
             *stream_time_ms = *reached_ms.max(stream_time_ms);
@@ -212,13 +211,12 @@ impl WindowAggregate {
                 continue;
             }
             if let Some(start_ms) = closed {
-                context.ledger.late += 1;
                 let end_ms = windows.end(start_ms);
                 let reason = format!(
                     "its window [{start_ms}, {end_ms}) was closed at {}; stream time is {stream_time_ms}",
                     closing.closes_at(start_ms),
                 );
-                context.reports.push(Report::of_row(Dropped::Late, *time_ms, reason));
+                context.drop_late(*time_ms, reason);
             } else {
                 // Between windows that advance by more than their size.
                 context.ledger.filtered += 1;

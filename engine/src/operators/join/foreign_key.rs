@@ -18,21 +18,20 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use bytes::Bytes;
-use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
+use super::both_tables::BothTables;
 use super::output::{Arrived, JoinOutput, Part, ResultRows};
-use super::{JoinSpec, sub_room, unsupported};
+use super::{JoinSpec, sub_room};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
-use crate::operators::remembered_rows::{RememberedRow, RememberedRows};
+use crate::operators::remembered_rows::RememberedRow;
 use crate::operators::row_keys::RowKeys;
 use crate::operators::{Context, Input, Operator, StateRoom};
 use crate::state::encoding::{self, Reader};
 use crate::state_keys::prefix_range;
 
-const LEFT_ROWS: u8 = 0x10;
-const RIGHT_ROWS: u8 = 0x11;
+/// Part of the room beside those of the tables.
 const REFERENCES: u8 = 0x12;
 
 /// Bytes a changed reference costs beside its key.
@@ -47,8 +46,7 @@ pub(super) struct ForeignKeyJoin {
     foreign_keys: RowKeys,
     right_keys: RowKeys,
     output: JoinOutput,
-    left: RememberedRows,
-    right: RememberedRows,
+    tables: BothTables,
     references: References,
     /// Whether left rows that meet no right row have a result.
     keeps_unmatched: bool,
@@ -61,18 +59,13 @@ impl ForeignKeyJoin {
     /// # Errors
     /// `Unsupported`: another join, or a type that cannot be kept.
     pub(super) fn new(spec: &JoinSpec, room: &StateRoom) -> Result<ForeignKeyJoin> {
-        let keeps_unmatched = match spec.join_type {
-            JoinType::Inner => false,
-            JoinType::Left => true,
-            _ => return Err(unsupported(spec)),
-        };
+        let keeps_unmatched = spec.keeps_unmatched()?;
         Ok(ForeignKeyJoin {
             primary_keys: RowKeys::new(&spec.left.primary_key, &spec.left.schema)?,
             foreign_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
             right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
-            left: RememberedRows::new(sub_room(room, LEFT_ROWS)),
-            right: RememberedRows::new(sub_room(room, RIGHT_ROWS)),
+            tables: BothTables::new(room),
             references: References { room: sub_room(room, REFERENCES), changed: BTreeMap::new(), bytes: 0 },
             keeps_unmatched,
             with_before: spec.with_before,
@@ -87,12 +80,12 @@ impl ForeignKeyJoin {
     ) -> Result<()> {
         let keys = self.primary_keys.of(batch)?;
         let foreign_keys = self.foreign_keys.of(batch)?;
-        self.left.load(keys.iter().flatten(), context.store.as_ref())?;
+        self.tables.left.load(keys.iter().flatten(), context.store.as_ref())?;
         let mut referred: Vec<Bytes> = foreign_keys.iter().flatten().cloned().collect();
-        for row in keys.iter().flatten().filter_map(|key| self.left.get(key)) {
+        for row in keys.iter().flatten().filter_map(|key| self.tables.left.get(key)) {
             referred.extend(LeftRow::open(row)?.foreign_key);
         }
-        self.right.load(referred.iter(), context.store.as_ref())?;
+        self.tables.right.load(referred.iter(), context.store.as_ref())?;
         let encoded = self.output.side(Input::Left).encode(batch)?;
         let mut rows = ResultRows::default();
         for (row, (key, foreign_key)) in keys.iter().zip(&foreign_keys).enumerate() {
@@ -109,7 +102,7 @@ impl ForeignKeyJoin {
             let remains = matches!(kind, RowKind::Insert | RowKind::UpdateAfter);
             let foreign_key = foreign_key.as_ref().filter(|_| remains);
             let now = remains.then(|| LeftRow::seal(foreign_key, &encoded.copy(row), time_ms));
-            let before = self.left.replace(key, now);
+            let before = self.tables.left.replace(key, now);
             let before = before.as_ref().map(LeftRow::open).transpose()?;
             if before.is_none() && !remains {
                 context.ledger.filtered += 1;
@@ -124,8 +117,8 @@ impl ForeignKeyJoin {
                     self.references.set(foreign_key, key, true);
                 }
             }
-            let right_before = foreign_key_before.and_then(|key| self.right.get(key));
-            let right_now = foreign_key.and_then(|key| self.right.get(key));
+            let right_before = foreign_key_before.and_then(|key| self.tables.right.get(key));
+            let right_now = foreign_key.and_then(|key| self.tables.right.get(key));
             let had = before.is_some() && (right_before.is_some() || self.keeps_unmatched);
             let has = remains && (right_now.is_some() || self.keeps_unmatched);
             let latest =
@@ -163,7 +156,7 @@ impl ForeignKeyJoin {
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
         let keys = self.right_keys.of(batch)?;
-        self.right.load(keys.iter().flatten(), context.store.as_ref())?;
+        self.tables.right.load(keys.iter().flatten(), context.store.as_ref())?;
         let encoded = self.output.side(Input::Right).encode(batch)?;
         let snapshot = context.store.snapshot();
         let mut rows = ResultRows::default();
@@ -178,7 +171,7 @@ impl ForeignKeyJoin {
             };
             let now = matches!(kind, RowKind::Insert | RowKind::UpdateAfter)
                 .then(|| RememberedRow { time_ms: batch.times_ms[row], row: encoded.copy(row) });
-            let before = self.right.replace(key, now.clone());
+            let before = self.tables.right.replace(key, now.clone());
             if before.is_none() && now.is_none() {
                 context.ledger.filtered += 1;
                 continue;
@@ -200,7 +193,7 @@ impl ForeignKeyJoin {
                 if left_keys.is_empty() {
                     break;
                 }
-                for left in self.left.read(&left_keys, context.store.as_ref())?.into_iter().flatten() {
+                for left in self.tables.left.read(&left_keys, context.store.as_ref())?.into_iter().flatten() {
                     self.push_right_change(&mut rows, (batch, row), &left, before.as_ref(), now.is_some())?;
                 }
                 self.output.emit_full(Arrived::one(Input::Right, batch), &mut rows, out)?;
@@ -258,20 +251,17 @@ impl Operator for ForeignKeyJoin {
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
-        self.left.commit(changes);
-        self.right.commit(changes);
+        self.tables.commit(changes);
         self.references.commit(changes);
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        self.left.memory_bytes() + self.right.memory_bytes() + self.references.bytes
+        self.tables.memory_bytes() + self.references.bytes
     }
 
     fn evict(&mut self, bytes_max: usize) {
-        let right_max = bytes_max.saturating_sub(self.left.memory_bytes()).max(bytes_max / 2);
-        self.right.evict(right_max);
-        self.left.evict(bytes_max.saturating_sub(self.right.memory_bytes()));
+        self.tables.evict(bytes_max);
     }
 }
 

@@ -7,6 +7,7 @@
 //! What the joins share: keys as bytes, rows of tables by key, records of streams by key and time, and
 //! the gathering of result columns.
 
+mod both_tables;
 mod foreign_key;
 mod output;
 mod record_buffer;
@@ -56,6 +57,20 @@ pub struct JoinSide {
     /// For a table: the columns of its own primary key, which tell its rows apart. They equal `key`
     /// except on the left side of a foreign-key join.
     pub primary_key: Vec<usize>,
+}
+
+impl JoinSpec {
+    /// Whether left rows that meet no right row have a result, of joins that keep none of the right side.
+    ///
+    /// # Errors
+    /// `Unsupported`: the join keeps rows of the right side.
+    fn keeps_unmatched(&self) -> Result<bool> {
+        match self.join_type {
+            JoinType::Inner => Ok(false),
+            JoinType::Left => Ok(true),
+            _ => Err(unsupported(self)),
+        }
+    }
 }
 
 impl fmt::Display for JoinSpec {

@@ -7,11 +7,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
 use super::output::{Arrived, EncodedRows, JoinOutput, Part, ResultRows};
-use super::{JoinSpec, unsupported};
+use super::JoinSpec;
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};
@@ -35,11 +34,7 @@ impl StreamTableJoin {
     /// # Errors
     /// `Unsupported`: another join, or a type that cannot be kept.
     pub(super) fn new(spec: &JoinSpec, room: StateRoom) -> Result<StreamTableJoin> {
-        let keeps_unmatched = match spec.join_type {
-            JoinType::Inner => false,
-            JoinType::Left => true,
-            _ => return Err(unsupported(spec)),
-        };
+        let keeps_unmatched = spec.keeps_unmatched()?;
         Ok(StreamTableJoin {
             left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
             right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,

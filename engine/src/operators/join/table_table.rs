@@ -7,16 +7,14 @@
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
 
+use super::both_tables::BothTables;
 use super::output::{Arrived, JoinOutput, Part, ResultRows, left_and_right};
-use super::{JoinSpec, sub_room, unsupported};
+use super::{JoinSpec, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
-use crate::operators::remembered_rows::{RememberedRow, RememberedRows};
+use crate::operators::remembered_rows::RememberedRow;
 use crate::operators::row_keys::RowKeys;
 use crate::operators::{Context, Input, Operator, StateRoom};
-
-const LEFT_ROWS: u8 = 0x10;
-const RIGHT_ROWS: u8 = 0x11;
 
 /// Joins two tables.
 pub(super) struct TableTableJoin {
@@ -24,8 +22,7 @@ pub(super) struct TableTableJoin {
     left_keys: RowKeys,
     right_keys: RowKeys,
     output: JoinOutput,
-    left: RememberedRows,
-    right: RememberedRows,
+    tables: BothTables,
     with_before: bool,
 }
 
@@ -43,8 +40,7 @@ impl TableTableJoin {
             left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
             right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
             output: JoinOutput::new(spec)?,
-            left: RememberedRows::new(sub_room(room, LEFT_ROWS)),
-            right: RememberedRows::new(sub_room(room, RIGHT_ROWS)),
+            tables: BothTables::new(room),
             with_before: spec.with_before,
         })
     }
@@ -76,9 +72,10 @@ impl Operator for TableTableJoin {
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
+        let BothTables { left, right } = &mut self.tables;
         let (own_rows, other_rows, keys) = match input {
-            Input::Left => (&mut self.left, &mut self.right, &self.left_keys),
-            Input::Right => (&mut self.right, &mut self.left, &self.right_keys),
+            Input::Left => (left, right, &self.left_keys),
+            Input::Right => (right, left, &self.right_keys),
         };
         let keys = keys.of(&batch)?;
         own_rows.load(keys.iter().flatten(), context.store.as_ref())?;
@@ -129,19 +126,16 @@ impl Operator for TableTableJoin {
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
-        self.left.commit(changes);
-        self.right.commit(changes);
+        self.tables.commit(changes);
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        self.left.memory_bytes() + self.right.memory_bytes()
+        self.tables.memory_bytes()
     }
 
     fn evict(&mut self, bytes_max: usize) {
-        let right_max = bytes_max.saturating_sub(self.left.memory_bytes()).max(bytes_max / 2);
-        self.right.evict(right_max);
-        self.left.evict(bytes_max.saturating_sub(self.right.memory_bytes()));
+        self.tables.evict(bytes_max);
     }
 }
 
