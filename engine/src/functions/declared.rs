@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, new_null_array};
+use arrow::array::new_null_array;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result as DfResult, ScalarValue, exec_err, internal_err};
 use datafusion::error::DataFusionError;
@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 };
 use tidemill_sql::type_system::SqlType;
 
+use super::call::evaluate_columns;
 use super::declaration::{Declaration, Evaluate, Returns};
 use super::resolution::{Argument, Mismatch, Resolution, resolve};
 use super::signature::{Signature, TypePattern};
@@ -227,33 +228,17 @@ impl ScalarUDFImpl for DeclaredFunction {
             (resolution, _) => resolution?,
         };
         let overload = &self.declaration.overloads[resolution.overload];
-        let result_type = args.return_field.data_type().clone();
         match overload.evaluate {
             Evaluate::Rows(evaluate) => Ok(ColumnarValue::Array(evaluate(args.number_rows)?)),
             Evaluate::Lambdas(_) => exec_err!("'{}' is called without its lambda", self.declaration.name),
             Evaluate::Arrays(evaluate) => {
-                // Literals alone are evaluated once, for one row.
-                let constant = self.declaration.is_deterministic
-                    && args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-                let rows = if constant { 1 } else { args.number_rows };
-                let columns = args
-                    .args
-                    .into_iter()
-                    .map(|argument| argument.into_array(rows))
-                    .collect::<DfResult<Vec<ArrayRef>>>()?;
-                let result = if result_type == DataType::Null {
-                    new_null_array(&result_type, rows)
-                } else {
-                    evaluate(&columns, &result_type)?
-                };
-                if result.len() != rows {
-                    let name = self.declaration.name;
-                    return exec_err!("'{name}' gave {} values for {rows} rows", result.len());
-                }
-                if constant {
-                    return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
-                }
-                Ok(ColumnarValue::Array(result))
+                let (name, is_deterministic) = (self.declaration.name, self.declaration.is_deterministic);
+                evaluate_columns(name, args, is_deterministic, |columns, rows, result_type| {
+                    if *result_type == DataType::Null {
+                        return Ok(new_null_array(result_type, rows));
+                    }
+                    evaluate(columns, result_type)
+                })
             }
         }
     }

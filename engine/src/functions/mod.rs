@@ -10,6 +10,7 @@
 mod arguments;
 mod arrays;
 mod calendar;
+mod call;
 mod cast;
 mod cast_text;
 mod concatenation;

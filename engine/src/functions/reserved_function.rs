@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result as DfResult, ScalarValue, exec_err};
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
+
+use super::call::evaluate_columns;
 
 /// Type of the result for the types of the arguments and the values of those that are literals.
 type ResultType = fn(&[DataType], &[Option<&ScalarValue>]) -> DfResult<DataType>;
@@ -80,21 +82,6 @@ impl ScalarUDFImpl for ReservedFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        // Literals alone are evaluated once, for one row.
-        let constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let columns = args
-            .args
-            .into_iter()
-            .map(|argument| argument.into_array(rows))
-            .collect::<DfResult<Vec<ArrayRef>>>()?;
-        let result = (self.evaluate)(&columns, args.return_field.data_type())?;
-        if constant && result.len() == 1 {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
-        }
-        if !constant && result.len() != rows {
-            return exec_err!("'{}' gave {} values for {rows} rows", self.name, result.len());
-        }
-        Ok(ColumnarValue::Array(result))
+        evaluate_columns(self.name, args, true, |columns, _, result_type| (self.evaluate)(columns, result_type))
     }
 }
