@@ -29,6 +29,11 @@ pub(super) fn field_name(column: &str) -> String {
     column.replace('.', "_")
 }
 
+/// Whether two names are the same in some case.
+pub(super) fn are_same(left: &str, right: &str) -> bool {
+    left == right || left.to_uppercase() == right.to_uppercase()
+}
+
 /// Whether Avro allows a name.
 ///
 /// # Errors

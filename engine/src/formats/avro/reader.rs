@@ -259,7 +259,7 @@ impl RecordReader {
         for (column, declared) in columns.iter().enumerate() {
             let name = names::field_name(declared.name());
             let exact = fields.iter().position(|field| field.name == name);
-            let folded = || fields.iter().rposition(|field| same_folded(&field.name, &name));
+            let folded = || fields.iter().rposition(|field| names::are_same(&field.name, &name));
             // A field feeds one column: names that differ in case alone are told apart where the schema
             // has both.
             if let Some(field) = exact.or_else(folded)
@@ -302,16 +302,13 @@ impl RecordReader {
 impl EntryReader {
     /// `None` where the items are no entries of a map with text as keys.
     fn new(schema: &AvroSchema, items: TypeId, value: &DataType) -> Result<Option<EntryReader>, String> {
-        let Some((key_type, value_type)) = schema.entry_fields(items) else { return Ok(None) };
-        if !matches!(schema.get(schema.non_null(key_type)).kind, Kind::String | Kind::Enum { .. }) {
+        let Some(fields) = schema.entry_fields(items) else { return Ok(None) };
+        if !matches!(schema.get(schema.non_null(fields.key)).kind, Kind::String | Kind::Enum { .. }) {
             return Ok(None);
         }
-        let key_first = match &schema.get(items).kind {
-            Kind::Record { fields, .. } => fields.first().is_some_and(|field| field.name == "key"),
-            _ => true,
-        };
-        let key = Reader::new(schema, key_type, &DataType::Utf8)?;
-        Ok(Some(EntryReader { key, value: Reader::new(schema, value_type, value)?, key_first }))
+        let key = Reader::new(schema, fields.key, &DataType::Utf8)?;
+        let value = Reader::new(schema, fields.value, value)?;
+        Ok(Some(EntryReader { key, value, key_first: fields.key_first }))
     }
 }
 
@@ -384,11 +381,7 @@ impl EntryReader {
 /// The column that a name means, in any case.
 fn find(fields: &Fields, name: &str) -> Option<usize> {
     let exact = fields.iter().position(|field| field.name() == name);
-    exact.or_else(|| fields.iter().position(|field| same_folded(field.name(), name)))
-}
-
-fn same_folded(left: &str, right: &str) -> bool {
-    left == right || left.to_uppercase() == right.to_uppercase()
+    exact.or_else(|| fields.iter().position(|field| names::are_same(field.name(), name)))
 }
 
 #[cold]

@@ -65,6 +65,15 @@ pub(super) struct RecordField {
     pub(super) default: Option<serde_json::Value>,
 }
 
+/// The fields of a record that may be an entry of a map.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryFields {
+    pub(super) key: TypeId,
+    pub(super) value: TypeId,
+    /// Whether the key stands in front of the value.
+    pub(super) key_first: bool,
+}
+
 /// What the values of a type mean beyond their kind, as far as SQL has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Logical {
@@ -116,10 +125,17 @@ impl AvroSchema {
     }
 
     /// Key and value of a record that may be an entry of a map.
-    pub(super) fn entry_fields(&self, id: TypeId) -> Option<(TypeId, TypeId)> {
+    pub(super) fn entry_fields(&self, id: TypeId) -> Option<EntryFields> {
         let Kind::Record { fields, .. } = &self.get(id).kind else { return None };
-        let field = |name: &str| fields.iter().find(|field| field.name == name).map(|field| field.data_type);
-        (fields.len() == 2).then(|| Some((field("key")?, field("value")?)))?
+        match fields.as_slice() {
+            [key, value] if key.name == "key" && value.name == "value" => {
+                Some(EntryFields { key: key.data_type, value: value.data_type, key_first: true })
+            }
+            [value, key] if key.name == "key" && value.name == "value" => {
+                Some(EntryFields { key: key.data_type, value: value.data_type, key_first: false })
+            }
+            _ => None,
+        }
     }
 
     /// The name of a union's branch, as the column of a STRUCT that stands for the union.

@@ -6,7 +6,7 @@
 
 use tidemill_sql::type_system::{SqlType, StructField};
 
-use super::schema::{AvroSchema, Kind, Logical, TypeId};
+use super::schema::{AvroSchema, EntryFields, Kind, Logical, TypeId};
 use crate::formats::Wrapping;
 use crate::formats::schema_format::PayloadShape;
 
@@ -74,7 +74,7 @@ impl Types<'_> {
             (Kind::Bytes | Kind::Fixed { .. }, _) => SqlType::Bytes,
             (Kind::String | Kind::Enum { .. }, _) => SqlType::String,
             (Kind::Array { items }, _) => match self.map_entry(*items) {
-                Some((key, value)) => self.map(key, value, around)?,
+                Some(entry) => self.map(entry.key, entry.value, around)?,
                 None => SqlType::array(self.sql_type(*items, around)?),
             },
             (Kind::Map { values }, _) => SqlType::map(SqlType::String, self.sql_type(*values, around)?),
@@ -104,7 +104,7 @@ impl Types<'_> {
     }
 
     /// Key and value of the entries of a map that is written as an array.
-    fn map_entry(&self, items: TypeId) -> Option<(TypeId, TypeId)> {
+    fn map_entry(&self, items: TypeId) -> Option<EntryFields> {
         match self.schema.get(items).kind {
             Kind::Record { map_entry: true, .. } => self.schema.entry_fields(items),
             _ => None,

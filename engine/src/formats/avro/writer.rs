@@ -91,19 +91,11 @@ impl Writer {
                         Writer::Map(Box::new(Writer::new(schema, *values, value.data_type())?))
                     }
                     Kind::Array { items } => {
-                        let Some((key_type, value_type)) = schema.entry_fields(*items) else {
-                            return mismatch();
-                        };
-                        let key_first = match &schema.get(*items).kind {
-                            Kind::Record { fields, .. } => {
-                                fields.first().is_some_and(|field| field.name == "key")
-                            }
-                            _ => true,
-                        };
+                        let Some(entry) = schema.entry_fields(*items) else { return mismatch() };
                         Writer::Entries {
-                            key: Box::new(Writer::new(schema, key_type, key.data_type())?),
-                            value: Box::new(Writer::new(schema, value_type, value.data_type())?),
-                            key_first,
+                            key: Box::new(Writer::new(schema, entry.key, key.data_type())?),
+                            value: Box::new(Writer::new(schema, entry.value, value.data_type())?),
+                            key_first: entry.key_first,
                         }
                     }
                     _ => return mismatch(),
@@ -140,7 +132,7 @@ impl Writer {
         };
         let mut written = Vec::with_capacity(fields.len());
         for (column, field) in fields.iter().enumerate() {
-            let branch = branches.iter().position(|branch| same(&schema.branch_name(*branch), field.name()));
+            let branch = branches.iter().position(|branch| names::are_same(&schema.branch_name(*branch), field.name()));
             let branch = branch.ok_or_else(|| format!("the union has no branch '{}'", field.name()))?;
             let writer = Writer::new(schema, branches[branch], field.data_type())?;
             written.push(Branch { number: number(branch), column, writer });
@@ -299,7 +291,7 @@ pub(super) fn record(schema: &AvroSchema, id: TypeId, columns: &Fields) -> Resul
     for (column, declared) in columns.iter().enumerate() {
         let name = names::field_name(declared.name());
         let found = fields.iter().position(|field| field.name == name);
-        let found = found.or_else(|| fields.iter().position(|field| same(&field.name, &name)));
+        let found = found.or_else(|| fields.iter().position(|field| names::are_same(&field.name, &name)));
         match found {
             Some(field) if sources[field].is_none() => sources[field] = Some(column),
             _ => {
@@ -416,8 +408,4 @@ fn scalar(data_type: &AvroType, column: &DataType) -> Option<Writer> {
         (Kind::Fixed { bytes }, _, DataType::Binary) => Writer::Fixed(*bytes),
         _ => return None,
     })
-}
-
-fn same(left: &str, right: &str) -> bool {
-    left == right || left.to_uppercase() == right.to_uppercase()
 }
