@@ -52,6 +52,11 @@ pub(super) fn framed(id: SchemaId, body: &[u8]) -> Vec<u8> {
     payload
 }
 
+/// Payloads as decoders take them, none of them null.
+pub(super) fn present(payloads: &[Vec<u8>]) -> Vec<Option<&[u8]>> {
+    payloads.iter().map(|payload| Some(payload.as_slice())).collect()
+}
+
 /// The payloads as all columns, and what was rejected.
 pub(super) fn decode(
     format: &dyn SchemaFormat,

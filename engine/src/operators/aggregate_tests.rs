@@ -64,6 +64,16 @@ pub(super) fn session(gap_ms: i64, grace_ms: i64) -> Option<WindowSpec> {
     Some(WindowSpec { kind: WindowKind::Session { gap_ms }, grace_ms, retention_ms: None })
 }
 
+/// The same in windows.
+fn windowed(calls: &[&str], window: Option<WindowSpec>) -> AggregateSpec {
+    AggregateSpec { window, ..spec(calls) }
+}
+
+/// The same with results when windows are closed.
+fn final_windowed(calls: &[&str], window: Option<WindowSpec>) -> AggregateSpec {
+    AggregateSpec { emit: Emit::Final, ..windowed(calls, window) }
+}
+
 fn driver(spec: &AggregateSpec) -> Driver {
     let spec = spec.clone();
     Driver::new(move |room| build(&spec, room))
@@ -282,8 +292,7 @@ fn results_that_are_replaced_go_before_where_asked() {
 
 #[test]
 fn a_tumbling_window_takes_rows_until_it_is_closed() {
-    let mut spec = spec(&["MAX(V)"]);
-    spec.window = tumbling(10, 5);
+    let spec = windowed(&["MAX(V)"], tumbling(10, 5));
     let mut driver = driver(&spec);
     let rows = run(
         &mut driver,
@@ -311,8 +320,7 @@ fn a_tumbling_window_takes_rows_until_it_is_closed() {
 
 #[test]
 fn a_row_counts_in_every_open_window_it_is_in() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = hopping(10, 5, 0);
+    let spec = windowed(&["COUNT()"], hopping(10, 5, 0));
     let mut driver = driver(&spec);
     let rows = run(
         &mut driver,
@@ -349,8 +357,7 @@ fn a_row_before_the_epoch_is_rejected() {
 
 #[test]
 fn sessions_grow_and_merge() {
-    let mut spec = spec(&["COUNT()", "COLLECT_LIST(V)", "LATEST_BY_OFFSET(V)"]);
-    spec.window = session(10, 100);
+    let spec = windowed(&["COUNT()", "COLLECT_LIST(V)", "LATEST_BY_OFFSET(V)"], session(10, 100));
     let rows = run(
         &mut driver(&spec),
         &spec,
@@ -381,8 +388,7 @@ fn sessions_grow_and_merge() {
 
 #[test]
 fn a_session_of_one_instant_is_updated_in_place() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = session(10, 0);
+    let spec = windowed(&["COUNT()"], session(10, 0));
     assert_rows(
         run(&mut driver(&spec), &spec, "+I 5 a 0\n+I 5 a 0"),
         "+I 5 [5,5) a 1 5 5 5
@@ -392,8 +398,7 @@ fn a_session_of_one_instant_is_updated_in_place() {
 
 #[test]
 fn closed_sessions_are_joined_by_nothing() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = session(10, 5);
+    let spec = windowed(&["COUNT()"], session(10, 5));
     let mut driver = driver(&spec);
     let rows = run(
         &mut driver,
@@ -418,8 +423,7 @@ fn closed_sessions_are_joined_by_nothing() {
 
 #[test]
 fn a_round_gives_each_changed_session_once() {
-    let mut spec = spec(&["SUM(V)"]);
-    spec.window = session(10, 100);
+    let spec = windowed(&["SUM(V)"], session(10, 100));
     let mut driver = driver(&spec).combining();
     assert_rows(
         run(&mut driver, &spec, "+I 10 a 1\n+I 30 a 2\n+I 15 a 4\n+I 50 b 1"),
@@ -439,8 +443,7 @@ fn a_round_gives_each_changed_session_once() {
 
 #[test]
 fn withdrawn_sessions_carry_their_values_where_asked() {
-    let mut spec = spec(&["SUM(V)"]);
-    spec.window = session(10, 100);
+    let mut spec = windowed(&["SUM(V)"], session(10, 100));
     spec.with_before = true;
     let input = ["+I 10 a 1\n+I 30 a 2", "+I 20 a 4\n+I 50 b 1\n+I 50 b 1"];
     let mut each = driver(&spec);
@@ -471,9 +474,7 @@ fn withdrawn_sessions_carry_their_values_where_asked() {
 
 #[test]
 fn final_results_come_once_when_their_window_closes() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = tumbling(10, 5);
-    spec.emit = Emit::Final;
+    let spec = final_windowed(&["COUNT()"], tumbling(10, 5));
     let mut driver = driver(&spec);
     assert_rows(run(&mut driver, &spec, "+I 3 b 0\n+I 4 a 0\n+I 12 a 0\n+I 9 b 0\n+I 14 c 0"), "");
     assert_rows(
@@ -490,9 +491,7 @@ fn final_results_come_once_when_their_window_closes() {
 
 #[test]
 fn final_results_of_overlapping_windows_come_in_the_order_of_their_ends() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = hopping(10, 5, 0);
-    spec.emit = Emit::Final;
+    let spec = final_windowed(&["COUNT()"], hopping(10, 5, 0));
     let mut driver = driver(&spec);
     assert_rows(
         run(&mut driver, &spec, "+I 7 a 0\n+I 12 b 0\n+I 20 a 0"),
@@ -505,9 +504,7 @@ fn final_results_of_overlapping_windows_come_in_the_order_of_their_ends() {
 
 #[test]
 fn final_results_that_event_time_has_overtaken_are_given_or_lost_as_asked() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = tumbling(10, 0);
-    spec.emit = Emit::Final;
+    let mut spec = final_windowed(&["COUNT()"], tumbling(10, 0));
     let input = "+I 1 a 0\n+I 11 a 0\n+I 35 a 0";
     assert_rows(
         run(&mut driver(&spec), &spec, input),
@@ -522,9 +519,7 @@ fn final_results_that_event_time_has_overtaken_are_given_or_lost_as_asked() {
 
 #[test]
 fn final_results_of_sessions_come_when_they_are_over() {
-    let mut spec = spec(&["COUNT()"]);
-    spec.window = session(10, 5);
-    spec.emit = Emit::Final;
+    let spec = final_windowed(&["COUNT()"], session(10, 5));
     let mut driver = driver(&spec);
     assert_rows(run(&mut driver, &spec, "+I 1 b 0\n+I 3 a 0\n+I 9 a 0\n+I 16 c 0"), "");
     assert_rows(run(&mut driver, &spec, "+I 17 c 0"), "+I 1 [1,1) b 1 1 1 1");

@@ -10,7 +10,9 @@ use tidemill_sql::type_system::SqlType;
 
 use super::AvroFormat;
 use crate::formats::schema_format::{PayloadShape, SchemaFormat};
-use crate::formats::schema_format_harness::{self, described, framed, reasons, schema, shape, writer};
+use crate::formats::schema_format_harness::{
+    self, described, framed, present, reasons, schema, shape, writer,
+};
 use crate::formats::{Decoded, EncodedPayloads, Format, RecordPart, Rejection, RowSelection, Wrapping};
 use crate::registry::{RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaRegistry};
 
@@ -227,7 +229,7 @@ fn records_of_several_schemas_stand_in_one_batch_and_bad_ones_are_told() {
         framed(old.id, &[6, 0]),
         framed(old.id, &[6]),
     ];
-    let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+    let payloads = present(&payloads);
     let columns = schema(&[("A", "INTEGER"), ("B", "STRING")]);
     let (decoded, rejections) = decode(&registry, &columns, Wrapping::Record, &payloads);
     assert_eq!(decoded.rows, 3);
@@ -292,7 +294,7 @@ fn a_value_that_does_not_fit_spoils_its_row_alone_and_tells_where_it_stands() {
         framed(registered.id, &[4, 0, 6, 0x0f, 0x42, 0x40, 0, 6]),
         framed(registered.id, &[0, 8]),
     ];
-    let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+    let payloads = present(&payloads);
     let (decoded, rejections) = decode(&registry, &columns, Wrapping::Record, &payloads);
     assert_eq!(decoded.columns[1].as_primitive(), &Int32Array::from(vec![1, 4]));
     assert_eq!(decoded.columns[0].as_list::<i32>().value_length(0), 1);
@@ -318,7 +320,7 @@ fn a_column_that_nobody_asks_for_is_looked_at_all_the_same() {
         framed(registered.id, &[2, 100, 4, 0]),
         framed(registered.id, &[2, 99, 6, 2, 0xff]),
     ];
-    let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+    let payloads = present(&payloads);
     let read = |columns: &SchemaRef| {
         let mut decoder = AvroFormat.decoder(columns, &[1], &shape(Wrapping::Record), &registry).unwrap();
         let mut rejections = Vec::new();
@@ -352,7 +354,7 @@ fn a_union_of_several_types_is_a_struct_of_which_one_field_is_there() {
     let columns = schema(&[("U", "STRUCT<`INT` INTEGER, `P` STRUCT<`X` BIGINT>, `STRING` STRING>")]);
     let payloads =
         [framed(registered.id, &[2, 10]), framed(registered.id, &[6, 14]), framed(registered.id, &[0])];
-    let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+    let payloads = present(&payloads);
     let (decoded, rejections) = decode(&registry, &columns, Wrapping::Record, &payloads);
     assert_eq!(reasons(&rejections), []);
     let union = decoded.columns[0].as_struct();
@@ -528,7 +530,7 @@ proptest! {
         let registry = SchemaRegistry::in_memory();
         let (id, columns) = hostile(&registry);
         let payloads: Vec<Vec<u8>> = bodies.iter().map(|body| framed(id, body)).collect();
-        let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+        let payloads = present(&payloads);
         let (decoded, rejections) = decode(&registry, &columns, Wrapping::Record, &payloads);
         prop_assert_eq!(decoded.rows + rejections.len(), payloads.len());
         prop_assert!(decoded.columns.iter().all(|column| column.len() == decoded.rows));

@@ -16,7 +16,7 @@ use super::schema_of_columns::schema_of_columns;
 use super::schema_text::{compile, root_message};
 use crate::formats::column_builder::ColumnBuilder;
 use crate::formats::scalar::ScalarBuilder;
-use crate::formats::schema_format_harness::schema as columns;
+use crate::formats::schema_format_harness::{present, schema as columns};
 use crate::formats::{Decoded, Decoder as _, EncodedPayloads, Encoder as _, Rejection, RowSelection};
 
 /// Numbers that follow from a seed: the test's only source of chance besides its inputs.
@@ -169,7 +169,7 @@ fn decode(
 ) -> (Decoded, Vec<Rejection>) {
     let projection: Vec<usize> = (0..schema.fields().len()).collect();
     let mut decoder = ProtobufDecoder::unregistered(schema, &projection, message).expect("a decoder");
-    let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+    let payloads = present(payloads);
     let mut rejections = Vec::new();
     let decoded = decoder.decode(&payloads, &mut rejections).expect("rows");
     (decoded, rejections)

@@ -8,7 +8,9 @@ use arrow::datatypes::SchemaRef;
 use super::{NULLABLE_REPRESENTATION, Protobuf};
 use crate::error::Result;
 use crate::formats::schema_format::{PayloadShape, SchemaFormat};
-use crate::formats::schema_format_harness::{self, decode, framed, schema as columns, writer};
+use crate::formats::schema_format_harness::{
+    self, decode, framed, present, schema as columns, writer,
+};
 use crate::formats::{EncodedPayloads, Encoder, Format, Rejection, RowSelection, Wrapping};
 use crate::registry::{
     RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference, SchemaRegistry,
@@ -49,7 +51,7 @@ fn read(
     columns: &SchemaRef,
     payloads: &[Vec<u8>],
 ) -> (Vec<String>, Vec<Rejection>) {
-    let payloads: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_slice())).collect();
+    let payloads = present(payloads);
     let (decoded, rejections) = decode(&Protobuf, registry, columns, &shape(None), &payloads);
     let mut json = Format::Json.encoder(columns, Wrapping::Record).expect("JSON has the columns");
     let mut texts = EncodedPayloads::new();
