@@ -31,10 +31,10 @@ pub(super) static SUM: Function = Function {
 
 fn accumulator(data_type: &DataType) -> Result<Box<dyn Accumulator>> {
     Ok(match data_type {
-        DataType::Int32 => Folded::boxed(Sum::<Int32Type>::new(data_type)),
-        DataType::Int64 => Folded::boxed(Sum::<Int64Type>::new(data_type)),
-        DataType::Float64 => Folded::boxed(Sum::<Float64Type>::new(data_type)),
-        DataType::Decimal128(..) => Folded::boxed(Sum::<Decimal128Type>::new(data_type)),
+        DataType::Int32 => Folded::boxed(Sum::<Int32Type, OneEach>::new(data_type)),
+        DataType::Int64 => Folded::boxed(Sum::<Int64Type, OneEach>::new(data_type)),
+        DataType::Float64 => Folded::boxed(Sum::<Float64Type, OneEach>::new(data_type)),
+        DataType::Decimal128(..) => Folded::boxed(Sum::<Decimal128Type, OneEach>::new(data_type)),
         other => return Err(Error::internal(format!("there is no sum of {other}"))),
     })
 }
@@ -110,55 +110,97 @@ impl Addend for Decimal128Type {
     }
 }
 
-/// The error of a sum that has no number.
-pub(super) fn overflow(data_type: &DataType) -> Error {
-    Error::new(ErrorKind::Evaluation, format!("Numeric field overflow: a sum does not fit {data_type}"))
-        .with_hint("cast the argument to a DECIMAL of greater precision")
+/// The numbers that rows of an argument bring to a sum.
+pub(super) trait Numbers<T: Addend> {
+    /// The argument of a batch.
+    type Columns<'a>;
+
+    /// The argument among the columns of a batch.
+    ///
+    /// # Errors
+    /// Internal: it is of another type.
+    fn columns<'a>(columns: &'a [ArrayRef]) -> Result<Self::Columns<'a>>;
+
+    /// Applies a change for each number of a row.
+    ///
+    /// # Errors
+    /// Those of the change.
+    fn each(
+        columns: &Self::Columns<'_>,
+        row: usize,
+        apply: impl FnMut(T::Native) -> Result<()>,
+    ) -> Result<()>;
 }
 
-struct Sum<T: Addend> {
-    data_type: DataType,
-    bound: T::Native,
-    number: PhantomData<fn() -> T>,
-}
+/// One number a row; NULL is none.
+struct OneEach;
 
-impl<T: Addend> Sum<T> {
-    fn new(data_type: &DataType) -> Sum<T> {
-        Sum { data_type: data_type.clone(), bound: T::bound(data_type), number: PhantomData }
+impl<T: Addend> Numbers<T> for OneEach {
+    type Columns<'a> = &'a PrimitiveArray<T>;
+
+    fn columns<'a>(columns: &'a [ArrayRef]) -> Result<&'a PrimitiveArray<T>> {
+        primitive(columns, 0)
+    }
+
+    fn each(
+        column: &&PrimitiveArray<T>,
+        row: usize,
+        mut apply: impl FnMut(T::Native) -> Result<()>,
+    ) -> Result<()> {
+        if column.is_valid(row) { apply(column.value(row)) } else { Ok(()) }
     }
 }
 
-impl<T: Addend> Fold for Sum<T>
+/// The sum of all numbers of a type.
+pub(super) struct Sum<T: Addend, N> {
+    data_type: DataType,
+    bound: T::Native,
+    numbers: PhantomData<fn() -> N>,
+}
+
+impl<T: Addend, N> Sum<T, N> {
+    pub(super) fn new(data_type: &DataType) -> Sum<T, N> {
+        Sum { data_type: data_type.clone(), bound: T::bound(data_type), numbers: PhantomData }
+    }
+
+    fn add_to(&self, sum: &mut T::Native, number: T::Native) -> Result<()> {
+        *sum = T::plus(*sum, number, self.bound).ok_or_else(|| self.overflow())?;
+        Ok(())
+    }
+
+    #[cold]
+    fn overflow(&self) -> Error {
+        let message = format!("Numeric field overflow: a sum does not fit {}", self.data_type);
+        Error::new(ErrorKind::Evaluation, message)
+            .with_hint("cast the argument to a DECIMAL of greater precision")
+    }
+}
+
+impl<T: Addend, N: Numbers<T>> Fold for Sum<T, N>
 where
     T::Native: Default,
 {
     type State = T::Native;
-    type Columns<'a> = &'a PrimitiveArray<T>;
+    type Columns<'a> = N::Columns<'a>;
     const OWNS_MEMORY: bool = false;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<&'a PrimitiveArray<T>> {
-        primitive(columns, 0)
+    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<N::Columns<'a>> {
+        N::columns(columns)
     }
 
-    fn add(&self, state: &mut T::Native, column: &&PrimitiveArray<T>, row: usize, _: u64) -> Result<()> {
-        if column.is_valid(row) {
-            *state =
-                T::plus(*state, column.value(row), self.bound).ok_or_else(|| overflow(&self.data_type))?;
-        }
-        Ok(())
+    fn add(&self, state: &mut T::Native, columns: &N::Columns<'_>, row: usize, _: u64) -> Result<()> {
+        N::each(columns, row, |number| self.add_to(state, number))
     }
 
-    fn retract(&self, state: &mut T::Native, column: &&PrimitiveArray<T>, row: usize) -> Result<()> {
-        if column.is_valid(row) {
-            *state =
-                T::minus(*state, column.value(row), self.bound).ok_or_else(|| overflow(&self.data_type))?;
-        }
-        Ok(())
+    fn retract(&self, state: &mut T::Native, columns: &N::Columns<'_>, row: usize) -> Result<()> {
+        N::each(columns, row, |number| {
+            *state = T::minus(*state, number, self.bound).ok_or_else(|| self.overflow())?;
+            Ok(())
+        })
     }
 
     fn merge(&self, into: &mut T::Native, from: T::Native) -> Result<()> {
-        *into = T::plus(*into, from, self.bound).ok_or_else(|| overflow(&self.data_type))?;
-        Ok(())
+        self.add_to(into, from)
     }
 
     fn evaluate<'a>(
