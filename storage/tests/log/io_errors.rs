@@ -19,13 +19,7 @@ fn a_failed_call_ends_the_log_and_a_restart_finds_everything_acknowledged() {
         }
         world.close();
         world.disk.kill_process();
-        world.open().unwrap_or_else(|error| panic!("{context}: {error}"));
-        world.verify(&context);
-        // What a failed sync left in the page cache only must not be believed.
-        world.disk.power_cut(Tail::Lost);
-        world.open().unwrap();
-        world.verify(&format!("{context}, then the power was cut"));
-        world.go_on(&context);
+        world.come_back_twice(&context);
         if failed.is_ok() {
             break;
         }

@@ -73,12 +73,7 @@ fn a_killed_process_loses_nothing_and_what_it_left_is_durable_after_the_next_sta
         let mut world = World::new();
         let killed = run_until(&mut world, nth);
         world.disk.kill_process();
-        world.open().unwrap_or_else(|error| panic!("{context}: {error}"));
-        world.verify(&context);
-        world.disk.power_cut(Tail::Lost);
-        world.open().unwrap();
-        world.verify(&format!("{context}, then the power was cut"));
-        world.go_on(&context);
+        world.come_back_twice(&context);
         if !killed {
             break;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tidemill_storage::io::{FaultyDisk, ManualClock, SeededRandom};
+use tidemill_storage::io::{FaultyDisk, ManualClock, SeededRandom, Tail};
 use tidemill_storage::log::{
     Appended, Decisions, EmbeddedLog, Isolation, Log, Options, Origin, RecoveryReport, Staged, StagedOutput,
     TopicSettings, TransactionEnd,
@@ -478,6 +478,17 @@ impl World {
             }
         }
         self.model.sequenced = sends;
+    }
+
+    /// Starts after an end, and once more after a power cut: what the first start found, although it may
+    /// have stood in the page cache only, is there to stay. Then goes on.
+    pub(crate) fn come_back_twice(&mut self, context: &str) {
+        self.open().unwrap_or_else(|error| panic!("{context}: {error}"));
+        self.verify(context);
+        self.disk.power_cut(Tail::Lost);
+        self.open().unwrap();
+        self.verify(&format!("{context}, then the power was cut"));
+        self.go_on(context);
     }
 
     /// The life after a restart: every partition takes records, and they stay.
