@@ -10,7 +10,7 @@ use tidemill_storage::log::{
 };
 use tidemill_storage::state::StateStore;
 use tidemill_storage::state::memory::MemoryStateStore;
-use tidemill_storage::{Offset, ProducerEpoch, ProducerId, TopicId, TopicName, TopicPartition};
+use tidemill_storage::{Offset, ProducerEpoch, ProducerId, TopicName, TopicPartition};
 use tokio::sync::watch;
 
 use crate::catalog::{Catalog, CatalogSource};
@@ -120,12 +120,6 @@ impl Topics {
     #[must_use]
     pub fn get(&self, name: &TopicName) -> Option<TopicDescription> {
         self.log.topic(name)
-    }
-
-    /// One topic by its identity.
-    #[must_use]
-    pub fn get_by_id(&self, id: TopicId) -> Option<TopicDescription> {
-        self.log.topics().into_iter().find(|topic| topic.id == id)
     }
 
     /// Creates a topic; `settings.partitions` of 0 takes the default number.

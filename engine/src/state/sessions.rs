@@ -345,11 +345,6 @@ impl Sessions {
         self.free_keys.push(id);
     }
 
-    /// Says that the store may hold keys that are not in memory.
-    pub fn set_incomplete(&mut self) {
-        self.complete = false;
-    }
-
     /// Whether every key that has sessions is in memory.
     #[must_use]
     pub fn is_complete(&self) -> bool {

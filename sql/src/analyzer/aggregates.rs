@@ -4,7 +4,7 @@ use arrow_schema::DataType;
 use datafusion_common::ScalarValue;
 use datafusion_expr::Expr;
 
-use crate::analyzer::expression::{Expression, Literal, Node};
+use crate::analyzer::expression::{Expression, Node};
 use crate::analyzer::lower::Lowering;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{AggregateFunction, Lookup};
@@ -169,10 +169,4 @@ fn constant(expr: &Expr) -> Option<ScalarValue> {
         },
         _ => None,
     }
-}
-
-/// Whether an expression is written out as `NULL`.
-#[must_use]
-pub fn is_null_literal(expression: &Expression) -> bool {
-    matches!(expression.node, Node::Literal(Literal::Null))
 }

@@ -28,15 +28,12 @@ pub use parameters::{bind_nulls, bind_parameters, parameter_types};
 pub use topic::{CleanupPolicy, TopicOptions};
 pub use upgrade::check_upgrade;
 
-use arrow_schema::DataType;
 use sqlparser::tokenizer::Span;
 
-use crate::analyzer::resolve::resolve_custom_types;
 use crate::error::SqlError;
 use crate::lookup::Lookup;
 use crate::parser::ast::{SelectBody, SelectStatement};
 use crate::plan::QueryPlan;
-use crate::type_system::SqlType;
 
 /// The setting that has statements refused that ksqlDB could not run, though they could be run here.
 pub const KSQLDB_LIMITS: &str = "tidemill.ksqldb.limits";
@@ -80,14 +77,6 @@ pub fn plan_query(
         }
         SelectBody::General(_) => Err(general_query(select.span)),
     }
-}
-
-/// A type with its custom types looked up, as Arrow has it.
-///
-/// # Errors
-/// A custom type does not exist.
-pub fn resolve_type(data_type: &SqlType, lookup: &dyn Lookup) -> Result<DataType, SqlError> {
-    resolve_custom_types(data_type, lookup, Span::empty())?.to_arrow()
 }
 
 fn general_query(span: Span) -> SqlError {

@@ -94,15 +94,6 @@ impl Lowering<'_> {
         }
     }
 
-    /// The expression as a value of that type.
-    ///
-    /// # Errors
-    /// As [`Lowering::lower`]; its type cannot be converted.
-    pub fn lower_as(&self, expression: &Expression, target: &SqlType) -> Result<Expr, SqlError> {
-        let typed = self.lower(expression)?;
-        convert(typed.expr, typed.data_type.as_ref(), target, self.lookup)
-    }
-
     fn substitute(&self, expression: &Expression) -> Option<&Typed> {
         let substitution =
             self.substitutions.iter().find(|substitution| substitution.expression == *expression);
