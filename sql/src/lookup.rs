@@ -80,6 +80,16 @@ impl SourceColumn {
     }
 }
 
+/// Whether the value of a property that is on or off says on; `None` for a text that says neither.
+#[must_use]
+pub fn is_on(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Some(true),
+        "off" | "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// How keys or values of a topic are written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FormatSpec {
@@ -375,6 +385,11 @@ pub trait Lookup {
 
     /// A setting of the session, by ksqlDB's name (`auto.offset.reset`).
     fn property(&self, name: &str) -> Option<String>;
+
+    /// Whether a setting that is on or off is on; `None` where it is not set.
+    fn switch(&self, name: &str) -> Option<bool> {
+        self.property(name).as_deref().and_then(is_on)
+    }
 
     /// Whether a quoted name that does not exist is tried in upper case, as Postgres' clients need it.
     fn lenient_names(&self) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::stream;
+use tidemill_sql::lookup;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::{Response, Rows};
@@ -30,13 +31,13 @@ fn any(_: &str) -> bool {
 }
 
 fn boolean(value: &str) -> bool {
-    ["on", "off", "true", "false", "yes", "no", "1", "0"].contains(&value.to_lowercase().as_str())
+    lookup::is_on(value).is_some()
 }
 
 /// Whether the value of a setting that is on or off says on.
 #[must_use]
 pub fn is_on(value: &str) -> bool {
-    ["on", "true", "yes", "1"].contains(&value.to_lowercase().as_str())
+    lookup::is_on(value) == Some(true)
 }
 
 fn number(value: &str) -> bool {

@@ -40,8 +40,7 @@ pub const KSQLDB_LIMITS: &str = "tidemill.ksqldb.limits";
 
 /// Whether what ksqlDB cannot run is refused.
 fn within_ksqldb_limits(lookup: &dyn Lookup) -> bool {
-    let value = lookup.property(KSQLDB_LIMITS).unwrap_or_default();
-    ["true", "on", "yes", "1"].contains(&value.trim().to_ascii_lowercase().as_str())
+    lookup.switch(KSQLDB_LIMITS) == Some(true)
 }
 
 /// What a query is for.

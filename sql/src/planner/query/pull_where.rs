@@ -40,7 +40,7 @@ pub(super) fn check(
     if from.kind != SourceKind::Table {
         return Ok(());
     }
-    let is_set = |name: &str| lookup.property(name).is_none_or(|value| !value.eq_ignore_ascii_case("false"));
+    let is_set = |name: &str| lookup.switch(name) != Some(false);
     let rules = Rules {
         source: &source.source,
         scans: is_set(TABLE_SCAN),

@@ -251,9 +251,8 @@ impl<'a> Select<'a> {
         }
         match self.from.joins.last() {
             None => {
-                let property = self.lookup.property("ksql.new.query.planner.enabled");
-                let as_projected =
-                    self.from.kind == SourceKind::Stream && property.as_deref() == Some("true");
+                let as_projected = self.from.kind == SourceKind::Stream
+                    && self.lookup.switch("ksql.new.query.planner.enabled") == Some(true);
                 KeyRule::Source { columns: self.from.leading_key(), as_projected }
             }
             Some(step) if step.kind == JoinKind::ForeignKey => KeyRule::LeftTable {
@@ -470,8 +469,7 @@ fn check_value_formats(from: &FromClause, aggregates: bool) -> Result<(), SqlErr
 
 /// What ksqlDB's one-shot queries cannot do.
 fn check_pull(body: &KsqlSelect, select: &SelectStatement, lookup: &dyn Lookup) -> Result<(), SqlError> {
-    let limit_enabled = lookup.property("ksql.query.pull.limit.clause.enabled");
-    if select.limit.is_some() && limit_enabled.as_deref() == Some("false") {
+    if select.limit.is_some() && lookup.switch("ksql.query.pull.limit.clause.enabled") == Some(false) {
         return Err(SqlError::unsupported(
             "LIMIT clause in pull queries is currently disabled. You can enable them by setting \
              ksql.query.pull.limit.clause.enabled=true. See https://cnfl.io/queries for more info.\nAdd EMIT \
