@@ -3,7 +3,8 @@
 //! Front ends use three names: [`Engine`] (the open data directory), [`Session`] (who is asking, with
 //! which settings) and [`Response`] (rows, finite or endless, or a finished command). The Kafka door
 //! uses [`topics::Topics`] beside them: existence and limits are checked there, record bytes pass
-//! untouched.
+//! untouched, and clients' [`transactions`] and [`group_offsets`] are reached through it. The HTTP door
+//! speaks for the schema [`registry`], and tests of queries drive them by hand, with [`driver`].
 
 pub mod aggregates;
 pub mod batch;

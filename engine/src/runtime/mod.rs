@@ -24,7 +24,7 @@
 //! - [`decisions`]: what a start asks about epochs, and for how long;
 //! - [`positions`]: how far a query has read;
 //! - [`stages`]: the workers of a query, made from what is committed;
-//! - [`query`]: the loop of one query, and its handle;
+//! - [`query`]: the loop of one query with its rounds and commits, and its handle;
 //! - [`stable_hash`]: which shard, which partition.
 
 pub mod commit;

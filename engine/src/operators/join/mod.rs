@@ -1,11 +1,11 @@
 //! Joins: one file each, one specification.
 //!
 //! Both inputs arrive sharded by the join's key, merged by event time; each row comes with the columns
-//! of its side, the key's columns among them. Output columns are the first `left_columns` of the left
-//! side, then the first `right_columns` of the right side.
+//! of its side, the key's columns among them. Output columns are the first columns of the left side, then
+//! those of the right one, as many as each [`JoinSide`] says.
 //!
-//! What the joins share: keys as bytes, rows of tables by key, records of streams by key and time, and
-//! the gathering of result columns.
+//! What the joins share: keys as bytes, rows of tables by key ([`both_tables`]), records of streams by key
+//! and time ([`record_buffer`]), and the gathering of result columns ([`output`]).
 
 mod both_tables;
 mod foreign_key;
