@@ -9,8 +9,8 @@ use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 use super::record::Record;
 use crate::error::Result;
 use crate::processing_log;
-use crate::runtime::stages::partition_count;
 use crate::runtime::stable_hash;
+use crate::runtime::stages::partition_count;
 
 /// Bytes read of a partition at a time.
 const READ_BYTES: usize = 1 << 20;

@@ -141,10 +141,7 @@ pub(super) fn texts(rows: usize, write: impl FnMut(usize, &mut Buffer) -> Option
 }
 
 /// A column of BYTES, as [`texts`].
-pub(super) fn binaries(
-    rows: usize,
-    write: impl FnMut(usize, &mut Buffer) -> Option<()>,
-) -> Result<ArrayRef> {
+pub(super) fn binaries(rows: usize, write: impl FnMut(usize, &mut Buffer) -> Option<()>) -> Result<ArrayRef> {
     let mut builder = BinaryBuilder::with_capacity(rows, rows * ESTIMATED_VALUE_BYTES);
     write_rows(rows, write, |value| {
         builder.append_option(value);

@@ -82,6 +82,8 @@ impl ScalarUDFImpl for ReservedFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        evaluate_columns(self.name, args, true, |columns, _, result_type| (self.evaluate)(columns, result_type))
+        evaluate_columns(self.name, args, true, |columns, _, result_type| {
+            (self.evaluate)(columns, result_type)
+        })
     }
 }

@@ -98,7 +98,8 @@ fn a_record_is_good_or_bad_whatever_is_read_of_it() {
         let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
         let scan = ScanSpec::new(&stream(None), &columns).expect("the columns are there");
         let target = TopicPartition::new(scan.topic.clone(), PartitionId(0));
-        let mut decoder = RowDecoder::new(&scan, target, &SchemaRegistry::in_memory()).expect("the formats have the types");
+        let mut decoder =
+            RowDecoder::new(&scan, target, &SchemaRegistry::in_memory()).expect("the formats have the types");
         let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
         let batch = decoder.decode(&rows, &mut ledger, &mut reports).expect("decodes");
         assert_eq!((batch.map(|batch| batch.rows()), ledger.rejected), (Some(1), 2), "{columns:?}");
@@ -138,8 +139,8 @@ fn records_that_retention_took_are_in_the_ledger() {
         log.append(&target, batch, Origin::Client).expect("the log takes it");
     }
     log.trim(&target, Offset(5)).expect("the first batch is dropped");
-    let mut reader =
-        PartitionReader::new(log, &SchemaRegistry::in_memory(), &scan, target, Offset(2)).expect("the formats have the types");
+    let mut reader = PartitionReader::new(log, &SchemaRegistry::in_memory(), &scan, target, Offset(2))
+        .expect("the formats have the types");
     let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
     let read = reader.read(&mut ledger, &mut reports).expect("reads");
     assert_eq!((read.records, read.rows.map(|batch| batch.rows())), (8, Some(5)));

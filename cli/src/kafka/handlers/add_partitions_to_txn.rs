@@ -5,8 +5,8 @@ use kafka_protocol::messages::add_partitions_to_txn_response::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnTopicResult,
 };
 use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
-use tidemill_engine::topics::ProducerIdentity;
 use tidemill_engine::TopicPartition;
+use tidemill_engine::topics::ProducerIdentity;
 use tracing::debug;
 
 use crate::kafka::blocking::blocking;
@@ -57,7 +57,8 @@ pub(crate) async fn answer(
         );
     }
     let outcome = if all_exist {
-        let producer = producer::identity(request.v3_and_below_producer_id, request.v3_and_below_producer_epoch);
+        let producer =
+            producer::identity(request.v3_and_below_producer_id, request.v3_and_below_producer_epoch);
         let id = request.v3_and_below_transactional_id.to_string();
         add(client, id, producer, targets, version).await
     } else {

@@ -54,7 +54,8 @@ async fn identity(
         return Err(ResponseError::InvalidTransactionTimeout);
     }
     let timeout = Duration::from_millis(u64::from(request.transaction_timeout_ms.unsigned_abs()));
-    let last = (request.producer_id.0 >= 0).then_some(producer::identity(request.producer_id, request.producer_epoch));
+    let last = (request.producer_id.0 >= 0)
+        .then_some(producer::identity(request.producer_id, request.producer_epoch));
     topics.transactions().init(&id, timeout, last).await.map_err(|error| {
         warn!(peer = %client.peer, transactional_id = %&**id, ?error, "a producer got no identity");
         of_transaction(&error, version >= KNOWS_FENCED_SINCE)

@@ -347,10 +347,7 @@ fn a_union_of_several_types_is_a_struct_of_which_one_field_is_there() {
     });
     let registered = register(&registry, "t-value", &union);
     let inferred = AvroFormat.columns_of(&registered.schema, &shape(Wrapping::Record)).unwrap();
-    assert_eq!(
-        described(&inferred),
-        ["u STRUCT<`int` INTEGER, `string` STRING, `P` STRUCT<`x` BIGINT>>"]
-    );
+    assert_eq!(described(&inferred), ["u STRUCT<`int` INTEGER, `string` STRING, `P` STRUCT<`x` BIGINT>>"]);
     let columns = schema(&[("U", "STRUCT<`INT` INTEGER, `P` STRUCT<`X` BIGINT>, `STRING` STRING>")]);
     let payloads =
         [framed(registered.id, &[2, 10]), framed(registered.id, &[6, 14]), framed(registered.id, &[0])];

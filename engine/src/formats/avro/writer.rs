@@ -132,7 +132,9 @@ impl Writer {
         };
         let mut written = Vec::with_capacity(fields.len());
         for (column, field) in fields.iter().enumerate() {
-            let branch = branches.iter().position(|branch| names::are_same(&schema.branch_name(*branch), field.name()));
+            let branch = branches
+                .iter()
+                .position(|branch| names::are_same(&schema.branch_name(*branch), field.name()));
             let branch = branch.ok_or_else(|| format!("the union has no branch '{}'", field.name()))?;
             let writer = Writer::new(schema, branches[branch], field.data_type())?;
             written.push(Branch { number: number(branch), column, writer });

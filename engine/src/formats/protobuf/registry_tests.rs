@@ -8,9 +8,7 @@ use arrow::datatypes::SchemaRef;
 use super::{NULLABLE_REPRESENTATION, Protobuf};
 use crate::error::Result;
 use crate::formats::schema_format::{PayloadShape, SchemaFormat};
-use crate::formats::schema_format_harness::{
-    self, decode, framed, present, schema as columns, writer,
-};
+use crate::formats::schema_format_harness::{self, decode, framed, present, schema as columns, writer};
 use crate::formats::{EncodedPayloads, Encoder, Format, Rejection, RowSelection, Wrapping};
 use crate::registry::{
     RegisteredSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference, SchemaRegistry,

@@ -9,8 +9,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use tidemill_storage::state::WriteBatch;
 
-use super::output::{Arrived, EncodedRows, JoinOutput, Part, ResultRows};
 use super::JoinSpec;
+use super::output::{Arrived, EncodedRows, JoinOutput, Part, ResultRows};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};

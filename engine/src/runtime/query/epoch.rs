@@ -66,7 +66,9 @@ impl Query {
     /// How long until the next commit may begin.
     pub(super) fn commit_wait(&self) -> Duration {
         match self.last_commit {
-            Some(last) if !self.pending.is_full() => self.options.commit_interval.saturating_sub(last.elapsed()),
+            Some(last) if !self.pending.is_full() => {
+                self.options.commit_interval.saturating_sub(last.elapsed())
+            }
             _ => Duration::ZERO,
         }
     }
