@@ -31,8 +31,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// From its byte; an unknown byte is no kind.
-    #[must_use]
-    pub fn from_u8(byte: u8) -> Option<RowKind> {
+    fn from_u8(byte: u8) -> Option<RowKind> {
         [RowKind::Insert, RowKind::UpdateBefore, RowKind::UpdateAfter, RowKind::Delete, RowKind::NullValue]
             .into_iter()
             .find(|kind| *kind as u8 == byte)

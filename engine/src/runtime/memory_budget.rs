@@ -128,12 +128,6 @@ impl MemoryBudget {
             shortages: self.inner.shortages.subscribe(),
         }
     }
-
-    /// Bytes that all queries hold.
-    #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        self.inner.held.lock().bytes()
-    }
 }
 
 impl MemoryShare {
@@ -262,7 +256,7 @@ mod tests {
         query.hold(250, 300).expect("a quarter is allowed, and what passes through");
         assert_eq!(query.hold(251, 0).expect_err("too much").kind, ErrorKind::LimitExceeded);
         drop(query);
-        assert_eq!(budget.held_bytes(), 0);
+        assert_eq!(budget.inner.held.lock().bytes(), 0);
     }
 
     #[test]

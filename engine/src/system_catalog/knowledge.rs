@@ -163,7 +163,7 @@ pub(super) fn quoted(name: &str) -> String {
 
 /// The parts of a name as written in SQL, those without quotes in lower case; `None` where a quote is not
 /// closed.
-pub(super) fn name_parts(written: &str) -> Option<Vec<String>> {
+fn name_parts(written: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut part = String::new();
     let mut characters = written.trim().chars().peekable();

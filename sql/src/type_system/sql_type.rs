@@ -106,17 +106,6 @@ impl SqlType {
         matches!(self, SqlType::Integer | SqlType::Bigint | SqlType::Double | SqlType::Decimal { .. })
     }
 
-    /// The first custom type in this type, if any is left to look up.
-    pub fn custom_name(&self) -> Option<&str> {
-        match self {
-            SqlType::Custom(name) => Some(name),
-            SqlType::Array(element) => element.custom_name(),
-            SqlType::Map { key, value } => key.custom_name().or_else(|| value.custom_name()),
-            SqlType::Struct(fields) => fields.iter().find_map(|field| field.data_type.custom_name()),
-            _ => None,
-        }
-    }
-
     /// This type with every custom type replaced by what `lookup` says it is.
     pub fn resolve<E>(&self, lookup: &mut impl FnMut(&str) -> Result<SqlType, E>) -> Result<SqlType, E> {
         Ok(match self {
@@ -265,7 +254,6 @@ mod tests {
     #[test]
     fn custom_types_are_looked_up_wherever_they_stand() {
         let data_type: SqlType = "ARRAY<STRUCT<a address>>".parse().expect("a type");
-        assert_eq!(data_type.custom_name(), Some("ADDRESS"));
         let resolved = data_type
             .resolve(&mut |name| match name {
                 "ADDRESS" => Ok(SqlType::String),

@@ -115,7 +115,7 @@ impl KsqlSelect {
 
 impl Relation {
     /// The conditions of all joins, the outermost first.
-    pub fn join_conditions(&self) -> impl Iterator<Item = &Expr> {
+    fn join_conditions(&self) -> impl Iterator<Item = &Expr> {
         let mut relation = self;
         std::iter::from_fn(move || match relation {
             Relation::Join(join) => {
