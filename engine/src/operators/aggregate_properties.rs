@@ -63,7 +63,10 @@ fn window() -> impl Strategy<Value = Option<WindowSpec>> {
 const CALLS: [&str; 6] =
     ["COUNT()", "SUM(V)", "COLLECT_LIST(V)", "LATEST_BY_OFFSET(V)", "EARLIEST_BY_OFFSET(V, 2)", "TOPK(V, 2)"];
 
-fn run(spec: &AggregateSpec, rows: &[(Row, Cut)], every_update: bool) -> (Vec<ChangeBatch>, Ledger) {
+/// What came out, and what was dropped.
+type Results = (Vec<ChangeBatch>, Ledger);
+
+fn run(spec: &AggregateSpec, rows: &[(Row, Cut)], every_update: bool) -> Results {
     let build_spec = spec.clone();
     let mut driver = Driver::new(move |room| build(&build_spec, room));
     if !every_update {
@@ -137,35 +140,37 @@ fn check_before(batches: &[ChangeBatch]) {
     }
 }
 
+/// What comes out of rows as they are cut, every update or the combined ones, and every update of the same
+/// rows one by one.
+fn cut_and_plain(
+    rows: &[(Row, Cut)],
+    window: Option<WindowSpec>,
+    with_before: bool,
+    every_update: bool,
+) -> (Results, Results) {
+    let spec = AggregateSpec { window, with_before, ..spec(&CALLS) };
+    let found = run(&spec, rows, every_update);
+    if with_before {
+        check_before(&found.0);
+    }
+    (found, run(&spec, &plainly(rows), true))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn every_update_is_the_same_however_the_input_is_cut(rows in rows(), window in window(), with_before: bool) {
-        let mut spec = spec(&CALLS);
-        spec.window = window;
-        spec.with_before = with_before;
-        let (expected, expected_ledger) = run(&spec, &plainly(&rows), true);
-        let (found, ledger) = run(&spec, &rows, true);
+        let ((found, ledger), (expected, expected_ledger)) = cut_and_plain(&rows, window, with_before, true);
         prop_assert_eq!(text(&found), text(&expected));
         prop_assert_eq!(ledger, expected_ledger);
-        if with_before {
-            check_before(&found);
-        }
     }
 
     #[test]
     fn combined_updates_lead_to_the_same_table(rows in rows(), window in window(), with_before: bool) {
-        let mut spec = spec(&CALLS);
-        spec.window = window;
-        spec.with_before = with_before;
-        let (expected, expected_ledger) = run(&spec, &plainly(&rows), true);
-        let (found, ledger) = run(&spec, &rows, false);
+        let ((found, ledger), (expected, expected_ledger)) = cut_and_plain(&rows, window, with_before, false);
         prop_assert_eq!(table(&found), table(&expected));
         prop_assert_eq!(ledger, expected_ledger);
-        if with_before {
-            check_before(&found);
-        }
     }
 
     #[test]

@@ -43,6 +43,17 @@ impl World {
         self.transactions.init("tx", TIMEOUT, None).await.unwrap()
     }
 
+    /// A transaction with a first record in each of these partitions.
+    async fn begin(&self, partitions: &[u32]) -> ProducerIdentity {
+        let producer = self.init().await;
+        let targets: Vec<_> = partitions.iter().copied().map(target).collect();
+        self.transactions.add_partitions("tx", producer, &targets).unwrap();
+        for partition in partitions {
+            self.append(producer, 0, *partition).unwrap();
+        }
+        producer
+    }
+
     fn append(
         &self,
         producer: ProducerIdentity,
@@ -97,10 +108,7 @@ fn offset(offset: i64) -> GroupOffset {
 #[tokio::test]
 async fn a_committed_transaction_shows_all_it_wrote_at_once() {
     let world = World::new();
-    let producer = world.init().await;
-    world.transactions.add_partitions("tx", producer, &[target(0), target(1)]).unwrap();
-    world.append(producer, 0, 0).unwrap();
-    world.append(producer, 0, 1).unwrap();
+    let producer = world.begin(&[0, 1]).await;
     world.transactions.add_offsets("tx", producer).unwrap();
     world.transactions.commit_offsets("tx", producer, "g", &[(target(0), offset(7))]).unwrap();
     assert_eq!(world.committed(0), (0, Offset(0)));
@@ -116,9 +124,7 @@ async fn a_committed_transaction_shows_all_it_wrote_at_once() {
 #[tokio::test]
 async fn an_aborted_transaction_leaves_nothing_to_see() {
     let world = World::new();
-    let producer = world.init().await;
-    world.transactions.add_partitions("tx", producer, &[target(0)]).unwrap();
-    world.append(producer, 0, 0).unwrap();
+    let producer = world.begin(&[0]).await;
     world.transactions.commit_offsets("tx", producer, "g", &[(target(0), offset(7))]).unwrap();
     world.transactions.end("tx", producer, TransactionEnd::Abort).await.unwrap();
     assert_eq!(world.committed(0), (0, Offset(2)));
@@ -210,9 +216,7 @@ async fn a_used_up_epoch_gives_a_new_id() {
 #[tokio::test]
 async fn a_transaction_that_is_open_too_long_is_aborted() {
     let world = World::new();
-    let producer = world.init().await;
-    world.transactions.add_partitions("tx", producer, &[target(0)]).unwrap();
-    world.append(producer, 0, 0).unwrap();
+    let producer = world.begin(&[0]).await;
     world.transactions.expire(Instant::now()).await;
     assert_eq!(world.committed(0), (0, Offset(0)), "there is time left");
     world.transactions.expire(Instant::now() + TIMEOUT * 2).await;
@@ -247,9 +251,7 @@ async fn a_transaction_that_waits_for_the_disk_holds_up_neither_readers_nor_the_
 #[tokio::test]
 async fn an_open_transaction_goes_on_after_a_restart() {
     let world = World::new();
-    let producer = world.init().await;
-    world.transactions.add_partitions("tx", producer, &[target(0)]).unwrap();
-    world.append(producer, 0, 0).unwrap();
+    let producer = world.begin(&[0]).await;
     world.transactions.commit_offsets("tx", producer, "g", &[(target(0), offset(7))]).unwrap();
     let world = world.restarted();
     world.transactions.recover().await.unwrap();
@@ -263,10 +265,7 @@ async fn an_open_transaction_goes_on_after_a_restart() {
 async fn a_decision_is_carried_out_after_a_restart() {
     for written in [0, 1, 2] {
         let world = World::new();
-        let producer = world.init().await;
-        world.transactions.add_partitions("tx", producer, &[target(0), target(1)]).unwrap();
-        world.append(producer, 0, 0).unwrap();
-        world.append(producer, 0, 1).unwrap();
+        let producer = world.begin(&[0, 1]).await;
         world.transactions.commit_offsets("tx", producer, "g", &[(target(0), offset(7))]).unwrap();
         assert!(world.transactions.decide("tx", producer, TransactionEnd::Commit).unwrap());
         // The process ends after so many markers.
