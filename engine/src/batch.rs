@@ -115,7 +115,7 @@ impl ChangeBatch {
     /// A batch of inserts without windows and headers.
     #[must_use]
     pub fn inserts(columns: RecordBatch, times_ms: ScalarBuffer<i64>) -> ChangeBatch {
-        debug_assert_eq!(columns.num_rows(), times_ms.len());
+        assert_eq!(columns.num_rows(), times_ms.len(), "each row has a time");
         let kinds = Kinds::AllInsert;
         let (windows, headers, keyed, stream_times_ms) = (None, None, None, None);
         ChangeBatch { columns, kinds, times_ms, windows, headers, keyed, stream_times_ms }
@@ -153,7 +153,7 @@ impl ChangeBatch {
     /// The same rows with other columns.
     #[must_use]
     pub fn with_columns(self, columns: RecordBatch) -> ChangeBatch {
-        debug_assert_eq!(columns.num_rows(), self.times_ms.len());
+        assert_eq!(columns.num_rows(), self.times_ms.len(), "each row has a time");
         ChangeBatch { columns, ..self }
     }
 

@@ -196,7 +196,7 @@ struct Decoding {
 impl Decoding {
     fn decode<T: Call>(self) -> Result<T, Refused> {
         let Decoding { api, version, mut body } = self;
-        debug_assert_eq!(T::KEY, api as i16, "the handler belongs to the call");
+        assert_eq!(T::KEY, api as i16, "the handler belongs to the call");
         <T as Decodable>::decode(&mut body, version)
             .map_err(|error| Refused::Body(api, version, error.to_string()))
     }

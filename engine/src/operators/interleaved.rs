@@ -22,7 +22,8 @@ impl Interleaved {
     /// Of the rows of each input, and whose turn it is for how many rows.
     #[must_use]
     pub fn new(left: ChangeBatch, right: ChangeBatch, turns: Vec<(Input, usize)>) -> Interleaved {
-        debug_assert_eq!(left.rows() + right.rows(), turns.iter().map(|(_, rows)| rows).sum::<usize>());
+        let in_turns: usize = turns.iter().map(|(_, rows)| rows).sum();
+        assert_eq!(left.rows() + right.rows(), in_turns, "each row has its turn");
         Interleaved { left, right, turns }
     }
 

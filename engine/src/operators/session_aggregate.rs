@@ -640,7 +640,7 @@ impl Operator for SessionAggregate {
         let kept = self.sessions.retain_hottest(usize::try_from(kept_max).unwrap_or(usize::MAX));
         self.calls.retain(&kept);
         // Results that wait for the end of the round know their sessions by slots, which have moved.
-        debug_assert!(self.before_rows.is_empty() && self.headers.is_empty());
+        assert!(self.before_rows.is_empty() && self.headers.is_empty(), "the round is over");
     }
 }
 

@@ -584,7 +584,7 @@ impl Operator for WindowAggregate {
         self.groups.retain(&kept);
         self.calls.retain(&kept);
         // Results that wait for the end of the round know their groups by slots, which have moved.
-        debug_assert!(self.before.rows.is_empty() && self.headers.is_empty());
+        assert!(self.before.rows.is_empty() && self.headers.is_empty(), "the round is over");
     }
 }
 

@@ -47,7 +47,7 @@ pub fn plan(query: &QueryPlan, overtaken: Overtaken) -> Result<PhysicalPlan> {
         })
         .collect::<Result<_>>()?;
     // The open stage gives the result, so it has to be the last one; stages below it were pushed first.
-    debug_assert_eq!(open.stage + 1, lowering.stages.len());
+    assert_eq!(open.stage + 1, lowering.stages.len(), "the open stage is the last one");
     Ok(PhysicalPlan {
         stages: lowering.stages,
         schema,

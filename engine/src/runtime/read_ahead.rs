@@ -84,7 +84,7 @@ struct Ahead {
 impl ReadAhead {
     /// Adds rows behind the others.
     pub fn push(&mut self, batch: ChangeBatch, offsets: Vec<Offset>) {
-        debug_assert_eq!(batch.rows(), offsets.len());
+        assert_eq!(batch.rows(), offsets.len(), "each row has an offset");
         if let Some(latest_ms) = batch.times_ms.iter().copied().max() {
             let bytes = bytes_of(&batch) + offsets.capacity() * size_of::<Offset>();
             self.rows += batch.rows();

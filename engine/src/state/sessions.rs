@@ -334,7 +334,7 @@ impl Sessions {
     /// Forgets a key that has no sessions and whose absence is stored.
     pub fn remove(&mut self, id: u32) {
         let key = &mut self.keys[id as usize];
-        debug_assert!(key.sessions.is_empty() && !key.dirty && !key.touched);
+        assert!(key.sessions.is_empty() && !key.dirty && !key.touched, "nothing of it is left");
         let hash = key.hash;
         self.key_bytes -= key.key.len();
         *key = SessionKey::new(&[], 0);

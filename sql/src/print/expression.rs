@@ -19,7 +19,7 @@ use crate::type_system::SqlType;
 pub fn print_expression(expr: &Expr) -> String {
     let mut expr = expr.clone();
     let flow = VisitMut::visit(&mut expr, &mut Rewriter { names: Names::Stored });
-    debug_assert!(flow.is_continue(), "the rewriter never stops");
+    assert!(flow.is_continue(), "the rewriter never stops");
     expr.to_string()
 }
 
@@ -28,7 +28,7 @@ pub fn print_expression(expr: &Expr) -> String {
 pub(super) fn print_query(query: &Query) -> String {
     let mut query = query.clone();
     let flow = VisitMut::visit(&mut query, &mut Rewriter { names: Names::Written });
-    debug_assert!(flow.is_continue(), "the rewriter never stops");
+    assert!(flow.is_continue(), "the rewriter never stops");
     query.to_string()
 }
 

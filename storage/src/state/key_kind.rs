@@ -20,28 +20,11 @@ macro_rules! key_kinds {
             /// All kinds, in the order of their bytes.
             pub const ALL: &'static [KeyKind] = &[$(KeyKind::$variant),+];
 
-            /// The kind of a first byte, where there is one.
-            #[must_use]
-            pub fn from_byte(byte: u8) -> Option<KeyKind> {
-                match byte {
-                    $($byte => Some(KeyKind::$variant),)+
-                    _ => None,
-                }
-            }
-
             /// The name, for messages and metrics.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
                     $(KeyKind::$variant => $name,)+
-                }
-            }
-
-            /// What the key holds, in one line.
-            #[must_use]
-            pub fn meaning(self) -> &'static str {
-                match self {
-                    $(KeyKind::$variant => $meaning,)+
                 }
             }
         }
@@ -98,16 +81,6 @@ mod tests {
                 (0x50, "schema registry"),
             ]
         );
-    }
-
-    #[test]
-    fn every_byte_names_one_kind_or_none() {
-        let named = (0..=u8::MAX).filter_map(|byte| {
-            let kind = KeyKind::from_byte(byte)?;
-            assert_eq!(kind.byte(), byte);
-            Some(kind)
-        });
-        assert_eq!(named.collect::<Vec<_>>(), KeyKind::ALL);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl View {
 
     /// The log ends at `end` now, by bytes written to `segment`.
     pub(super) fn note_append(&mut self, segment: &Arc<Segment>, end: LogPosition, bytes: u64) {
-        debug_assert!(end.offset >= self.appended.offset, "an append moves the end forward");
+        assert!(end.offset >= self.appended.offset, "an append moves the end forward");
         self.appended = end;
         self.bytes_since_checkpoint += bytes;
         if self.unsynced.segments.last().is_none_or(|last| !Arc::ptr_eq(last, segment)) {
@@ -180,7 +180,7 @@ impl View {
 
     /// Everything below `offset` is gone. Answers the segments that are gone with it, oldest first.
     pub(super) fn trim(&mut self, offset: Offset) -> Vec<Arc<Segment>> {
-        debug_assert!(offset <= self.high_watermark.offset, "only what is visible is dropped");
+        assert!(offset <= self.high_watermark.offset, "only what is visible is dropped");
         self.log_start = self.log_start.max(offset);
         self.last_stable = self.last_stable.max(self.log_start);
         self.transactions.trim(self.log_start);
