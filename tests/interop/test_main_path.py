@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 import uuid
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -63,18 +64,15 @@ def test_changes_come_row_by_row_while_records_arrive(server):
     with server.connect() as connection:
         cursor = connection.cursor()
         rows = cursor.stream("SELECT id, amount FROM orders WHERE amount > 10 EMIT CHANGES LIMIT 3")
-        # The query begins behind the last record; it has begun once its first row can be waited for.
-        produce_later(server)
+        # The query begins behind the last record, so the records come when it runs.
+        produce_when_a_query_runs(server)
         amounts = [row[1] for row in rows]
         assert amounts[:2] == [11.0, 12.0] and amounts[2] in (13.0, 14.0)
 
 
-def produce_later(server):
-    import threading
-    import time
-
+def produce_when_a_query_runs(server):
     def run():
-        time.sleep(0.5)
+        eventually(lambda: server.metric("tidemill_push_queries_running"))
         produce(server, "orders", [order(number, float(number)) for number in (5, 11)])
         produce(server, "orders", [order(number, float(number)) for number in (12,)])
         produce(server, "orders", [order(number, float(number)) for number in (13, 14)])
