@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::CommandError;
 use crate::http::HttpDoor;
 use crate::kafka::{KafkaDoor, KafkaOptions};
+use crate::open_files;
 use crate::postgres::{PostgresDoor, PostgresOptions};
 
 /// How often the log's health is looked at.
@@ -77,8 +78,10 @@ impl Server {
             // Bound and let go again, so that a port in use is told before data is touched.
             std::net::TcpListener::bind(address).map_err(|error| bind_error(flag, address, &error))?;
         }
-        let options =
+        let mut options =
             EngineOptions { data_dir: Some(data_dir.to_owned()), memory_bytes, ..EngineOptions::default() };
+        let wanted = options.topics.partitions_total_max;
+        options.topics.partitions_total_max = open_files::partitions_total_max(wanted);
         let directory: PathBuf = data_dir.to_owned();
         let opened = tokio::task::spawn_blocking(move || Engine::open(options)).await;
         let engine = match opened {

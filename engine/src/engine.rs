@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use tidemill_storage::data_dir::DataDir;
@@ -27,6 +27,9 @@ use crate::topics::{TopicLimits, Topics};
 
 /// How often retention and checkpoints are looked after.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// How often open transactions are looked at. Their timeouts are a minute and more.
+const TRANSACTION_CHECK: Duration = Duration::from_secs(1);
 
 /// What a data directory is opened with.
 #[derive(Clone, Debug)]
@@ -187,9 +190,39 @@ impl Engine {
             }),
         };
         engine.declare_own_sources()?;
+        engine.recover_transactions();
         engine.inner.queries.start_all(&engine.inner.catalog.state());
         engine.start_housekeeping();
+        engine.start_expiring_transactions();
         Ok(engine)
+    }
+
+    /// Finishes what transactions of clients had decided before anyone can overtake it. A server whose disk
+    /// is full starts all the same: only those transactions stay open until its next start.
+    fn recover_transactions(&self) {
+        let transactions = self.inner.topics.transactions().clone();
+        let (done, recovered) = std::sync::mpsc::sync_channel(1);
+        self.inner.queries.environment().compute.spawn(async move {
+            // The receiver waits below.
+            let _ = done.send(transactions.recover().await);
+        });
+        if let Ok(Err(error)) = recovered.recv() {
+            tracing::error!(?error, "transactions could not be taken up; restart when the cause is removed");
+        }
+    }
+
+    /// Ends transactions that are open for longer than their producers allowed.
+    fn start_expiring_transactions(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        self.inner.queries.environment().compute.spawn(async move {
+            loop {
+                tokio::time::sleep(TRANSACTION_CHECK).await;
+                let Some(inner) = weak.upgrade() else { break };
+                let transactions = inner.topics.transactions().clone();
+                // Not waited for: one that cannot be ended now must not keep the others open.
+                tokio::spawn(async move { transactions.expire(Instant::now()).await });
+            }
+        });
     }
 
     /// The streams the server itself fills.

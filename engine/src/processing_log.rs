@@ -25,6 +25,9 @@ pub const TOPIC: &str = "tidemill_processing_log";
 /// Stored name of the stream.
 pub const STREAM: &str = "PROCESSING_LOG";
 
+/// Bytes of reports that are kept: enough for about a million, however fast they come.
+const RETENTION_BYTES: u64 = 256 << 20;
+
 /// Batches of reports that wait for the writer.
 const QUEUE_MAX: usize = 64;
 
@@ -48,7 +51,12 @@ impl ProcessingLog {
     /// Those of making the topic.
     pub fn start(log: Arc<dyn Log>, runtime: &tokio::runtime::Handle) -> Result<ProcessingLog> {
         let topic = TopicName::new(TOPIC)?;
-        match log.create_topic(&topic, TopicSettings { partitions: 1, ..TopicSettings::default() }) {
+        let settings = TopicSettings {
+            partitions: 1,
+            retention_bytes: Some(RETENTION_BYTES),
+            ..TopicSettings::default()
+        };
+        match log.create_topic(&topic, settings) {
             Ok(_) => {}
             Err(error) if error.kind() == StorageErrorKind::AlreadyExists => {}
             Err(error) => return Err(error.into()),

@@ -90,10 +90,16 @@ pub fn table_rows(table: u64) -> Bytes {
     KeyBuilder::new(KeyKind::TableRow).u64(table).to_bytes()
 }
 
-/// A query's position in one input partition.
+/// The position of one of a query's readers in an input partition. The number of the first reader is not
+/// written: its key is the beginning of the others'.
 #[must_use]
-pub fn input_offset(query: u64, target: &TopicPartition) -> Bytes {
-    push_partition(KeyBuilder::new(KeyKind::InputOffset).u64(query), target).to_bytes()
+pub fn input_offset(query: u64, target: &TopicPartition, reader: u32) -> Bytes {
+    let mut key = KeyBuilder::new(KeyKind::InputOffset);
+    push_partition(key.u64(query), target);
+    if reader > 0 {
+        key.u32(reader);
+    }
+    key.to_bytes()
 }
 
 /// All positions of a query.

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::catalog::{Catalog, CatalogSource};
 use crate::error::{Error, ErrorKind, Result};
 use crate::group_offsets::{GroupOffset, GroupOffsets};
+use crate::processing_log;
 use crate::runtime::decisions;
 use crate::transactions::Transactions;
 
@@ -145,6 +146,7 @@ impl Topics {
     /// # Errors
     /// `NotFound`, `Invalid`, `InUse`, `LimitExceeded`, and those of the disk.
     pub fn alter(&self, name: &TopicName, settings: TopicSettings) -> Result<TopicDescription> {
+        check_not_own(name)?;
         let current = self.log.topic(name).map_or(0, |topic| topic.settings.partitions);
         self.check_partitions(name, settings.partitions, current)?;
         if settings.partitions > current {
@@ -196,8 +198,9 @@ impl Topics {
     /// of the same name later would otherwise be read from the middle.
     ///
     /// # Errors
-    /// `NotFound`, and those of the disk.
+    /// `NotFound`, `InUse` (the server's own), and those of the disk.
     pub fn delete(&self, name: &TopicName) -> Result<()> {
+        check_not_own(name)?;
         self.log.delete_topic(name)?;
         self.changes.send_replace(());
         self.groups.forget_topic(name)
@@ -214,7 +217,16 @@ impl Topics {
         batch: Bytes,
         transactional_id: Option<&str>,
     ) -> std::result::Result<Appended, tidemill_storage::StorageError> {
+        if let Err(error) = check_not_own(&target.topic) {
+            return Err(tidemill_storage::StorageError::invalid(error.message));
+        }
         self.transactions.append(transactional_id, target, batch)
+    }
+
+    /// Whether an append would wait now; see [`Log::append_waits`].
+    #[must_use]
+    pub fn append_waits(&self, target: &TopicPartition) -> bool {
+        self.log.append_waits(target)
     }
 
     /// Reads whole batches; see [`Log::read`].
@@ -315,6 +327,15 @@ impl Topics {
     pub fn group(&self, group: &str) -> Result<BTreeMap<TopicPartition, GroupOffset>> {
         self.groups.fetch(group)
     }
+}
+
+/// Refuses changes of the topic that the server itself writes: what it tells must stay, and be its own.
+fn check_not_own(topic: &TopicName) -> Result<()> {
+    if topic.as_str() != processing_log::TOPIC {
+        return Ok(());
+    }
+    let message = format!("topic '{topic}' is the server's own: it can be read, and nothing else");
+    Err(Error::new(ErrorKind::InUse, message))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub enum ErrorKind {
     UnknownProducer,
     /// The transaction is not in a state that allows the call.
     InvalidTransactionState,
-    /// The disk is full: free space, then retry.
+    /// The disk is full, or the process may open no more files: free some, then retry.
     DiskFull,
     /// Another process holds the data directory, or its format is of another version.
     Unusable,
@@ -66,6 +66,7 @@ impl StorageError {
     pub fn io(action: &str, path: impl Into<PathBuf>, error: &std::io::Error) -> StorageError {
         let kind = match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::DiskFull,
+            _ if is_out_of_files(error) => ErrorKind::DiskFull,
             _ => ErrorKind::Io,
         };
         StorageError::new(kind, format!("could not {action} {}: {error}", path.into().display()))
@@ -76,6 +77,12 @@ impl StorageError {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+}
+
+/// Whether a file could not be opened because the process or the machine has too many open.
+fn is_out_of_files(error: &std::io::Error) -> bool {
+    let limits = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
+    limits.iter().any(|limit| error.raw_os_error() == Some(limit.raw_os_error()))
 }
 
 impl fmt::Display for StorageError {

@@ -32,6 +32,9 @@ STATEMENTS = [
     "CREATE STREAM passed AS SELECT id, n, amount FROM events WHERE amount < 90 EMIT CHANGES",
     "CREATE TABLE totals AS SELECT k, COUNT(*) AS records, SUM(amount) AS total FROM events WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY k EMIT CHANGES",
     "CREATE STREAM named AS SELECT events.k AS k, n, name FROM events JOIN names ON events.k = names.k EMIT CHANGES",
+    # Two readers of one topic in one query: each record meets itself once.
+    "CREATE STREAM again (id STRING KEY, amount BIGINT) WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON')",
+    "CREATE STREAM pairs AS SELECT events.id AS id, n, again.amount AS amount FROM events JOIN again WITHIN 1 SECOND ON events.id = again.id EMIT CHANGES",
 ]
 
 
@@ -148,6 +151,7 @@ def test_nothing_is_lost_or_doubled_across_kills(server):
     eventually(lambda: sorted(server.sql("SELECT k, windowstart, records, total FROM totals")) == recomputed)
     eventually(lambda: server.sql("SELECT count(*) FROM passed")[0][0] >= len(passed))
     eventually(lambda: server.sql("SELECT count(*) FROM named")[0][0] >= len(named))
+    eventually(lambda: server.sql("SELECT count(*) FROM pairs")[0][0] >= len(numbers))
     # A read_committed consumer, and one with the defaults of the protocol, which sees everything.
     for isolation in ("read_committed", "read_uncommitted"):
         level = {"isolation.level": isolation}
@@ -155,6 +159,8 @@ def test_nothing_is_lost_or_doubled_across_kills(server):
         assert found == passed, f"{isolation}: {len(found)} records passed, {len(passed)} expected"
         found = sorted((record["N"], record["NAME"]) for _, record, _ in read_all(server, "NAMED", **level))
         assert found == named, f"{isolation}: {len(found)} records joined, {len(named)} expected"
+        found = sorted(record["N"] for _, record, _ in read_all(server, "PAIRS", **level))
+        assert found == sorted(numbers), f"{isolation}: {len(found)} records met themselves, {len(numbers)} expected"
         changelog = {}
         for key, value, _ in read_all(server, "TOTALS", **level):
             window = (key[:-8].decode(), int.from_bytes(key[-8:], "big"))

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidemill_engine::topics::Topics;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use super::connection::{Client, serve};
 use super::options::KafkaOptions;
@@ -19,9 +19,6 @@ use super::server::Server;
 
 /// Pause after a failed accept. Out of descriptors, `accept` fails at once and would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How often open transactions are looked at. Their timeouts are a minute and more.
-const TRANSACTION_CHECK: Duration = Duration::from_secs(1);
 
 /// A bound listener that speaks the Kafka protocol.
 pub(crate) struct KafkaDoor {
@@ -50,16 +47,10 @@ impl KafkaDoor {
         let drain = self.options.connections.drain_timeout;
         let room = Arc::new(Semaphore::new(self.options.connections.connections_max));
         let server = Arc::new(Server::new(self.topics, self.options, shutdown.clone()));
-        // Before the first client: what a transaction had decided must not be overtaken.
-        if let Err(error) = server.topics.transactions().recover().await {
-            error!(?error, "transactions could not be taken up; restart when the cause is removed");
-        }
         let tasks = TaskTracker::new();
         let timers = tokio::spawn({
             let server = server.clone();
-            async move {
-                tokio::join!(server.groups.run(&server.closing), expire_transactions(&server));
-            }
+            async move { server.groups.run(&server.closing).await }
         });
         loop {
             let accepted = tokio::select! {
@@ -94,15 +85,6 @@ impl KafkaDoor {
             warn!("kafka connections were still open when the server stopped");
         }
         timers.abort();
-    }
-}
-
-/// Ends transactions that are open for too long, until the server stops.
-async fn expire_transactions(server: &Server) {
-    while timeout(TRANSACTION_CHECK, server.closing.cancelled()).await.is_err() {
-        // Not waited for: one that cannot be ended now must not keep the others open.
-        let transactions = server.topics.transactions().clone();
-        tokio::spawn(async move { transactions.expire(Instant::now()).await });
     }
 }
 

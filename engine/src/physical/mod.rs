@@ -152,6 +152,25 @@ impl PhysicalPlan {
         self
     }
 
+    /// The number of a stage that reads a topic among those that read the same one: more than one do where
+    /// sources over one topic are joined.
+    #[must_use]
+    pub fn reader_number(&self, stage: usize) -> u32 {
+        let topic = |stage: &StagePlan| match &stage.input {
+            StageInput::Scan(scan) => Some(scan.topic.clone()),
+            StageInput::Exchanged(_) => None,
+        };
+        let read = topic(&self.stages[stage]);
+        self.stages[..stage].iter().map(|before| u32::from(topic(before) == read)).sum()
+    }
+
+    /// Whether a stage reads a topic.
+    #[must_use]
+    pub fn reads_topic(&self, topic: &str) -> bool {
+        let reads = |stage: &StagePlan| matches!(&stage.input, StageInput::Scan(scan) if scan.topic.as_str() == topic);
+        self.stages.iter().any(reads)
+    }
+
     /// Names of the sources, each once, in the order of the stages that read them.
     #[must_use]
     pub fn sources(&self) -> Vec<String> {

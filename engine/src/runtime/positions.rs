@@ -1,5 +1,9 @@
 //! Positions: how far a query has read each partition of its topics.
 //!
+//! A query that joins two sources over one topic reads it twice, and its readers need not be equally far:
+//! a position is that of one reader. The readers of a topic are numbered in the order of the plan's stages,
+//! which a replacement of the query does not change.
+//!
 //! The first ones are stored with the query itself, so that "the latest record" means that of the moment
 //! the query was made, however often and whenever it is started; every epoch then replaces those of the
 //! partitions it read.
@@ -31,8 +35,8 @@ pub struct Position {
     pub offset: Offset,
 }
 
-/// Positions in partitions.
-pub type Positions = BTreeMap<TopicPartition, Position>;
+/// Positions in partitions, by the number of the reader of its topic.
+pub type Positions = BTreeMap<(TopicPartition, u32), Position>;
 
 /// Where a query that has no commit yet begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,12 +67,12 @@ impl StartAt {
 /// `NotFound` where a topic it reads is gone.
 pub fn beginning(log: &dyn Log, plan: &PhysicalPlan, start_at: StartAt) -> Result<Positions> {
     let mut positions = Positions::new();
-    for stage in &plan.stages {
+    for (index, stage) in plan.stages.iter().enumerate() {
         let StageInput::Scan(scan) = &stage.input else { continue };
         let topic = stages::topic(log, &scan.topic)?;
         for target in partitions_of(&topic) {
             let offset = start_at.offset(log, &target)?;
-            positions.insert(target, Position { topic: topic.id, offset });
+            positions.insert((target, plan.reader_number(index)), Position { topic: topic.id, offset });
         }
     }
     Ok(positions)
@@ -76,25 +80,46 @@ pub fn beginning(log: &dyn Log, plan: &PhysicalPlan, start_at: StartAt) -> Resul
 
 /// Adds positions to the changes they belong to.
 pub fn record(changes: &mut WriteBatch, query: u64, positions: Positions) {
-    for (target, position) in positions {
+    for ((target, reader), position) in positions {
         let mut value = Vec::with_capacity(TOPIC_ID_BYTES + size_of::<i64>());
         value.extend_from_slice(position.topic.0.as_bytes());
         value.extend_from_slice(&position.offset.0.to_be_bytes());
-        changes.put(state_keys::input_offset(query, &target), value);
+        changes.put(state_keys::input_offset(query, &target, reader), value);
     }
 }
 
-/// Where the last commit left a query in a partition; `None` where it has never read it.
+/// Where the last commit left a query in a partition: the reader that is least far. `None` where it has
+/// never read it.
 ///
 /// # Errors
 /// Those of the disk, `Corrupt`.
 pub fn committed(store: &dyn StateStore, query: u64, target: &TopicPartition) -> Result<Option<Position>> {
-    let stored = store.get(&state_keys::input_offset(query, target))?;
+    let readers = state_keys::prefix_range(&state_keys::input_offset(query, target, 0));
+    let mut least: Option<Position> = None;
+    for entry in store.snapshot().scan(readers) {
+        let position = parse(&entry?.1, target)?;
+        least = Some(least.filter(|least| least.offset <= position.offset).unwrap_or(position));
+    }
+    Ok(least)
+}
+
+/// Where the last commit left one reader. A reader without a position of its own stands where the first one
+/// of its topic does.
+fn committed_by(
+    store: &dyn StateStore,
+    query: u64,
+    target: &TopicPartition,
+    reader: u32,
+) -> Result<Option<Position>> {
+    let mut stored = store.get(&state_keys::input_offset(query, target, reader))?;
+    if stored.is_none() && reader > 0 {
+        stored = store.get(&state_keys::input_offset(query, target, 0))?;
+    }
     stored.map(|value| parse(&value, target)).transpose()
 }
 
-/// Where a query goes on in the partitions of a topic, in their order; `fresh` takes the positions that
-/// are not stored and have to be. `start_at` counts for a topic the query has never read.
+/// Where a reader of a query goes on in the partitions of a topic, in their order; `fresh` takes the
+/// positions that are not stored and have to be. `start_at` counts for a topic the query has never read.
 ///
 /// # Errors
 /// Those of the disk, `Corrupt`, `NotFound`.
@@ -103,12 +128,13 @@ pub fn restore(
     log: &dyn Log,
     query: u64,
     topic: &TopicDescription,
+    reader: u32,
     start_at: StartAt,
     fresh: &mut Positions,
 ) -> Result<Vec<Offset>> {
     let targets = partitions_of(topic);
     let stored: Vec<Option<Position>> =
-        targets.iter().map(|target| committed(store, query, target)).collect::<Result<_>>()?;
+        targets.iter().map(|target| committed_by(store, query, target, reader)).collect::<Result<_>>()?;
     let was_read = stored.iter().any(Option::is_some);
     let mut offsets = Vec::with_capacity(targets.len());
     for (target, found) in targets.into_iter().zip(stored) {
@@ -128,7 +154,7 @@ pub fn restore(
             None => start_at.offset(log, &target)?,
         };
         offsets.push(offset);
-        fresh.insert(target, Position { topic: topic.id, offset });
+        fresh.insert((target, reader), Position { topic: topic.id, offset });
     }
     Ok(offsets)
 }

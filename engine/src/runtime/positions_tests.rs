@@ -45,7 +45,7 @@ fn store_positions(store: &MemoryStateStore, positions: Positions) {
 fn restored(store: &MemoryStateStore, log: &MemoryLog) -> (Vec<i64>, usize) {
     let mut fresh = Positions::new();
     let topic = log.topic(&name()).unwrap();
-    let offsets = restore(store, log, QUERY, &topic, StartAt::Latest, &mut fresh).unwrap();
+    let offsets = restore(store, log, QUERY, &topic, 0, StartAt::Latest, &mut fresh).unwrap();
     (offsets.iter().map(|offset| offset.0).collect(), fresh.len())
 }
 
@@ -57,7 +57,7 @@ fn latest_is_where_the_query_was_made_for_idle_partitions_too() {
     let (offsets, fresh) = restored(&store, &log);
     assert_eq!((offsets, fresh), (vec![3, 0], 2));
     let at = |offset| Position { topic: topic.id, offset: Offset(offset) };
-    store_positions(&store, Positions::from([(target(0), at(3)), (target(1), at(0))]));
+    store_positions(&store, Positions::from([((target(0), 0), at(3)), ((target(1), 0), at(0))]));
     append(&log, 1, 100);
     assert_eq!(restored(&store, &log), (vec![3, 0], 0), "what came in between is still to be read");
 }
@@ -67,7 +67,10 @@ fn a_partition_that_was_added_is_read_from_its_beginning() {
     let (log, store) = (MemoryLog::default(), MemoryStateStore::new());
     let topic = log.create_topic(&name(), settings(1)).unwrap();
     append(&log, 0, 3);
-    store_positions(&store, Positions::from([(target(0), Position { topic: topic.id, offset: Offset(3) })]));
+    store_positions(
+        &store,
+        Positions::from([((target(0), 0), Position { topic: topic.id, offset: Offset(3) })]),
+    );
     log.alter_topic(&name(), settings(2)).unwrap();
     append(&log, 1, 5);
     assert_eq!(restored(&store, &log), (vec![3, 0], 1));
@@ -79,7 +82,7 @@ fn a_topic_that_was_made_again_is_read_from_its_beginning() {
     let topic = log.create_topic(&name(), settings(1)).unwrap();
     store_positions(
         &store,
-        Positions::from([(target(0), Position { topic: topic.id, offset: Offset(1_000) })]),
+        Positions::from([((target(0), 0), Position { topic: topic.id, offset: Offset(1_000) })]),
     );
     log.delete_topic(&name()).unwrap();
     log.create_topic(&name(), settings(1)).unwrap();
@@ -88,13 +91,29 @@ fn a_topic_that_was_made_again_is_read_from_its_beginning() {
 }
 
 #[test]
+fn readers_of_one_topic_go_on_where_each_of_them_was() {
+    let (log, store) = (MemoryLog::default(), MemoryStateStore::new());
+    let topic = log.create_topic(&name(), settings(1)).unwrap();
+    append(&log, 0, 9);
+    let at = |offset| Position { topic: topic.id, offset: Offset(offset) };
+    let restored_by = |reader| {
+        restore(&store, &log, QUERY, &topic, reader, StartAt::Latest, &mut Positions::new()).unwrap()
+    };
+    store_positions(&store, Positions::from([((target(0), 0), at(7))]));
+    assert_eq!(restored_by(1), [Offset(7)], "a reader without its own goes on with the first");
+    store_positions(&store, Positions::from([((target(0), 1), at(4))]));
+    assert_eq!((restored_by(0), restored_by(1)), (vec![Offset(7)], vec![Offset(4)]));
+    assert_eq!(committed(&store, QUERY, &target(0)).unwrap(), Some(at(4)), "all have read what lies below");
+}
+
+#[test]
 fn a_damaged_position_is_told() {
     let (log, store) = (MemoryLog::default(), MemoryStateStore::new());
     let topic = log.create_topic(&name(), settings(1)).unwrap();
     let mut changes = WriteBatch::default();
-    changes.put(state_keys::input_offset(QUERY, &target(0)), vec![1, 2, 3]);
+    changes.put(state_keys::input_offset(QUERY, &target(0), 0), vec![1, 2, 3]);
     store.write(&changes, Durability::Synced).unwrap();
-    let found = restore(&store, &log, QUERY, &topic, StartAt::Latest, &mut Positions::new());
+    let found = restore(&store, &log, QUERY, &topic, 0, StartAt::Latest, &mut Positions::new());
     assert_eq!(found.unwrap_err().kind, ErrorKind::Corrupt);
 }
 

@@ -72,7 +72,9 @@ pub fn build(
                 let topic = topic(log.as_ref(), &scan.topic)?;
                 stages.topics.insert(scan.topic.clone(), TopicForm::of(&topic));
                 let (store, log, fresh) = (store.as_ref(), log.as_ref(), &mut stages.fresh);
-                let offsets = positions::restore(store, log, identity.number, &topic, start_at, fresh)?;
+                let reader = plan.reader_number(index);
+                let offsets =
+                    positions::restore(store, log, identity.number, &topic, reader, start_at, fresh)?;
                 let targets = partitions_of(&topic).into_iter().zip(offsets);
                 let reader = |(target, offset)| {
                     PartitionReader::new(environment.log.clone(), schemas, scan, target, offset).map(Some)

@@ -149,3 +149,20 @@ fn a_record_dropped_while_catching_up_counts_once_however_often_the_query_is_pau
     let (records_in, out) = (RECORDS + 2 * BAD, RECORDS + BAD);
     await_ledger(&lives, "Q", "EVENTS", [records_in, out, 0, 0, BAD]);
 }
+
+#[test]
+fn a_query_over_the_processing_log_does_not_feed_itself() {
+    let lives = Lives::begin();
+    lives.sql(
+        "CREATE STREAM events (k STRING KEY, n BIGINT) \
+         WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
+    );
+    lives.sql("CREATE STREAM passed AS SELECT k, n FROM events");
+    lives.sql("CREATE STREAM reasons AS SELECT CAST(reason AS INT) AS n FROM processing_log");
+    for told in ["1", "2"] {
+        lives.produce("events", &[("a", "no JSON", 1)]);
+        lives.await_rows("SELECT COUNT(*) FROM reasons", &[told]);
+    }
+    // What became of the first one was committed before the second was read.
+    assert_eq!(lives.rows("SELECT COUNT(*) FROM processing_log"), ["2"]);
+}

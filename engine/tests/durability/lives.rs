@@ -8,6 +8,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use tidemill_engine::engine::{EngineOptions, Storage};
+use tidemill_engine::topics::Topics;
 use tidemill_engine::{Dialect, Engine, Response, Session, SessionOptions};
 use tidemill_storage::log::{MemoryLog, TopicSettings};
 use tidemill_storage::record::{BatchBuilder, Codec};
@@ -128,6 +129,10 @@ impl Lives {
         let target = TopicPartition::new(TopicName::new(topic).unwrap(), PartitionId(partition));
         let appended = self.engine.topics().append(&target, builder.build().unwrap(), None).unwrap();
         self.block_on(appended.durable()).unwrap();
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        self.engine.topics()
     }
 
     pub(crate) fn create_topic(&self, topic: &str, partitions: u32) {

@@ -10,4 +10,5 @@ mod positions;
 mod refusals;
 mod replacement;
 mod retention;
+mod transactions;
 mod turns;

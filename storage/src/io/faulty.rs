@@ -61,6 +61,8 @@ pub enum Fault {
     /// A write stops half way because no space is left; any other call fails as by
     /// [`Fault::DiskFull`].
     ShortWrite,
+    /// The process may open no more files; nothing is done. Calls that need no new descriptor succeed.
+    OutOfFiles,
     /// The power goes off within the call: it and every later one fail until the power cut is made
     /// good by [`FaultyDisk::power_cut`].
     PowerOff,

@@ -420,11 +420,13 @@ fn retention_drops_large_logs(fixture: &Fixture) {
     }
     assert_eq!(fixture.log.enforce_retention().unwrap(), 7);
     assert_eq!(seen(fixture, &target, 70, Isolation::ReadUncommitted).len(), 30);
-    fixture
-        .log
-        .alter_topic(&name("t"), TopicSettings { compact: true, retention_bytes: Some(0), ..settings })
-        .unwrap();
-    assert_eq!(fixture.log.enforce_retention().unwrap(), 0, "a compacted topic forgets by key alone");
+    let compacted =
+        TopicSettings { compact: true, retention_ms: None, retention_bytes: None, ..settings.clone() };
+    fixture.log.alter_topic(&name("t"), compacted).unwrap();
+    assert_eq!(fixture.log.enforce_retention().unwrap(), 0, "without bounds a compacted topic keeps all");
+    let both = TopicSettings { compact: true, retention_bytes: Some(size), ..settings };
+    fixture.log.alter_topic(&name("t"), both).unwrap();
+    assert_eq!(fixture.log.enforce_retention().unwrap(), 2, "compact,delete drops by the bounds as well");
 }
 
 fn stage(fixture: &Fixture, outputs: &[(&TopicPartition, &[Bytes])]) -> Box<dyn crate::log::Staged> {
@@ -447,7 +449,9 @@ fn a_staged_epoch_is_visible_after_its_decision_only(fixture: &Fixture) {
     assert_eq!(seen(fixture, &a, 0, Isolation::ReadUncommitted).len(), 5);
     assert_eq!(seen(fixture, &b, 0, Isolation::ReadUncommitted).len(), 0);
     assert_eq!(fixture.log.offset_of_max_timestamp(&b).unwrap(), None);
+    assert!(fixture.log.append_waits(&a), "an append would wait for the decision");
     staged.publish();
+    assert!(!fixture.log.append_waits(&a));
     assert_eq!(seen(fixture, &a, 0, Isolation::ReadCommitted), (0..25).collect::<Vec<_>>());
     assert_eq!(seen(fixture, &b, 0, Isolation::ReadCommitted), [0, 1, 2]);
 

@@ -187,6 +187,10 @@ impl Log for MemoryLog {
         partition.append(&topic.description.settings, &batch, origin, self.monotonic_ms())
     }
 
+    fn append_waits(&self, target: &TopicPartition) -> bool {
+        self.partition(target).is_ok_and(|(_, partition)| partition.append_waits())
+    }
+
     fn read(
         &self,
         target: &TopicPartition,

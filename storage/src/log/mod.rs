@@ -47,7 +47,8 @@ pub struct TopicSettings {
     pub segment_bytes: u64,
     /// Largest record batch in bytes. Default 1 MiB + 12, as Kafka's.
     pub max_message_bytes: u32,
-    /// The newest record of each key is kept (`cleanup.policy=compact`).
+    /// The newest record of each key is kept (`cleanup.policy=compact`). Age and size drop segments here
+    /// too where they are set (`compact,delete`).
     pub compact: bool,
     /// Settings a client gave that the log only remembers (reported by DescribeConfigs).
     pub other: Vec<(String, String)>,
@@ -270,6 +271,10 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// `NotFound`, `CorruptBatch`, `TooLarge`, `Invalid`, the producer kinds, `DiskFull`, `Poisoned`.
     fn append(&self, target: &TopicPartition, batch: Bytes, origin: Origin) -> Result<Appended>;
+
+    /// Whether an append to the partition would wait now: for an epoch that is staged and not decided, or
+    /// for another append. Who must not wait asks before; the answer may be old by the time it is used.
+    fn append_waits(&self, target: &TopicPartition) -> bool;
 
     /// Reads whole batches from the one that holds `from`, up to `bytes_max` (at least one batch).
     /// `from` may be the end of what is visible: then the slice is empty.

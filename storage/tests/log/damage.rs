@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tidemill_storage::io::{Disk, OpenMode};
-use tidemill_storage::log::{Isolation, Log, TopicSettings};
+use tidemill_storage::log::{CutReason, Isolation, Log, TopicSettings};
 use tidemill_storage::{ErrorKind, Offset, TopicPartition};
 
 use crate::world::{DIRECTORY, World, partition, segment_path};
@@ -185,6 +185,68 @@ fn a_damaged_checkpoint_costs_a_scan_and_nothing_else() {
     world.sync().unwrap();
     world.log().checkpoint().unwrap();
     assert_eq!(world.open().unwrap().damages.len(), 0, "the next checkpoint is whole again");
+}
+
+#[test]
+fn a_damaged_checkpoint_does_not_cost_what_a_query_wrote_that_ended_long_ago() {
+    let (mut world, target, _) = world();
+    let epoch = world.stage(&[(&target, 4)]).unwrap();
+    world.decide(&epoch);
+    world.publish(epoch);
+    for behind in [true, false] {
+        if behind {
+            world.append(&target, 3).unwrap();
+            world.sync().unwrap();
+        }
+        world.log().checkpoint().unwrap();
+        world.forget_decisions();
+        world.disk.flip(&segment_path(&target, 0).with_file_name("checkpoint"), 30, 0x40).unwrap();
+        let report = world.open().unwrap();
+        assert_eq!((report.damages.len(), report.cuts.len()), (1, 0), "{report:?}");
+        world.verify("the decisions are forgotten and the checkpoint is damaged");
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_lets_an_epoch_that_was_never_decided_go() {
+    let (mut world, target, _) = world();
+    let decided = world.stage(&[(&target, 4)]).unwrap();
+    world.decide(&decided);
+    world.publish(decided);
+    let undecided = world.stage(&[(&target, 6)]).unwrap();
+    World::forget(undecided);
+    world.close();
+    world.disk.flip(&segment_path(&target, 0).with_file_name("checkpoint"), 30, 0x40).unwrap();
+    let report = world.open().unwrap();
+    assert_eq!((report.damages.len(), report.cuts.len()), (1, 1), "{report:?}");
+    assert_eq!(report.cuts[0].reason, CutReason::Undecided);
+    world.verify("the last epoch was not decided");
+}
+
+#[test]
+fn what_stands_behind_damage_of_the_tail_is_set_aside() {
+    let mut world = World::opened();
+    world.create_topic("a", TopicSettings { segment_bytes: 2000, ..TopicSettings::default() }).unwrap();
+    let target = partition("a", 0);
+    for _ in 0..BATCHES {
+        world.append(&target, RECORDS_PER_BATCH).unwrap();
+    }
+    world.sync().unwrap();
+    world.close();
+    let first = segment_path(&target, 0);
+    let bytes = length(&world, &first);
+    world.disk.flip(&first, 100, 1).unwrap();
+    let report = world.open().unwrap();
+    let cuts: Vec<_> = report.cuts.iter().filter(|cut| cut.set_aside.is_some()).collect();
+    assert!(cuts.len() > 2 && cuts.len() == report.cuts.len(), "the segment and all behind it: {report:?}");
+    let kept: usize = cuts.iter().map(|cut| length(&world, cut.set_aside.as_deref().unwrap())).sum();
+    assert_eq!(kept as u64, report.cuts.iter().map(|cut| cut.bytes).sum::<u64>());
+    let aside = world.disk.list(first.parent().unwrap()).unwrap();
+    assert!(aside.iter().any(|entry| entry.name == format!("{:020}.log.cut-at-0", 0)), "{aside:?}");
+    assert_eq!(length(&world, &first.with_extension("log.cut-at-0")), bytes);
+    let text = cuts.last().unwrap().to_string();
+    assert!(text.contains("may have been acknowledged") && text.contains(".cut-at-"), "{text}");
+    assert_eq!(world.open().unwrap().cuts.len(), 0, "it is looked at once");
 }
 
 #[test]

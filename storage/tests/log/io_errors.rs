@@ -52,7 +52,7 @@ fn run_with_retries(world: &mut World, context: &str) -> Option<usize> {
 #[test]
 fn a_full_disk_refuses_calls_and_takes_them_again_once_there_is_space() {
     let (mut refused, mut ended) = (0, 0);
-    for fault in [Fault::DiskFull, Fault::ShortWrite] {
+    for fault in [Fault::DiskFull, Fault::ShortWrite, Fault::OutOfFiles] {
         for nth in 1.. {
             let context = format!("{fault:?} at call {nth}");
             let mut world = World::new();

@@ -335,6 +335,11 @@ impl World {
         }
     }
 
+    /// The engine forgets the decisions of queries that are gone.
+    pub(crate) fn forget_decisions(&self) {
+        self.decided.lock().clear();
+    }
+
     pub(crate) fn publish(&mut self, epoch: OpenEpoch) {
         epoch.staged.publish();
     }

@@ -182,3 +182,14 @@ def test_kafka_pythons_administration_is_answered(bootstrap, topic):
     admin.delete_topics([topic])
     assert topic not in admin.list_topics()
     admin.close()
+
+
+def test_the_servers_own_topic_can_only_be_read(admin, producer):
+    topic = "tidemill_processing_log"
+    with pytest.raises(KafkaException, match="own"):
+        admin.delete_topics([topic])[topic].result(PATIENCE_S)
+    outcomes = []
+    producer.produce(topic, b"forged", on_delivery=lambda error, _: outcomes.append(error))
+    assert producer.flush(PATIENCE_S) == 0
+    assert outcomes[0] is not None
+    assert topic in admin.list_topics(timeout=PATIENCE_S).topics

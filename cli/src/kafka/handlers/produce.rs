@@ -31,8 +31,9 @@ use crate::kafka::request::Refused;
 /// `versions`) and refused.
 pub(crate) const VERSION_MIN: i16 = 3;
 
-/// Bytes of records that are checked and appended on the spot. More, and whatever is compressed, could
-/// keep other connections waiting and goes to a thread that may take its time.
+/// Bytes of records that are checked and appended on the spot. More, and whatever is compressed, part of a
+/// transaction or has to wait for an epoch of a query, could keep other connections waiting and goes to a
+/// thread that may take its time.
 const ON_THE_SPOT_BYTES: usize = 64 * 1024;
 
 /// Appends everything, then waits for the disk.
@@ -50,7 +51,7 @@ pub(crate) async fn start(
         acks,
         transactional_id: request.transactional_id.map(|id| id.to_string()),
     };
-    let appended = if takes_long(&request.topic_data) {
+    let appended = if append.takes_long(&request.topic_data) {
         let ended_early = |error: Error| Refused::Answer(reply.api, reply.version, error.to_string());
         blocking(move || Ok(append.all(request.topic_data))).await.map_err(ended_early)?
     } else {
@@ -75,12 +76,6 @@ pub(crate) async fn start(
     }))
 }
 
-fn takes_long(topics: &[TopicProduceData]) -> bool {
-    let batches = || topics.iter().flat_map(|topic| &topic.partition_data).filter_map(|p| p.records.as_ref());
-    batches().map(Bytes::len).sum::<usize>() > ON_THE_SPOT_BYTES
-        || batches().any(|batch| is_compressed(batch))
-}
-
 /// Looks at the codec in the low bits of the batch's attributes; what is no batch counts as plain.
 fn is_compressed(batch: &[u8]) -> bool {
     const ATTRIBUTES_LOW_AT: usize = 22;
@@ -103,6 +98,20 @@ struct Append {
 }
 
 impl Append {
+    fn takes_long(&self, data: &[TopicProduceData]) -> bool {
+        let batches =
+            || data.iter().flat_map(|topic| &topic.partition_data).filter_map(|p| p.records.as_ref());
+        let mut targets = data.iter().flat_map(|topic_data| {
+            let name = topic(&topic_data.name).ok();
+            let indexes = topic_data.partition_data.iter().map(|partition| partition.index);
+            indexes.filter_map(move |index| target(name.as_ref()?, index).ok())
+        });
+        self.transactional_id.is_some()
+            || batches().map(Bytes::len).sum::<usize>() > ON_THE_SPOT_BYTES
+            || batches().any(|batch| is_compressed(batch))
+            || targets.any(|target| self.topics.append_waits(&target))
+    }
+
     fn all(&self, data: Vec<TopicProduceData>) -> Vec<TopicAppended> {
         let appended = data.into_iter().map(|topic_data| {
             let name = topic(&topic_data.name);

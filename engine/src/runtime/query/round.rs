@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::{Query, QueryIdentity};
 use crate::error::{Error, Result};
 use crate::operators::Report;
+use crate::processing_log;
 use crate::runtime::positions::Position;
 use crate::runtime::read_ahead::{Bound, Passing, Place};
 use crate::runtime::sink::SinkOutput;
@@ -145,7 +146,7 @@ impl Query {
             let target = reader.target();
             if let Some(form) = self.topics.get(&target.topic) {
                 let position = Position { topic: form.id, offset: reader.position() };
-                self.positions.insert(target.clone(), position);
+                self.positions.insert((target.clone(), self.plan.reader_number(stage)), position);
             }
         }
         if let Some(sink) = output.sink {
@@ -183,8 +184,12 @@ impl Query {
         Ok(())
     }
 
-    /// Keeps reports until the epoch is committed that they belong to.
+    /// Keeps reports until the epoch is committed that they belong to. A query over the processing log would
+    /// read its own reports, and report on those, without end: its rows are counted and not reported.
     fn keep_reports(&mut self, mut reports: Vec<Report>) {
+        if reports.is_empty() || self.plan.reads_topic(processing_log::TOPIC) {
+            return;
+        }
         let room = REPORTS_MAX.saturating_sub(self.pending.reports.len());
         self.environment.processing_log.count_lost(reports.len().saturating_sub(room));
         reports.truncate(room);

@@ -91,6 +91,10 @@ impl State {
             Some(Fault::DiskFull | Fault::ShortWrite) if matches!(call, Call::Truncate | Call::Remove) => {
                 Ok(None)
             }
+            Some(Fault::OutOfFiles) if matches!(call, Call::Create | Call::SyncDir) => {
+                Err(io::Error::from_raw_os_error(EMFILE))
+            }
+            Some(Fault::OutOfFiles) => Ok(None),
             Some(Fault::DiskFull) => Err(io::ErrorKind::StorageFull.into()),
             Some(Fault::ShortWrite) if call == Call::Write => Ok(Some(Fault::ShortWrite)),
             Some(Fault::ShortWrite) => Err(io::ErrorKind::StorageFull.into()),
@@ -233,6 +237,7 @@ fn apply_name(names: &mut BTreeMap<String, NodeId>, edit: &NameEdit) {
 }
 
 pub(super) const EIO: i32 = 5;
+const EMFILE: i32 = 24;
 
 pub(super) fn power_is_off() -> io::Error {
     io::Error::other("the power is off")
@@ -244,6 +249,7 @@ pub(super) fn finish(fault: Option<Fault>) -> io::Result<()> {
         Some(Fault::PowerOff) => Err(power_is_off()),
         Some(Fault::Eio) => Err(io::Error::from_raw_os_error(EIO)),
         Some(Fault::DiskFull | Fault::ShortWrite) => Err(io::ErrorKind::StorageFull.into()),
+        Some(Fault::OutOfFiles) => Err(io::Error::from_raw_os_error(EMFILE)),
         None => Ok(()),
     }
 }

@@ -114,10 +114,9 @@ impl Partition {
             _ => self.roll(shared, writer)?,
         };
         let position = segment.bytes();
-        let written = segment
-            .file(&*shared.disk)
-            .and_then(|file| file.write_all_at(position, &[bytes.as_bytes(), records]));
-        if let Err(error) = written {
+        let file =
+            segment.file(&*shared.disk).map_err(|error| shared.failed("open", segment.path(), &error))?;
+        if let Err(error) = file.write_all_at(position, &[bytes.as_bytes(), records]) {
             return Err(self.refuse_write(shared, &segment, position, &error));
         }
         segment

@@ -131,6 +131,12 @@ pub(super) fn index_file(partition_directory: &Path, base: Offset) -> PathBuf {
     partition_directory.join(format!("{:020}.index", base.0))
 }
 
+/// Where bytes of a segment are kept that a start cut off at `position` without knowing that nobody needs
+/// them. The log never reads it again; it goes with its partition.
+pub(super) fn set_aside_file(segment_file: &Path, position: u64) -> PathBuf {
+    segment_file.with_extension(format!("log.cut-at-{position}"))
+}
+
 /// The base offset in a segment file's name.
 pub(super) fn segment_base(file_name: &str) -> Option<Offset> {
     let digits = file_name.strip_suffix(".log")?;

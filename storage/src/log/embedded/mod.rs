@@ -125,6 +125,10 @@ impl Log for EmbeddedLog {
         partition.append(&self.shared, topic.settings(), &batch, origin)
     }
 
+    fn append_waits(&self, target: &TopicPartition) -> bool {
+        self.shared.partition(target).is_ok_and(|(_, partition)| partition.append_waits())
+    }
+
     fn read(
         &self,
         target: &TopicPartition,

@@ -153,6 +153,11 @@ impl Partition {
         }
     }
 
+    /// Whether who asks for the writer now would wait.
+    pub(super) fn append_waits(&self) -> bool {
+        self.writer.try_lock().is_none_or(|writer| writer.epoch_undecided && writer.refusal.is_none())
+    }
+
     /// Tells the high watermark to those who wait for it, unless they were told of an end.
     pub(super) fn announce(&self, view: &View) {
         self.watermark.send_if_modified(|watermark| {

@@ -3,10 +3,16 @@
 //! Everything below the recovery point of a partition's checkpoint was durable and decided: it is not
 //! scanned, and nothing there is ever cut. Behind it the batches are read one by one. The log ends
 //!
-//! - before the first batch that is not intact: a tail that a power cut tore, which was never
-//!   acknowledged;
+//! - before the first batch that is not intact: a power cut tore it. Where intact batches stand behind
+//!   it, it may as well be damage of what was acknowledged; going on behind it could take a producer's
+//!   repetition of the lost batch for a duplicate, so the log ends there all the same, but what is cut
+//!   off is set aside in a file beside the segment, and told as an error;
 //! - before the first batch of a staged epoch that was not decided: nothing behind it was
 //!   acknowledged either.
+//!
+//! Where the checkpoint itself is damaged, everything is tail and damage is skipped. Decisions of queries
+//! that ended long ago are forgotten by then, so only an epoch at the very end is cut off, and only
+//! where its query's decisions are known.
 //!
 //! What is kept of the tail is written to the device anew before anyone sees it. It may stand in the
 //! page cache only, in pages that count as clean because a sync of the process before failed.
@@ -20,7 +26,7 @@ use std::sync::Arc;
 
 use crate::error::{Result, StorageError};
 use crate::ids::{Offset, PartitionId, TopicPartition};
-use crate::io::{Clock, Disk, DiskFile, read_file};
+use crate::io::{Clock, Disk, DiskFile, OpenMode, read_file};
 use crate::log::checks::damaged_error;
 use crate::log::embedded::checkpoint::LastCheckpoint;
 use crate::log::embedded::format::{
@@ -62,6 +68,7 @@ impl Recovery<'_> {
             report: RecoveryReport { partitions: 1, ..RecoveryReport::default() },
             producers: Producers::default(),
             transactions: Transactions::default(),
+            undecided_from: None,
         };
         let found = work.find(topic)?;
         let report = work.report;
@@ -76,6 +83,8 @@ struct PartitionWork<'a> {
     report: RecoveryReport,
     producers: Producers,
     transactions: Transactions,
+    /// Where the checkpoint is damaged: the offset at which an undecided epoch begins that ends the log.
+    undecided_from: Option<Offset>,
 }
 
 /// What the checkpoint file says.
@@ -91,7 +100,7 @@ enum Known {
 /// How a scan of the tail ended.
 struct TailEnd {
     end: LogPosition,
-    cut: bool,
+    cut: Option<CutReason>,
 }
 
 impl PartitionWork<'_> {
@@ -141,6 +150,9 @@ impl PartitionWork<'_> {
                 .iter()
                 .any(|segment| segment.base() == recovery.segment && segment.bytes() >= recovery.byte);
             let keep_going = matches!(known, Known::Unknown);
+            if keep_going {
+                self.undecided_from = self.undecided_at_the_end(&segments)?;
+            }
             self.recover_tail(&mut segments, recovery, is_listed && !is_whole, keep_going)?
         };
         Ok(Found {
@@ -284,7 +296,7 @@ impl PartitionWork<'_> {
                 );
                 end.offset = segment.base();
             } else if !follows {
-                names_changed |= self.remove_behind(segments, index, end.offset)?;
+                names_changed |= self.remove_behind(segments, index, end.offset, true)?;
                 break;
             }
             let length = segment.bytes();
@@ -294,8 +306,9 @@ impl PartitionWork<'_> {
                 let tail = self.scan(&segment, from, length, end.offset, keep_going)?;
                 end = tail.end;
                 scanned.push((segment, from));
-                if tail.cut {
-                    names_changed |= self.remove_behind(segments, index + 1, end.offset)?;
+                if let Some(cut) = tail.cut {
+                    let is_torn = matches!(cut, CutReason::Torn(_));
+                    names_changed |= self.remove_behind(segments, index + 1, end.offset, is_torn)?;
                     break;
                 }
             }
@@ -330,11 +343,12 @@ impl PartitionWork<'_> {
         segment.set_bytes(from);
         let file = segment.file(disk).map_err(failed)?;
         let mut scanner = Scanner::new(&*file, from, offset, length, CHUNK_BYTES);
+        let mut intact_behind = false;
         let cut = loop {
             let step = scanner.step().map_err(failed)?;
             match step {
                 Step::Batch(position, header) => {
-                    if self.is_undecided(&header) {
+                    if self.is_undecided(&header, keep_going) {
                         break Some((position, header.base_offset, CutReason::Undecided));
                     }
                     self.apply(&header, scanner.batch_bytes());
@@ -343,14 +357,11 @@ impl PartitionWork<'_> {
                 }
                 Step::End => break None,
                 Step::Damaged(damage) => {
-                    let behind = if keep_going {
-                        scanner.skip_damage(Offset(i64::MAX)).map_err(failed)?
-                    } else {
-                        None
-                    };
+                    let behind = scanner.skip_damage(Offset(i64::MAX)).map_err(failed)?;
                     match behind {
-                        Some(offset) => self.note_skipped(segment, &damage, offset),
-                        None => {
+                        Some(offset) if keep_going => self.note_skipped(segment, &damage, offset),
+                        _ => {
+                            intact_behind = behind.is_some();
                             break Some((damage.position, damage.offset, CutReason::Torn(damage.message)));
                         }
                     }
@@ -363,21 +374,55 @@ impl PartitionWork<'_> {
         };
         self.report.scanned_bytes += position - from;
         let end = LogPosition { offset, segment: segment.base(), byte: position };
-        if let Some((_, _, reason)) = cut {
-            segment
-                .cut_at_start(disk, position)
-                .map_err(|error| StorageError::io("truncate", segment.path(), &error))?;
-            self.note_cut(segment.path(), position, offset, length - position, reason);
-            return Ok(TailEnd { end, cut: true });
-        }
-        Ok(TailEnd { end, cut: false })
+        let Some((_, _, reason)) = cut else { return Ok(TailEnd { end, cut: None }) };
+        let aside = format::set_aside_file(segment.path(), position);
+        let set_aside = if intact_behind {
+            self.copy(&*file, position, length, &aside)
+                .map_err(|error| StorageError::io("set a damaged tail aside in", &aside, &error))?;
+            Some(aside)
+        } else {
+            None
+        };
+        segment
+            .cut_at_start(disk, position)
+            .map_err(|error| StorageError::io("truncate", segment.path(), &error))?;
+        let bytes = length - position;
+        self.note_cut(segment.path(), position, offset, bytes, reason.clone(), set_aside);
+        Ok(TailEnd { end, cut: Some(reason) })
     }
 
     /// Whether a batch belongs to a staged epoch without a durable decision.
-    fn is_undecided(&self, header: &BatchHeader) -> bool {
+    fn is_undecided(&self, header: &BatchHeader, keep_going: bool) -> bool {
+        if keep_going {
+            return self.undecided_from.is_some_and(|from| header.base_offset >= from);
+        }
         header.producer_id.is_engine()
             && (self.recovery.decisions)(header.producer_id, self.target)
                 .is_none_or(|decided| header.next_offset() > decided)
+    }
+
+    /// Where the epoch begins that ends the log and lies beyond its query's decision. A partition takes
+    /// nothing else while an epoch is staged, so whatever something else stands behind was decided.
+    fn undecided_at_the_end(&self, segments: &[Arc<Segment>]) -> Result<Option<Offset>> {
+        let mut from = None;
+        for segment in segments {
+            let failed = |error: io::Error| StorageError::io("read", segment.path(), &error);
+            let file = segment.file(self.recovery.disk).map_err(failed)?;
+            let mut scanner = Scanner::new(&*file, 0, segment.base(), segment.bytes(), CHUNK_BYTES);
+            loop {
+                match scanner.step().map_err(failed)? {
+                    Step::Batch(_, header) => {
+                        let beyond = header.producer_id.is_engine()
+                            && (self.recovery.decisions)(header.producer_id, self.target)
+                                .is_some_and(|decided| header.next_offset() > decided);
+                        from = if beyond { from.or(Some(header.base_offset)) } else { None };
+                    }
+                    Step::Damaged(_) if scanner.skip_damage(Offset(i64::MAX)).map_err(failed)?.is_some() => {}
+                    Step::Damaged(_) | Step::End => break,
+                }
+            }
+        }
+        Ok(from)
     }
 
     /// Takes note of a batch in the producers and transactions, as its append did.
@@ -398,22 +443,55 @@ impl PartitionWork<'_> {
         }
     }
 
-    /// Removes the segments from `index` on: nothing in them can have been acknowledged.
+    /// Takes away the segments from `index` on. Nothing in them can have been acknowledged, unless what
+    /// ended the log before them is damage (`set_aside`): then those with batches stay under another name.
     fn remove_behind(
         &mut self,
         segments: &mut Vec<Arc<Segment>>,
         index: usize,
         offset: Offset,
+        set_aside: bool,
     ) -> Result<bool> {
         let gone = segments.split_off(index);
         for segment in gone.iter().rev() {
+            let aside = if set_aside && self.begins_intact(segment)? {
+                let aside = format::set_aside_file(segment.path(), 0);
+                self.recovery
+                    .disk
+                    .rename(segment.path(), &aside)
+                    .map_err(|error| StorageError::io("set aside", segment.path(), &error))?;
+                Some(aside)
+            } else {
+                None
+            };
             segment
                 .remove(self.recovery.disk)
                 .map_err(|error| StorageError::io("remove", segment.path(), &error))?;
             let reason = CutReason::Torn("it stands behind the end of the log".to_owned());
-            self.note_cut(segment.path(), 0, offset, segment.bytes(), reason);
+            self.note_cut(segment.path(), 0, offset, segment.bytes(), reason, aside);
         }
         Ok(!gone.is_empty())
+    }
+
+    /// Whether a segment begins with an intact batch.
+    fn begins_intact(&self, segment: &Segment) -> Result<bool> {
+        let failed = |error: io::Error| StorageError::io("read", segment.path(), &error);
+        let file = segment.file(self.recovery.disk).map_err(failed)?;
+        let mut scanner = Scanner::new(&*file, 0, segment.base(), segment.bytes(), CHUNK_BYTES);
+        Ok(matches!(scanner.step().map_err(failed)?, Step::Batch(..)))
+    }
+
+    /// Copies a part of a segment into a file of its own, durably.
+    fn copy(&self, from: &dyn DiskFile, position: u64, end: u64, to: &Path) -> io::Result<()> {
+        let file = self.recovery.disk.open(to, OpenMode::Create)?;
+        let mut written = 0;
+        walk_bytes(from, position, end, |_, chunk| {
+            file.write_all_at(written, &[chunk])?;
+            written += chunk.len() as u64;
+            Ok(())
+        })?;
+        file.sync_data()?;
+        self.recovery.disk.sync_dir(self.directory)
     }
 
     /// Writes the bytes from `from` on over themselves and syncs them.
@@ -423,9 +501,22 @@ impl PartitionWork<'_> {
         rewrite(&*file, from, segment.bytes()).map_err(failed)
     }
 
-    fn note_cut(&mut self, path: &Path, position: u64, offset: Offset, bytes: u64, reason: CutReason) {
-        let cut = Cut { target: self.target.clone(), path: path.to_owned(), position, offset, bytes, reason };
-        tracing::info!("{cut}");
+    fn note_cut(
+        &mut self,
+        path: &Path,
+        position: u64,
+        offset: Offset,
+        bytes: u64,
+        reason: CutReason,
+        set_aside: Option<PathBuf>,
+    ) {
+        let (target, path) = (self.target.clone(), path.to_owned());
+        let cut = Cut { target, path, position, offset, bytes, reason, set_aside };
+        if cut.set_aside.is_some() {
+            tracing::error!("{cut}");
+        } else {
+            tracing::info!("{cut}");
+        }
         self.report.cuts.push(cut);
     }
 
@@ -445,6 +536,17 @@ impl PartitionWork<'_> {
 }
 
 fn rewrite(file: &dyn DiskFile, from: u64, end: u64) -> io::Result<()> {
+    walk_bytes(file, from, end, |position, chunk| file.write_all_at(position, &[chunk]))?;
+    file.sync_data()
+}
+
+/// Reads a part of a file chunk by chunk.
+fn walk_bytes(
+    file: &dyn DiskFile,
+    from: u64,
+    end: u64,
+    mut take: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let mut position = from;
     let mut chunk = Vec::new();
     while position < end {
@@ -454,8 +556,8 @@ fn rewrite(file: &dyn DiskFile, from: u64, end: u64) -> io::Result<()> {
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        file.write_all_at(position, &[&chunk])?;
+        take(position, &chunk)?;
         position += read as u64;
     }
-    file.sync_data()
+    Ok(())
 }

@@ -14,7 +14,8 @@ pub struct RecoveryReport {
     pub partitions: usize,
     /// Bytes behind the checkpoints that were read.
     pub scanned_bytes: u64,
-    /// Tails that were cut off; none was ever acknowledged.
+    /// Tails that were cut off. None was ever acknowledged, except where damage came first; then what was
+    /// cut off is set aside.
     pub cuts: Vec<Cut>,
     /// Damage that was found; nothing of it was cut off.
     pub damages: Vec<FoundDamage>,
@@ -35,12 +36,14 @@ pub struct Cut {
     pub bytes: u64,
     /// Why.
     pub reason: CutReason,
+    /// Where the bytes are now, if intact batches were among them.
+    pub set_aside: Option<PathBuf>,
 }
 
 /// Why a tail was cut off.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CutReason {
-    /// It was written only in part when the power went; says what is wrong with it.
+    /// A batch is not intact, as after a power cut; says what is wrong with it.
     Torn(String),
     /// It belongs to an epoch that was never decided.
     Undecided,
@@ -69,9 +72,15 @@ impl RecoveryReport {
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cut {} bytes off {} at offset {}: ", self.bytes, self.path.display(), self.offset)?;
-        match &self.reason {
-            CutReason::Torn(message) => write!(f, "torn and never acknowledged ({message})"),
-            CutReason::Undecided => f.write_str("an epoch that was never decided"),
+        match (&self.reason, &self.set_aside) {
+            (CutReason::Undecided, _) => f.write_str("an epoch that was never decided"),
+            (CutReason::Torn(message), None) => write!(f, "torn and never acknowledged ({message})"),
+            (CutReason::Torn(message), Some(path)) => write!(
+                f,
+                "damaged ({message}), with intact record batches behind it, which may have been acknowledged: \
+                 they are kept in {}",
+                path.display()
+            ),
         }
     }
 }

@@ -24,9 +24,6 @@ impl Partition {
         shared: &Shared,
         settings: &TopicSettings,
     ) -> Result<usize> {
-        if settings.compact {
-            return Ok(0);
-        }
         if let Some(retention_ms) = settings.retention_ms {
             self.roll_if_old(shared, retention_ms)?;
         }

@@ -222,19 +222,21 @@ impl Segment {
         Ok(())
     }
 
-    /// Gives back the file handle and the index. Both come back by themselves.
-    fn release(&self) {
-        let mut index = self.index.write();
+    /// Gives back the file handle and the index, which come back by themselves; `false` where the segment
+    /// is in use.
+    fn release(&self) -> bool {
+        let Some(mut index) = self.index.try_write() else { return false };
         if index.as_ref().is_some_and(SegmentIndex::is_persisted) {
             *index = None;
         }
         *self.file.lock() = None;
+        true
     }
 }
 
 /// Segments closed for appends whose files are open, the one opened first in front.
 ///
-/// Invariant: at most [`OpenSegments::COUNT_MAX`]; beyond, the first ones are released.
+/// Invariant: at most [`OpenSegments::COUNT_MAX`] and those in use; beyond, the first ones are released.
 #[derive(Default, Debug)]
 pub(super) struct OpenSegments {
     queue: Mutex<VecDeque<Weak<Segment>>>,
@@ -254,12 +256,16 @@ impl OpenSegments {
 
     /// Takes note of a segment that is open and was just closed for appends.
     pub(super) fn note_closed(&self, segment: &Arc<Segment>) {
-        let mut queue = self.queue.lock();
-        queue.push_back(Arc::downgrade(segment));
-        if queue.len() > Self::COUNT_MAX
-            && let Some(first) = queue.pop_front().and_then(|weak| weak.upgrade())
+        let first = {
+            let mut queue = self.queue.lock();
+            queue.push_back(Arc::downgrade(segment));
+            if queue.len() > Self::COUNT_MAX { queue.pop_front() } else { None }
+        };
+        // Not under the lock, which every roll of every partition takes.
+        if let Some(first) = first.and_then(|weak| weak.upgrade())
+            && !first.release()
         {
-            first.release();
+            self.queue.lock().push_back(Arc::downgrade(&first));
         }
     }
 }

@@ -65,6 +65,10 @@ impl Partition {
         if state.deleted { Err(unknown_partition(&self.target)) } else { Ok(state) }
     }
 
+    pub(super) fn append_waits(&self) -> bool {
+        self.state.try_lock().is_none_or(|state| state.epoch_undecided && !state.deleted)
+    }
+
     pub(super) fn append(
         &self,
         settings: &TopicSettings,
@@ -166,7 +170,7 @@ impl Partition {
 
     pub(super) fn enforce_retention(&self, settings: &TopicSettings, now_ms: i64) -> usize {
         let mut state = self.state.lock();
-        if settings.compact || state.epoch_undecided {
+        if state.epoch_undecided {
             return 0;
         }
         let is_old = |segment: &Segment| {
