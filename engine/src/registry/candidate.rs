@@ -29,10 +29,7 @@ impl Candidate {
         settings: Settings,
         snapshot: &Snapshot,
     ) -> RegistryResult<Candidate> {
-        let bytes = definition.text.len();
-        if bytes > SCHEMA_BYTES_MAX {
-            return Err(RegistryError::SchemaTooLarge { bytes, bytes_max: SCHEMA_BYTES_MAX });
-        }
+        check_size(&definition)?;
         if definition.references.len() > REFERENCES_MAX {
             return Err(RegistryError::LimitExceeded(format!(
                 "a schema may have {REFERENCES_MAX} references, and no more"
@@ -48,6 +45,8 @@ impl Candidate {
         } else {
             schema.definition.text = parsed.canonical_text();
         }
+        // Spaces that nobody wrote make a text larger.
+        check_size(&schema.definition)?;
         Ok(Candidate { parsed, schema })
     }
 }
@@ -72,4 +71,12 @@ pub(super) fn held_against(
         }
     }
     Ok(compatible)
+}
+
+fn check_size(definition: &SchemaDefinition) -> RegistryResult<()> {
+    let bytes = definition.text.len();
+    if bytes > SCHEMA_BYTES_MAX {
+        return Err(RegistryError::SchemaTooLarge { bytes, bytes_max: SCHEMA_BYTES_MAX });
+    }
+    Ok(())
 }

@@ -6,7 +6,8 @@
 //! a topic, and the HTTP door speaks Confluent's REST dialogue over it.
 //!
 //! - [`definition`]: what a schema is, with or without what it refers to.
-//! - [`schema_registry`]: the operations; every change is one synced write of the state store.
+//! - [`schema_registry`]: what is shared; every change is one synced write of the state store.
+//! - `registration`, `lookup`, `deletion`, `administration`: the operations.
 //! - `snapshot`, `record`: what is in memory, and what is on disk.
 //! - [`parsed`]: a schema that was read, by kind: [`avro`], [`json`], [`protobuf`]. Each reads a text,
 //!   writes it in one canonical form, and says what keeps data of one schema from being read by another.
@@ -14,16 +15,20 @@
 //!
 //! It knows no columns, no records and no HTTP.
 
+mod administration;
 pub mod avro;
 mod candidate;
 pub mod compatibility;
 pub mod definition;
+mod deletion;
 pub mod error;
 pub mod json;
+mod lookup;
 pub mod parsed;
 pub mod protobuf;
 mod record;
 mod references;
+mod registration;
 pub mod schema_registry;
 pub mod selection;
 pub mod settings;

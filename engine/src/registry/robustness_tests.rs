@@ -23,9 +23,10 @@ const SAMPLES: [(SchemaKind, &str); 3] = [
     (
         SchemaKind::Protobuf,
         r#"syntax = "proto3"; package a.b; import public "google/type/date.proto"; option java_package = "x";
-        message A { reserved 5, 7 to max; map<string, B> m = 1; oneof o { bytes y = 2 [deprecated = true, (c.d).e = {f: [1]}]; }
-        message B { optional .google.type.Date d = 1; } repeated E e = 3; enum E { option allow_alias = true; P = 0; Q = 0x0; }
-        } service S { rpc M (stream A) returns (A.B) { option (x) = -1.5e3; } }"#,
+        message A { reserved 5, 7 to max; map<string, B> m = 1; oneof o { bytes y = 2 [deprecated = true, (confluent.field_meta) =
+        {doc: "d", params: [{key: "k", value: "v"}], tags: ["t"]}]; } message B { optional .google.type.Date d = 1; }
+        repeated E e = 3 [(confluent.field_meta).doc = "\303\274"]; enum E { option allow_alias = true; P = 0; Q = 0x0; }
+        } service S { rpc M (stream A) returns (A.B) { option deprecated = true; } }"#,
     ),
 ];
 
@@ -72,6 +73,21 @@ proptest! {
             prop_assume!(!characters.is_empty());
         }
         read(kind, &characters.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn a_damaged_descriptor_is_read_or_refused(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let (kind, text) = SAMPLES[2];
+        let serialized = parse(kind, text).expect("a schema").serialized_text().expect("a descriptor");
+        let engine = base64::engine::general_purpose::STANDARD;
+        let mut bytes = engine.decode(serialized).expect("base64");
+        for (place, byte) in edits {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        read(kind, &engine.encode(bytes));
     }
 
     #[test]

@@ -308,12 +308,23 @@ fn what_is_over_a_bound_or_no_name_is_refused() {
     let registry = SchemaRegistry::in_memory();
     let long = avro(&format!("\"{}\"", "x".repeat(SCHEMA_BYTES_MAX)));
     assert!(matches!(registry.register("s", long, false), Err(RegistryError::SchemaTooLarge { .. })));
-    for name in ["", "a\nb", "__GLOBAL", &"x".repeat(2_000)] {
+    for name in ["", "a\nb", "__GLOBAL", ":.context:s", &"x".repeat(2_000)] {
         let refused = registry.register(name, avro(r#""int""#), false);
         assert!(matches!(refused, Err(RegistryError::InvalidSubject { .. })), "{name}");
     }
     let empty = registry.register("s", avro(" "), false).expect_err("is empty");
     assert!(matches!(empty, RegistryError::InvalidSchema(_)));
+}
+
+#[test]
+fn what_is_set_has_a_bound_also_for_subjects_that_there_are_not() {
+    let registry = open();
+    for number in 0..subject::SUBJECTS_MAX {
+        registry.set_mode(Some(&number.to_string()), Mode::ReadWrite, false).expect("is set");
+    }
+    let refused = registry.set_mode(Some("one more"), Mode::ReadWrite, false);
+    assert!(matches!(refused, Err(RegistryError::LimitExceeded(_))), "{refused:?}");
+    registry.set_mode(Some("7"), Mode::ReadOnly, false).expect("is changed");
 }
 
 #[test]

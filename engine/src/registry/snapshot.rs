@@ -15,7 +15,7 @@ use crate::registry::error::{RegistryError, RegistryResult};
 use crate::registry::record;
 use crate::registry::references::{self, Targets};
 use crate::registry::settings::Settings;
-use crate::registry::subject::{Subject, SubjectVersion};
+use crate::registry::subject::{SUBJECTS_MAX, Subject, SubjectVersion};
 use crate::state_keys;
 
 /// Most bytes of all schemas together, because they are kept in memory. A large registry (ten thousand
@@ -308,6 +308,12 @@ impl Change {
             self.batch.delete(key);
             self.snapshot.settings.remove_mut(subject);
         } else {
+            let known = &self.snapshot.settings;
+            if known.size() >= SUBJECTS_MAX && !known.contains_key(subject) {
+                return Err(RegistryError::LimitExceeded(format!(
+                    "something is set for {SUBJECTS_MAX} subjects already: delete what is set for some"
+                )));
+            }
             self.batch.put(key, record::write_settings(settings)?);
             self.snapshot.settings.insert_mut(subject.to_owned(), settings);
         }

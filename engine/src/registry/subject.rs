@@ -9,8 +9,15 @@ use crate::registry::error::{RegistryError, RegistryResult};
 /// type, whose names are not bounded but are seldom longer than a line.
 const SUBJECT_BYTES_MAX: usize = 1024;
 
+/// Most subjects, and most names that something is set for, so that what is held in memory has a bound. A
+/// topic has two.
+pub(super) const SUBJECTS_MAX: usize = 200_000;
+
 /// Names that Confluent's registry keeps for itself.
 const RESERVED_SUBJECTS: [&str; 2] = ["__GLOBAL", "__EMPTY"];
+
+/// How names begin that say which context a subject is in.
+const CONTEXT_MARK: &str = ":.";
 
 /// One version of a subject.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +61,9 @@ pub(super) fn check_name(subject: &str) -> RegistryResult<()> {
         "it has control characters".to_owned()
     } else if RESERVED_SUBJECTS.contains(&subject) {
         "the name is reserved".to_owned()
+    } else if subject.starts_with(CONTEXT_MARK) {
+        "contexts are not supported: there is only the default one, and its subjects have plain names"
+            .to_owned()
     } else {
         return Ok(());
     };

@@ -16,11 +16,12 @@ def client_of(server):
 def rest_of(server):
     def send(method, path, body=None, **headers):
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
         request = urllib.request.Request(
             f"http://127.0.0.1:{server.ports['http']}{path}",
             data=data,
             method=method,
-            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            headers=headers,
         )
         try:
             answer = urllib.request.urlopen(request, timeout=PATIENCE_S)

@@ -1,9 +1,11 @@
 //! The media type of answers: the registry's own, or plain JSON for who asks for that.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+
+use super::refusal::Refusal;
 
 /// The registry's own media type.
 pub(super) const OWN: &str = "application/vnd.schemaregistry.v1+json";
@@ -11,14 +13,28 @@ pub(super) const OWN: &str = "application/vnd.schemaregistry.v1+json";
 /// All types an answer can have; the first is the one for who does not say.
 const OFFERED: [&str; 3] = [OWN, "application/vnd.schemaregistry+json", "application/json"];
 
-/// Gives answers the type that the request likes best.
+/// What the body of a request may be called, which is JSON whatever it is called.
+const TAKEN: [&str; 4] = [OWN, OFFERED[1], OFFERED[2], "application/octet-stream"];
+
+/// Gives answers the type that the request likes best, and refuses bodies of other types than JSON: forms and
+/// plain texts are what web pages can send without being asked for leave.
 pub(super) async fn negotiate(request: Request, next: Next) -> Response {
     let chosen = chosen(request.headers());
-    let mut response = next.run(request).await;
+    let mut response = if is_taken(request.headers()) {
+        next.run(request).await
+    } else {
+        Refusal::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into_response()
+    };
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|written| written == OWN) {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(chosen));
     }
     response
+}
+
+fn is_taken(headers: &HeaderMap) -> bool {
+    let Some(written) = headers.get(header::CONTENT_TYPE) else { return true };
+    let name = written.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    TAKEN.into_iter().any(|taken| taken.eq_ignore_ascii_case(name))
 }
 
 /// The offered type of the highest weight; of several, the one that is named first.

@@ -16,7 +16,8 @@ mod subjects;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::http::StatusCode;
+use axum::routing::{any, get, post};
 use tidemill_engine::Engine;
 use tidemill_engine::registry::SCHEMA_BYTES_MAX;
 
@@ -29,9 +30,10 @@ const BODY_BYTES_MAX: usize = 4 * SCHEMA_BYTES_MAX;
 /// An answer or what is wrong.
 type Answer<T> = Result<bodies::Json<T>, Refusal>;
 
-/// The paths.
+/// The paths. What is at none of them is told in this dialogue too: its clients read the body of every answer.
 pub(super) fn routes() -> Router<Engine> {
     Router::new()
+        .route("/", get(async || bodies::Json(serde_json::Map::new())))
         .route("/subjects", get(subjects::list))
         .route("/subjects/{subject}", post(subjects::look_up).delete(subjects::delete))
         .route("/subjects/{subject}/versions", get(subjects::versions).post(subjects::register))
@@ -48,12 +50,15 @@ pub(super) fn routes() -> Router<Engine> {
         .route("/schemas/ids/{id}/subjects", get(schemas::subjects))
         .route("/schemas/ids/{id}/versions", get(schemas::versions))
         .route("/contexts", get(schemas::contexts))
+        .route("/contexts/{*path}", any(async || Refusal::of_context()))
         .route("/config", get(config::of_all).put(config::set_for_all).delete(config::reset_for_all))
         .route("/config/{subject}", get(config::of_subject).put(config::set).delete(config::reset))
         .route("/mode", get(mode::of_all).put(mode::set_for_all))
         .route("/mode/{subject}", get(mode::of_subject).put(mode::set).delete(mode::reset))
         .route("/compatibility/subjects/{subject}/versions", post(compatibility::with_all))
         .route("/compatibility/subjects/{subject}/versions/{version}", post(compatibility::with_version))
+        .method_not_allowed_fallback(async || Refusal::of_status(StatusCode::METHOD_NOT_ALLOWED))
+        .fallback(async || Refusal::of_status(StatusCode::NOT_FOUND))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn(media_type::negotiate))
 }

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use axum::extract::Query;
 use tidemill_engine::registry::{Deleted, Deletion};
 
+/// What stands in front of a prefix for any context, and for the default one.
+const DEFAULT_CONTEXTS: [&str; 2] = [":*:", ":.:"];
+
 /// The parameters of a request.
 pub(super) type Parameters = Query<HashMap<String, String>>;
 
@@ -33,6 +36,12 @@ pub(super) fn deletion(parameters: &Parameters) -> Deletion {
 /// A text, or an empty one.
 pub(super) fn text<'p>(parameters: &'p Parameters, name: &str) -> &'p str {
     parameters.get(name).map_or("", String::as_str)
+}
+
+/// How the names of wanted subjects begin, without the context: all of them are in the default one.
+pub(super) fn subject_prefix(parameters: &Parameters) -> &str {
+    let prefix = text(parameters, "subjectPrefix");
+    DEFAULT_CONTEXTS.into_iter().find_map(|context| prefix.strip_prefix(context)).unwrap_or(prefix)
 }
 
 /// The part of a list that is asked for by `offset` and `limit`.

@@ -27,6 +27,18 @@ impl Refusal {
         Refusal { status, code: status.as_u16(), message: message.into() }
     }
 
+    /// A request that nothing here is for.
+    pub(super) fn of_status(status: StatusCode) -> Refusal {
+        Refusal::of_request(status, format!("HTTP {status}"))
+    }
+
+    /// A request to another context than the default one.
+    pub(super) fn of_context() -> Refusal {
+        let message =
+            "contexts are not supported: there is only the default one, whose paths begin with nothing";
+        Refusal::of_request(StatusCode::NOT_FOUND, message)
+    }
+
     /// A bug of this server.
     pub(super) fn internal(error: &dyn std::error::Error) -> Refusal {
         tracing::error!(%error, "a request to the schema registry failed");

@@ -24,7 +24,7 @@ pub(super) struct SubjectVersionBody {
 
 pub(super) async fn list(State(engine): State<Engine>, parameters: Parameters) -> Answer<Vec<SchemaBody>> {
     blocking(move || {
-        let prefix = parameters::text(&parameters, "subjectPrefix");
+        let prefix = parameters::subject_prefix(&parameters);
         let is_latest_only = parameters::flag(&parameters, "latestOnly");
         let all = engine.schemas().all_versions(prefix, parameters::deleted(&parameters), is_latest_only);
         let mut page = parameters::page(&parameters, all);

@@ -19,7 +19,7 @@ pub(super) struct RegisteredBody {
 }
 
 pub(super) async fn list(State(engine): State<Engine>, parameters: Parameters) -> Answer<Vec<String>> {
-    let prefix = parameters::text(&parameters, "subjectPrefix");
+    let prefix = parameters::subject_prefix(&parameters);
     let subjects = engine.schemas().subjects(prefix, parameters::deleted(&parameters));
     Ok(Json(parameters::page(&parameters, subjects)))
 }

@@ -210,11 +210,10 @@ fn parameter(field: &FieldDescriptor, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::protobuf::schema_text::{compile, root_message};
+    use crate::formats::protobuf::root_message::{file_of, find};
 
     fn columns(text: &str) -> Result<String, String> {
-        let file = compile(text, &[]).expect("a schema");
-        let columns = columns_of_message(&root_message(&file, None)?)?;
+        let columns = columns_of_message(&find(&file_of(text), None)?)?;
         let column = |column: &StructField| format!("{} {}", column.name, column.data_type);
         Ok(columns.iter().map(column).collect::<Vec<_>>().join(", "))
     }
@@ -274,7 +273,7 @@ mod tests {
             let inner = level - 1;
             text.push_str(&format!("message M{level} {{ M{inner} a = 1; M{inner} b = 2; M{inner} c = 3; }}"));
         }
-        let file = compile(&text, &[]).expect("a schema");
-        assert!(columns_of_message(&root_message(&file, Some("M16")).expect("a message")).is_err());
+        let message = find(&file_of(&text), Some("M16")).expect("a message");
+        assert!(columns_of_message(&message).is_err());
     }
 }

@@ -9,7 +9,7 @@ use prost_reflect::{FileDescriptor, MessageDescriptor};
 use super::decode_plan::MessagePlan;
 use super::message_indexes;
 use super::reader::Reader;
-use super::schema_text::compile;
+use super::root_message;
 use crate::error::{Error, Result};
 use crate::formats::column_builder::ColumnBuilder;
 use crate::formats::compiled_schemas::CompiledSchemas;
@@ -134,7 +134,7 @@ impl Writer {
         if schema.definition.kind != SchemaKind::Protobuf {
             return Err("it is no Protobuf schema".to_owned());
         }
-        let file = compile(&schema.definition.text, &schema.imports)?;
+        let file = root_message::file(schema)?;
         Ok(Writer { file, plans: RefCell::new(Vec::new()) })
     }
 

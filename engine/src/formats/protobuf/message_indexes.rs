@@ -70,12 +70,12 @@ fn unreadable() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::protobuf::schema_text::compile;
+    use crate::formats::protobuf::root_message::file_of;
 
     #[test]
     fn each_message_of_a_file_is_found_by_the_indexes_written_for_it() {
         let text = "message A { message B {} message C { message D {} } } message E { message F {} }";
-        let file = compile(text, &[]).expect("a schema");
+        let file = file_of(text);
         for (name, bytes) in [
             ("A", &[0][..]),
             ("A.B", &[4, 0, 0]),
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn indexes_that_lead_nowhere_are_told() {
-        let file = compile("message A {}", &[]).expect("a schema");
+        let file = file_of("message A {}");
         for indexes in [&[2, 2][..], &[4, 0, 0], &[2, 1]] {
             assert!(message(&file, indexes).is_err(), "{indexes:?}");
         }

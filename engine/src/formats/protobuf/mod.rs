@@ -6,8 +6,8 @@
 //! ([`reader`]) and from columns onto it ([`encoder`]); no message object is built for them.
 //!
 //! Types and names are those of Confluent's converter, which ksqlDB uses: [`schema_of_columns`] writes
-//! the schemas it writes, [`columns_of_schema`] reads schemas as it does. Schemas are compiled by a
-//! library ([`schema_text`]).
+//! the schemas it writes, [`columns_of_schema`] reads schemas as it does. Texts of schemas are read and
+//! written by the schema registry's [`crate::registry::protobuf`].
 //!
 //! PROTOBUF puts the schema's id and the message's place in the schema in front of a message
 //! ([`message_indexes`]). PROTOBUF_NOSR has neither: both sides make the schema of their columns.
@@ -22,9 +22,9 @@ mod message_indexes;
 mod nullable;
 mod reader;
 mod reason;
+mod root_message;
 mod scalars;
 mod schema_of_columns;
-mod schema_text;
 mod well_known;
 mod wire;
 
@@ -65,9 +65,8 @@ impl SchemaFormat for Protobuf {
     ) -> std::result::Result<SchemaDefinition, String> {
         let nullable = shape.properties.get(NULLABLE_REPRESENTATION);
         let nullable = nullable.map_or(Ok(NullableRepresentation::Default), |text| text.parse())?;
-        let text = schema_of_columns(columns, shape.full_name.as_deref(), nullable)?;
-        schema_text::compile(&text, &[]).map_err(incompatible)?;
-        Ok(SchemaDefinition::new(SchemaKind::Protobuf, text))
+        let schema = schema_of_columns(columns, shape.full_name.as_deref(), nullable)?;
+        Ok(SchemaDefinition::new(SchemaKind::Protobuf, schema.canonical_text()))
     }
 
     fn columns_of(
@@ -79,7 +78,7 @@ impl SchemaFormat for Protobuf {
     }
 
     fn record_of(&self, schema: &ResolvedSchema, body: &[u8]) -> std::result::Result<Option<String>, String> {
-        let file = schema_text::compile(&schema.definition.text, &schema.imports)?;
+        let file = root_message::file(schema)?;
         let (indexes, _) = message_indexes::split(body)?;
         let message = message_indexes::message(&file, indexes)?;
         Ok(Some(message.full_name().to_owned()))
@@ -166,23 +165,16 @@ fn root_message(
     schema: &ResolvedSchema,
     shape: &PayloadShape,
 ) -> std::result::Result<MessageDescriptor, String> {
-    let file = schema_text::compile(&schema.definition.text, &schema.imports)?;
-    schema_text::root_message(&file, shape.full_name.as_deref())
+    root_message::find(&root_message::file(schema)?, shape.full_name.as_deref())
 }
 
 fn message_of_columns(
     columns: &Schema,
     nullable: NullableRepresentation,
 ) -> std::result::Result<MessageDescriptor, String> {
-    let text = schema_of_columns(columns, None, nullable)?;
-    let file = schema_text::compile(&text, &[]).map_err(incompatible)?;
-    schema_text::root_message(&file, None)
+    root_message::find(schema_of_columns(columns, None, nullable)?.file(), None)
 }
 
 fn unsupported(reason: String) -> Error {
     Error::new(ErrorKind::Unsupported, reason)
-}
-
-fn incompatible(reason: String) -> String {
-    format!("Schema is not compatible with Protobuf: {reason}")
 }

@@ -12,8 +12,8 @@ use tidemill_sql::type_system::{SqlType, arrow_field};
 use super::decoder::ProtobufDecoder;
 use super::encoder::ProtobufEncoder;
 use super::nullable::NullableRepresentation;
+use super::root_message::{file_of, find};
 use super::schema_of_columns::schema_of_columns;
-use super::schema_text::{compile, root_message};
 use crate::formats::column_builder::ColumnBuilder;
 use crate::formats::scalar::ScalarBuilder;
 use crate::formats::schema_format_harness::{present, schema as columns};
@@ -151,8 +151,7 @@ fn append_scalar(column: &mut ScalarBuilder, numbers: &mut Numbers) {
 }
 
 fn message(text: &str) -> MessageDescriptor {
-    let file = compile(text, &[]).expect("a schema");
-    root_message(&file, None).expect("a message")
+    find(&file_of(text), None).expect("a message")
 }
 
 fn encode(schema: &SchemaRef, message: &MessageDescriptor, arrays: &[ArrayRef]) -> Vec<Vec<u8>> {

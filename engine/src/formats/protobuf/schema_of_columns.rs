@@ -5,7 +5,6 @@
 //! are met, maps as repeated messages of a key and a value. Topics that ksqlDB wrote and those written
 //! here therefore have the same schemas.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
@@ -13,6 +12,7 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use super::nullable::NullableRepresentation;
 use super::well_known;
 use crate::formats::sql_type::type_name;
+use crate::registry::protobuf::ProtobufSchema;
 
 /// Name of a message, before its number, where none is given.
 const DEFAULT_NAME: &str = "ConnectDefault";
@@ -20,7 +20,7 @@ const DEFAULT_NAME: &str = "ConnectDefault";
 /// Behind the names of messages that are entries of a map.
 pub(super) const MAP_ENTRY_SUFFIX: &str = "Entry";
 
-/// The text of a schema whose message has a field a column.
+/// A schema whose message has a field a column.
 ///
 /// # Errors
 /// A sentence for the user: a name or a type that messages cannot have.
@@ -28,8 +28,8 @@ pub(super) fn schema_of_columns(
     columns: &Schema,
     full_name: Option<&str>,
     nullable: NullableRepresentation,
-) -> Result<String, String> {
-    let mut writer = SchemaWriter { nullable, imports: BTreeSet::new(), unnamed: 0 };
+) -> Result<ProtobufSchema, String> {
+    let mut writer = SchemaWriter { nullable, imports: Vec::new(), unnamed: 0 };
     let (package, name) = match full_name {
         Some(full_name) => match full_name.rsplit_once('.') {
             Some((package, name)) => (Some(package), name.to_owned()),
@@ -46,20 +46,17 @@ pub(super) fn schema_of_columns(
     if let Some(package) = package {
         let _ = writeln!(text, "package {package};");
     }
-    if !writer.imports.is_empty() {
-        text.push('\n');
-    }
     for import in &writer.imports {
         let _ = writeln!(text, "import \"{import}\";");
     }
-    text.push('\n');
     text.push_str(&message);
-    Ok(text)
+    ProtobufSchema::parse(&text, &[]).map_err(|reason| incompatible(&reason))
 }
 
 struct SchemaWriter {
     nullable: NullableRepresentation,
-    imports: BTreeSet<&'static str>,
+    /// Files with the messages that stand for values, in the order in which they are met.
+    imports: Vec<&'static str>,
     /// Messages so far that the schema gives no name.
     unnamed: usize,
 }
@@ -68,14 +65,20 @@ struct SchemaWriter {
 struct FieldType {
     name: String,
     nested: Option<String>,
-    /// Parameters of the field, as options.
-    parameters: Vec<(&'static str, String)>,
+    /// The options of the field, between brackets.
+    options: Option<String>,
 }
 
 impl SchemaWriter {
     fn next_name(&mut self) -> String {
         self.unnamed += 1;
         format!("{DEFAULT_NAME}{}", self.unnamed)
+    }
+
+    fn import(&mut self, file: &'static str) {
+        if !self.imports.contains(&file) {
+            self.imports.push(file);
+        }
     }
 
     /// A message of the given fields, nested ones within.
@@ -104,20 +107,11 @@ impl SchemaWriter {
                 other => ("", other),
             };
             let field_type = self.field_type(field, data_type)?;
-            let _ = write!(text, "  {label}{} {field} = {}", field_type.name, index + 1);
-            write_parameters(&field_type.parameters, &mut text);
-            text.push_str(";\n");
-            if let Some(message) = field_type.nested {
-                for line in message.lines() {
-                    let indent = if line.is_empty() { "" } else { "  " };
-                    let _ = writeln!(nested, "{indent}{line}");
-                }
-            }
+            let options = field_type.options.unwrap_or_default();
+            let _ = writeln!(text, "{label}{} {field} = {}{options};", field_type.name, index + 1);
+            nested.extend(field_type.nested);
         }
-        if !nested.is_empty() {
-            text.push('\n');
-            text.push_str(&nested);
-        }
+        text.push_str(&nested);
         text.push_str("}\n");
         Ok(text)
     }
@@ -135,7 +129,7 @@ impl SchemaWriter {
         if self.nullable != NullableRepresentation::Wrapper {
             return Ok(FieldType::named(scalar));
         }
-        self.imports.insert(well_known::WRAPPERS_FILE);
+        self.import(well_known::WRAPPERS_FILE);
         Ok(FieldType::named(format!("google.protobuf.{wrapper}")))
     }
 
@@ -147,10 +141,17 @@ impl SchemaWriter {
                 ("google.protobuf.Timestamp", well_known::TIMESTAMP_FILE)
             }
             DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-                self.imports.insert(well_known::META_FILE);
-                self.imports.insert(well_known::DECIMAL_FILE);
-                let parameters = vec![("precision", precision.to_string()), ("scale", scale.to_string())];
-                return Ok(FieldType { parameters, ..FieldType::named("confluent.type.Decimal") });
+                // The file of the options comes with it.
+                self.import(well_known::DECIMAL_FILE);
+                let parameter = |key: &str, value: &str| format!("{{key: \"{key}\", value: \"{value}\"}}");
+                let parameters =
+                    [parameter("precision", &precision.to_string()), parameter("scale", &scale.to_string())];
+                let options = Some(format!(
+                    " [({}) = {{params: [{}]}}]",
+                    well_known::FIELD_META,
+                    parameters.join(", ")
+                ));
+                return Ok(FieldType { options, ..FieldType::named("confluent.type.Decimal") });
             }
             DataType::Struct(fields) => {
                 let name = self.name_beside(field);
@@ -171,7 +172,7 @@ impl SchemaWriter {
                 return Err(incompatible(&format!("type '{}', column: `{field}`", type_name(other))));
             }
         };
-        self.imports.insert(file);
+        self.import(file);
         Ok(FieldType::named(name))
     }
 
@@ -184,26 +185,13 @@ impl SchemaWriter {
 
 impl FieldType {
     fn named(name: impl Into<String>) -> FieldType {
-        FieldType { name: name.into(), nested: None, parameters: Vec::new() }
+        FieldType { name: name.into(), nested: None, options: None }
     }
 }
 
 /// What ksqlDB says of maps with other keys.
 pub(super) const MAP_KEYS: &str = "PROTOBUF format only supports MAP types with STRING keys. See \
                                    https://github.com/confluentinc/ksql/issues/6177.";
-
-fn write_parameters(parameters: &[(&'static str, String)], text: &mut String) {
-    if parameters.is_empty() {
-        return;
-    }
-    let _ = write!(text, " [({}) = {{\n    params: [\n", well_known::FIELD_META);
-    for (index, (key, value)) in parameters.iter().enumerate() {
-        let comma = if index + 1 < parameters.len() { "," } else { "" };
-        let _ =
-            write!(text, "      {{\n        key: \"{key}\",\n        value: \"{value}\"\n      }}{comma}\n");
-    }
-    text.push_str("    ]\n  }]");
-}
 
 fn check_identifier(name: &str) -> Result<(), String> {
     let mut characters = name.chars();
@@ -225,7 +213,6 @@ mod tests {
     use tidemill_sql::type_system::{SqlType, arrow_field};
 
     use super::*;
-    use crate::formats::protobuf::schema_text::compile;
 
     fn columns(columns: &[(&str, &str)]) -> Schema {
         let field = |(name, sql): &(&str, &str)| {
@@ -235,9 +222,7 @@ mod tests {
     }
 
     fn text(list: &[(&str, &str)], nullable: NullableRepresentation) -> String {
-        let text = schema_of_columns(&columns(list), None, nullable).expect("a schema");
-        compile(&text, &[]).expect("a text that compiles");
-        text
+        schema_of_columns(&columns(list), None, nullable).expect("a schema").canonical_text()
     }
 
     #[test]
@@ -272,9 +257,9 @@ mod tests {
             ),
             "syntax = \"proto3\";\n\nimport \"google/type/date.proto\";\n\nmessage ConnectDefault1 {\n  \
              ConnectDefault2 A = 1;\n  repeated ConnectDefault4Entry M = 2;\n  repeated ConnectDefault6 L = 3;\n\n  \
-             message ConnectDefault2 {\n    ConnectDefault3 X = 1;\n    repeated string Z = 2;\n\n    \
+             message ConnectDefault2 {\n    ConnectDefault3 X = 1;\n    repeated string Z = 2;\n  \n    \
              message ConnectDefault3 {\n      int32 Y = 1;\n    }\n  }\n  message ConnectDefault4Entry {\n    \
-             string key = 1;\n    ConnectDefault5 value = 2;\n\n    message ConnectDefault5 {\n      \
+             string key = 1;\n    ConnectDefault5 value = 2;\n  \n    message ConnectDefault5 {\n      \
              int32 V = 1;\n    }\n  }\n  message ConnectDefault6 {\n    google.type.Date W = 1;\n  }\n}\n"
         );
     }
@@ -289,8 +274,8 @@ mod tests {
         );
         assert_eq!(
             text(&list, NullableRepresentation::Wrapper),
-            "syntax = \"proto3\";\n\nimport \"google/protobuf/timestamp.proto\";\n\
-             import \"google/protobuf/wrappers.proto\";\n\nmessage ConnectDefault1 {\n  \
+            "syntax = \"proto3\";\n\nimport \"google/protobuf/wrappers.proto\";\n\
+             import \"google/protobuf/timestamp.proto\";\n\nmessage ConnectDefault1 {\n  \
              google.protobuf.Int32Value I = 1;\n  repeated google.protobuf.StringValue A = 2;\n  \
              google.protobuf.Timestamp T = 3;\n}\n"
         );
@@ -299,8 +284,11 @@ mod tests {
     #[test]
     fn decimals_carry_their_precision_and_scale() {
         let text = text(&[("D", "DECIMAL(4, 2)"), ("T", "TIME")], NullableRepresentation::Default);
-        assert!(text.contains("import \"confluent/type/decimal.proto\";"), "{text}");
-        assert!(text.contains("key: \"precision\",\n        value: \"4\""), "{text}");
+        assert!(
+            text.contains("\n\nimport \"confluent/type/decimal.proto\";\nimport \"google/type/"),
+            "{text}"
+        );
+        assert!(text.contains("value: \"4\",\n        key: \"precision\""), "{text}");
         assert!(text.contains("google.type.TimeOfDay T = 2;"), "{text}");
     }
 
@@ -308,7 +296,8 @@ mod tests {
     fn a_full_name_gives_the_package_and_the_message() {
         let columns = columns(&[("A", "STRUCT<B INT>")]);
         let text = schema_of_columns(&columns, Some("io.shop.Order"), NullableRepresentation::Default)
-            .expect("a schema");
+            .expect("a schema")
+            .canonical_text();
         assert!(text.starts_with("syntax = \"proto3\";\npackage io.shop;\n\nmessage Order {\n"), "{text}");
         assert!(text.contains("ConnectDefault1 A = 1;"), "{text}");
     }

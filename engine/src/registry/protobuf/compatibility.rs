@@ -7,46 +7,36 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::ProtobufSchema;
-use super::file::{Field, FieldType, Label, Message, OneOf, Scalar, TypeDeclaration};
-use super::print::shown_type;
-use super::scope::{Scope, joined};
+use prost_reflect::{Cardinality, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor, OneofDescriptor};
+
 use crate::registry::compatibility::{Budget, Incompatibility, Roles};
 
-/// See [`ProtobufSchema::obstacles_to_reading`].
+/// See [`ProtobufSchema::obstacles_to_reading`](super::ProtobufSchema::obstacles_to_reading).
 pub(super) fn obstacles(
-    reader: &ProtobufSchema,
-    writer: &ProtobufSchema,
+    reader: &FileDescriptor,
+    writer: &FileDescriptor,
     roles: Roles,
 ) -> Vec<Incompatibility> {
-    let mut comparison = Comparison {
-        original: writer.scope(),
-        update: reader.scope(),
-        roles,
-        under_way: HashSet::new(),
-        budget: Budget::new(),
-        path: Vec::new(),
-    };
-    let (original, update) = (writer.file(), reader.file());
+    let mut comparison =
+        Comparison { roles, under_way: HashSet::new(), budget: Budget::new(), path: Vec::new() };
     let mut found = Vec::new();
-    if original.package != update.package {
+    if writer.package_name() != reader.package_name() {
         found.push(comparison.obstacle(
             "PACKAGE_CHANGED",
             format!(
                 "the package is '{}' in the {} schema and '{}' in the {} schema",
-                update.package, roles.reader, original.package, roles.writer
+                reader.package_name(),
+                roles.reader,
+                writer.package_name(),
+                roles.writer
             ),
         ));
     }
-    found.extend(
-        comparison.declarations((&original.types, &original.package), (&update.types, &update.package)),
-    );
+    found.extend(comparison.declarations(declared(writer.messages()), declared(reader.messages())));
     found
 }
 
-struct Comparison<'f> {
-    original: Scope<'f>,
-    update: Scope<'f>,
+struct Comparison {
     roles: Roles,
     /// Full names of pairs of messages that are being compared further up: taken to fit.
     under_way: HashSet<(String, String)>,
@@ -68,33 +58,36 @@ enum Form {
     Double,
 }
 
-/// What a field's type is, once its name is understood.
-enum Kind<'f> {
+/// What a field holds, once its name is understood.
+enum Held {
     Scalar(Form),
-    Map,
-    /// A message: its full name, its package, and the message where it is declared in a file that is here.
-    Message(String, Option<(&'f str, &'f Message)>),
+    /// The key and the value of its entries.
+    Map(FieldDescriptor, FieldDescriptor),
+    Message(MessageDescriptor),
+    /// A message that begins and ends with marks.
+    Group(MessageDescriptor),
 }
 
-impl<'f> Comparison<'f> {
+impl Comparison {
     fn declarations(
         &mut self,
-        (originals, original_within): (&'f [TypeDeclaration], &str),
-        (updates, update_within): (&'f [TypeDeclaration], &str),
+        originals: impl Iterator<Item = MessageDescriptor>,
+        updates: impl Iterator<Item = MessageDescriptor>,
     ) -> Found {
+        let updates: BTreeMap<String, MessageDescriptor> =
+            updates.map(|update| (update.name().to_owned(), update)).collect();
         let mut found = Found::new();
-        for original in messages(originals) {
-            self.path.push(original.name.clone());
-            match messages(updates).find(|update| update.name == original.name) {
-                Some(update) => found.extend(self.messages(
-                    (original, &joined(original_within, &original.name)),
-                    (update, &joined(update_within, &update.name)),
-                )),
+        for original in originals {
+            self.path.push(original.name().to_owned());
+            match updates.get(original.name()) {
+                Some(update) => found.extend(self.messages(&original, update)),
                 None => found.push(self.obstacle(
                     "MESSAGE_REMOVED",
                     format!(
                         "the {} schema does not have the message '{}' of the {} schema",
-                        self.roles.reader, original.name, self.roles.writer
+                        self.roles.reader,
+                        original.name(),
+                        self.roles.writer
                     ),
                 )),
             }
@@ -103,19 +96,16 @@ impl<'f> Comparison<'f> {
         found
     }
 
-    fn messages(
-        &mut self,
-        (original, original_name): (&'f Message, &str),
-        (update, update_name): (&'f Message, &str),
-    ) -> Found {
-        let pair = (original_name.to_owned(), update_name.to_owned());
+    fn messages(&mut self, original: &MessageDescriptor, update: &MessageDescriptor) -> Found {
+        let pair = (original.full_name().to_owned(), update.full_name().to_owned());
         if !self.under_way.insert(pair.clone()) {
             return Found::new();
         }
         let found = if self.budget.enter() {
             let mut found = self.oneofs(original, update);
-            found.extend(self.fields((original, original_name), (update, update_name)));
-            found.extend(self.declarations((&original.types, original_name), (&update.types, update_name)));
+            found.extend(self.fields(original, update));
+            let (originals, updates) = (original.child_messages(), update.child_messages());
+            found.extend(self.declarations(declared(originals), declared(updates)));
             self.budget.leave();
             found
         } else {
@@ -126,22 +116,25 @@ impl<'f> Comparison<'f> {
     }
 
     /// What moves into a oneof must not meet what could be set beside it before.
-    fn oneofs(&mut self, original: &Message, update: &Message) -> Found {
+    fn oneofs(&mut self, original: &MessageDescriptor, update: &MessageDescriptor) -> Found {
         let mut found = Found::new();
-        let alone: BTreeSet<i32> = original.fields.iter().map(|field| field.number).collect();
-        let in_oneofs: BTreeSet<i32> = numbers(&original.oneofs);
-        let kept: BTreeSet<i32> = update.all_fields().map(|(_, field)| field.number).collect();
-        for oneof in &update.oneofs {
-            self.path.push(oneof.name.clone());
-            let moved = oneof.fields.iter().filter(|field| alone.contains(&field.number)).count();
-            let existing = oneof.fields.iter().filter(|field| in_oneofs.contains(&field.number)).count();
+        let in_oneofs: BTreeSet<u32> =
+            oneofs(original).flat_map(|oneof| numbers(&oneof).collect::<Vec<_>>()).collect();
+        let all: BTreeSet<u32> = original.fields().map(|field| field.number()).collect();
+        let alone = |number: &u32| all.contains(number) && !in_oneofs.contains(number);
+        for oneof in oneofs(update) {
+            self.path.push(oneof.name().to_owned());
+            let moved = numbers(&oneof).filter(alone).count();
+            let existing = numbers(&oneof).filter(|number| in_oneofs.contains(number)).count();
             if moved > 1 {
                 found.push(self.obstacle(
                     "MULTIPLE_FIELDS_MOVED_TO_ONEOF",
                     format!(
                         "several fields of the {} schema, which could be set together, are in the oneof '{}' of the {} \
                          schema",
-                        self.roles.writer, oneof.name, self.roles.reader
+                        self.roles.writer,
+                        oneof.name(),
+                        self.roles.reader
                     ),
                 ));
             } else if moved == 1 && existing > 0 {
@@ -150,23 +143,27 @@ impl<'f> Comparison<'f> {
                     format!(
                         "a field of the {} schema is in the oneof '{}' of the {} schema, with others it could be set \
                          together with",
-                        self.roles.writer, oneof.name, self.roles.reader
+                        self.roles.writer,
+                        oneof.name(),
+                        self.roles.reader
                     ),
                 ));
             }
             self.path.pop();
         }
-        for oneof in &original.oneofs {
-            if !update.oneofs.iter().any(|other| other.name == oneof.name) {
-                continue;
-            }
-            self.path.push(oneof.name.clone());
-            for field in oneof.fields.iter().filter(|field| !kept.contains(&field.number)) {
+        let kept: HashSet<String> = oneofs(update).map(|oneof| oneof.name().to_owned()).collect();
+        for oneof in oneofs(original).filter(|oneof| kept.contains(oneof.name())) {
+            self.path.push(oneof.name().to_owned());
+            for field in oneof.fields().filter(|field| update.get_field(field.number()).is_none()) {
                 found.push(self.obstacle(
                     "ONEOF_FIELD_REMOVED",
                     format!(
                         "the {} schema does not have the field '{}' (number {}) of the oneof '{}' of the {} schema",
-                        self.roles.reader, field.name, field.number, oneof.name, self.roles.writer
+                        self.roles.reader,
+                        field.name(),
+                        field.number(),
+                        oneof.name(),
+                        self.roles.writer
                     ),
                 ));
             }
@@ -175,41 +172,37 @@ impl<'f> Comparison<'f> {
         found
     }
 
-    fn fields(
-        &mut self,
-        (original, original_name): (&'f Message, &str),
-        (update, update_name): (&'f Message, &str),
-    ) -> Found {
-        let by_number = |message: &'f Message| -> BTreeMap<i32, &'f Field> {
-            message.all_fields().map(|(_, field)| (field.number, field)).collect()
+    fn fields(&mut self, original: &MessageDescriptor, update: &MessageDescriptor) -> Found {
+        let numbers = |message: &MessageDescriptor| -> BTreeSet<u32> {
+            message.fields().map(|field| field.number()).collect()
         };
-        let (originals, updates) = (by_number(original), by_number(update));
-        let all: BTreeSet<i32> = originals.keys().chain(updates.keys()).copied().collect();
         let mut found = Found::new();
-        for number in all {
+        for number in numbers(original).union(&numbers(update)) {
             self.path.push(number.to_string());
-            match (originals.get(&number), updates.get(&number)) {
+            match (original.get_field(*number), update.get_field(*number)) {
                 (Some(original), Some(update)) => {
-                    found.extend(self.labels((original, original_name), (update, update_name)));
-                    found.extend(
-                        self.types((&original.field_type, original_name), (&update.field_type, update_name)),
-                    );
+                    found.extend(self.labels(&original, &update));
+                    found.extend(self.types(&original, &update));
                 }
-                (Some(original), None) if original.label == Some(Label::Required) => {
+                (Some(original), None) if original.is_required() => {
                     found.push(self.obstacle(
                         "REQUIRED_FIELD_REMOVED",
                         format!(
                             "the {} schema does not have the required field '{}' of the {} schema",
-                            self.roles.reader, original.name, self.roles.writer
+                            self.roles.reader,
+                            original.name(),
+                            self.roles.writer
                         ),
                     ));
                 }
-                (None, Some(update)) if update.label == Some(Label::Required) => {
+                (None, Some(update)) if update.is_required() => {
                     found.push(self.obstacle(
                         "REQUIRED_FIELD_ADDED",
                         format!(
                             "the {} schema has the required field '{}', which the {} schema does not have",
-                            self.roles.reader, update.name, self.roles.writer
+                            self.roles.reader,
+                            update.name(),
+                            self.roles.writer
                         ),
                     ));
                 }
@@ -221,84 +214,54 @@ impl<'f> Comparison<'f> {
     }
 
     /// One value and many are the same on the wire, except for numbers, of which many are packed.
-    fn labels(
-        &self,
-        (original, original_within): (&Field, &str),
-        (update, update_within): (&Field, &str),
-    ) -> Option<Incompatibility> {
-        let is_repeated = |field: &Field| field.label == Some(Label::Repeated);
-        let is_number = |field: &Field, within: &str, scope: &Scope<'f>| {
-            let kind = kind(&field.field_type, within, scope);
-            matches!(kind, Kind::Scalar(form) if form != Form::Text)
-        };
-        if is_repeated(original) == is_repeated(update)
-            || !is_number(original, original_within, &self.original)
-            || !is_number(update, update_within, &self.update)
-        {
+    fn labels(&self, original: &FieldDescriptor, update: &FieldDescriptor) -> Option<Incompatibility> {
+        let is_repeated = |field: &FieldDescriptor| field.cardinality() == Cardinality::Repeated;
+        let is_number =
+            |field: &FieldDescriptor| matches!(held(field), Held::Scalar(form) if form != Form::Text);
+        if is_repeated(original) == is_repeated(update) || !is_number(original) || !is_number(update) {
             return None;
         }
         Some(self.obstacle(
             "FIELD_NUMERIC_LABEL_CHANGED",
-            format!("the field '{}' is repeated in one of the schemas and not in the other", update.name),
+            format!("the field '{}' is repeated in one of the schemas and not in the other", update.name()),
         ))
     }
 
-    fn types(
-        &mut self,
-        (original, original_within): (&'f FieldType, &str),
-        (update, update_within): (&'f FieldType, &str),
-    ) -> Found {
-        let original_kind = kind(original, original_within, &self.original);
-        let update_kind = kind(update, update_within, &self.update);
-        match (original_kind, update_kind) {
-            (Kind::Scalar(from), Kind::Scalar(to)) if from == to => Found::new(),
-            (Kind::Scalar(_), Kind::Scalar(_)) => {
+    fn types(&mut self, original: &FieldDescriptor, update: &FieldDescriptor) -> Found {
+        match (held(original), held(update)) {
+            (Held::Scalar(from), Held::Scalar(to)) if from == to => Found::new(),
+            (Held::Scalar(_), Held::Scalar(_)) => {
                 vec![self.type_changed("FIELD_SCALAR_KIND_CHANGED", original, update)]
             }
-            (Kind::Map, Kind::Map) => {
-                let (FieldType::Map(original_key, original_value), FieldType::Map(update_key, update_value)) =
-                    (original, update)
-                else {
-                    return Found::new();
-                };
-                let mut found = Found::new();
-                if form(*original_key) != form(*update_key) {
-                    found.push(self.type_changed("FIELD_SCALAR_KIND_CHANGED", original, update));
-                }
-                found.extend(self.types((original_value, original_within), (update_value, update_within)));
+            (Held::Map(original_key, original_value), Held::Map(update_key, update_value)) => {
+                let mut found = self.types(&original_key, &update_key);
+                found.extend(self.types(&original_value, &update_value));
                 found
             }
-            (Kind::Message(from, original_found), Kind::Message(to, update_found)) => {
-                let local = |full: &str, package: Option<&str>| match package {
-                    Some(package) if !package.is_empty() => {
-                        full.strip_prefix(package).unwrap_or(full).trim_start_matches('.').to_owned()
-                    }
-                    _ => full.to_owned(),
-                };
-                let from_local = local(&from, original_found.map(|(package, _)| package));
-                let to_local = local(&to, update_found.map(|(package, _)| package));
-                if from_local != to_local {
-                    return vec![self.type_changed("FIELD_NAMED_TYPE_CHANGED", original, update)];
-                }
-                match (original_found, update_found) {
-                    (Some((_, original)), Some((_, update))) => {
-                        self.messages((original, &from), (update, &to))
-                    }
-                    _ => Found::new(),
+            (Held::Message(from), Held::Message(to)) | (Held::Group(from), Held::Group(to)) => {
+                if name_in_package(&from) == name_in_package(&to) {
+                    self.messages(&from, &to)
+                } else {
+                    vec![self.type_changed("FIELD_NAMED_TYPE_CHANGED", original, update)]
                 }
             }
             _ => vec![self.type_changed("FIELD_KIND_CHANGED", original, update)],
         }
     }
 
-    fn type_changed(&self, code: &'static str, original: &FieldType, update: &FieldType) -> Incompatibility {
+    fn type_changed(
+        &self,
+        code: &'static str,
+        original: &FieldDescriptor,
+        update: &FieldDescriptor,
+    ) -> Incompatibility {
         self.obstacle(
             code,
             format!(
                 "the type is {} in the {} schema and {} in the {} schema, which is not the same on the wire",
-                shown_type(update),
+                type_name(update),
                 self.roles.reader,
-                shown_type(original),
+                type_name(original),
                 self.roles.writer
             ),
         )
@@ -313,42 +276,68 @@ impl<'f> Comparison<'f> {
     }
 }
 
-fn messages(declarations: &[TypeDeclaration]) -> impl Iterator<Item = &Message> {
-    declarations.iter().filter_map(|declaration| match declaration {
-        TypeDeclaration::Message(message) => Some(message),
-        TypeDeclaration::Enum(_) => None,
-    })
+/// Without those that a compiler has made of maps.
+fn declared(messages: impl Iterator<Item = MessageDescriptor>) -> impl Iterator<Item = MessageDescriptor> {
+    messages.filter(|message| !message.is_map_entry())
 }
 
-fn numbers(oneofs: &[OneOf]) -> BTreeSet<i32> {
-    oneofs.iter().flat_map(|oneof| &oneof.fields).map(|field| field.number).collect()
+/// Without those that a compiler has made of optional fields.
+fn oneofs(message: &MessageDescriptor) -> impl Iterator<Item = OneofDescriptor> {
+    message.oneofs().filter(|oneof| !oneof.is_synthetic())
 }
 
-fn kind<'f>(field_type: &FieldType, within: &str, scope: &Scope<'f>) -> Kind<'f> {
-    match field_type {
-        FieldType::Scalar(scalar) => Kind::Scalar(form(*scalar)),
-        FieldType::Map(..) => Kind::Map,
-        FieldType::Named(name) => match scope.find(name, within) {
-            None => Kind::Message(name.trim_start_matches('.').to_owned(), None),
-            Some((full, found)) => match found.declaration {
-                // An enum's numbers are written as other numbers are.
-                TypeDeclaration::Enum(_) => Kind::Scalar(Form::Varint),
-                TypeDeclaration::Message(message) => {
-                    Kind::Message(full.to_owned(), Some((found.package, message)))
-                }
-            },
-        },
-    }
+fn numbers(oneof: &OneofDescriptor) -> impl Iterator<Item = u32> {
+    oneof.fields().map(|field| field.number())
 }
 
-fn form(scalar: Scalar) -> Form {
-    match scalar {
-        Scalar::Int32 | Scalar::Int64 | Scalar::UInt32 | Scalar::UInt64 | Scalar::Bool => Form::Varint,
-        Scalar::SInt32 | Scalar::SInt64 => Form::ZigZag,
-        Scalar::Text | Scalar::Bytes => Form::Text,
-        Scalar::Fixed32 | Scalar::SFixed32 => Form::Fixed32,
-        Scalar::Fixed64 | Scalar::SFixed64 => Form::Fixed64,
-        Scalar::Float => Form::Float,
-        Scalar::Double => Form::Double,
-    }
+fn name_in_package(message: &MessageDescriptor) -> &str {
+    let name = message.full_name();
+    name.strip_prefix(message.package_name()).unwrap_or(name).trim_start_matches('.')
+}
+
+fn held(field: &FieldDescriptor) -> Held {
+    let form = match field.kind() {
+        Kind::Message(entry) if field.is_map() => {
+            return Held::Map(entry.map_entry_key_field(), entry.map_entry_value_field());
+        }
+        Kind::Message(message) if field.is_group() => return Held::Group(message),
+        Kind::Message(message) => return Held::Message(message),
+        // An enum's numbers are written as other numbers are.
+        Kind::Enum(_) | Kind::Int32 | Kind::Int64 | Kind::Uint32 | Kind::Uint64 | Kind::Bool => Form::Varint,
+        Kind::Sint32 | Kind::Sint64 => Form::ZigZag,
+        Kind::String | Kind::Bytes => Form::Text,
+        Kind::Fixed32 | Kind::Sfixed32 => Form::Fixed32,
+        Kind::Fixed64 | Kind::Sfixed64 => Form::Fixed64,
+        Kind::Float => Form::Float,
+        Kind::Double => Form::Double,
+    };
+    Held::Scalar(form)
+}
+
+/// The type of a field as people call it.
+fn type_name(field: &FieldDescriptor) -> String {
+    let name = match field.kind() {
+        Kind::Message(entry) if field.is_map() => {
+            let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());
+            return format!("map<{}, {}>", type_name(&key), type_name(&value));
+        }
+        Kind::Message(message) => return message.full_name().to_owned(),
+        Kind::Enum(enumeration) => return enumeration.full_name().to_owned(),
+        Kind::Double => "double",
+        Kind::Float => "float",
+        Kind::Int32 => "int32",
+        Kind::Int64 => "int64",
+        Kind::Uint32 => "uint32",
+        Kind::Uint64 => "uint64",
+        Kind::Sint32 => "sint32",
+        Kind::Sint64 => "sint64",
+        Kind::Fixed32 => "fixed32",
+        Kind::Fixed64 => "fixed64",
+        Kind::Sfixed32 => "sfixed32",
+        Kind::Sfixed64 => "sfixed64",
+        Kind::Bool => "bool",
+        Kind::String => "string",
+        Kind::Bytes => "bytes",
+    };
+    name.to_owned()
 }

@@ -1,107 +1,88 @@
 //! Protobuf schemas: `.proto` files read, written in one form, and held against each other.
 //!
-//! A file is kept as it is declared ([`file`]); which type a name means is found where it is asked for
-//! ([`scope`]). A schema may also come as a serialized file descriptor in base 64, which is how some
-//! clients register what their generated code holds; it is kept as the text that says the same
-//! (`descriptor`).
+//! A library reads files and finds out what names mean ([`compiler`]), after [`limits`] has refused what it
+//! would not survive; files that every client knows need not be given ([`known_files`]). [`print`] writes
+//! descriptors as text, with their options ([`option_text`]); [`compatibility`] compares them.
+//!
+//! A schema may also come as a [`serialized`] descriptor, which is how some clients register what their
+//! generated code holds; it is kept as the text that says the same.
 
-mod checks;
 mod compatibility;
-mod descriptor;
-pub mod file;
-mod lexer;
-mod options;
-mod parser;
+mod compiler;
+mod known_files;
+mod limits;
+mod option_text;
 mod print;
-pub mod scope;
-mod wire;
+mod serialized;
 
 #[cfg(test)]
 mod protobuf_tests;
 
+use prost_reflect::FileDescriptor;
+
 use crate::registry::compatibility::{Incompatibility, Roles};
-use file::ProtoFile;
-use scope::Scope;
+use compiler::Compiled;
+use print::Names;
 
 /// A file with the files it imports.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct ProtobufSchema {
-    file: ProtoFile,
-    imports: Vec<(String, ProtoFile)>,
+    compiled: Compiled,
 }
 
 impl ProtobufSchema {
-    /// Reads a file, with the files it builds on.
+    /// Reads a file, with the texts of the files it imports by the names it imports them by. Files of
+    /// `google/protobuf` and those that Confluent's clients know need not be among them.
     ///
     /// # Errors
-    /// What is wrong, and in which line.
+    /// What is wrong, and in which line: a sentence for the user.
     pub fn parse(text: &str, imports: &[(String, String)]) -> Result<ProtobufSchema, String> {
-        let mut files = Vec::with_capacity(imports.len());
-        for (path, text) in imports {
-            let file = read(text).map_err(|error| format!("in the import '{path}': {error}"))?;
-            files.push((path.clone(), file));
+        let mut compiled = compiler::compile(text, imports)?;
+        if serialized::is_serialized(text) {
+            // A descriptor may hold anything: names that are none, types that nothing declares. What it says is
+            // read as the text that says it.
+            let text = print::text(&compiled, Names::AsWritten);
+            compiled = compiler::compile(&text, imports)?;
         }
-        let schema = ProtobufSchema { file: read(text)?, imports: files };
-        if schema.file == ProtoFile::default() {
+        let declared = &compiled.declared;
+        let is_empty = declared.message_type.is_empty()
+            && declared.enum_type.is_empty()
+            && declared.extension.is_empty()
+            && declared.service.is_empty()
+            && declared.dependency.is_empty();
+        if is_empty {
             return Err("it declares nothing".to_owned());
         }
-        schema.scope().check()?;
-        Ok(schema)
+        Ok(ProtobufSchema { compiled })
     }
 
-    /// The file.
+    /// The file, with those it imports in its pool.
     #[must_use]
-    pub fn file(&self) -> &ProtoFile {
-        &self.file
-    }
-
-    /// The files it imports, directly or not, by their paths.
-    #[must_use]
-    pub fn imports(&self) -> &[(String, ProtoFile)] {
-        &self.imports
-    }
-
-    /// The types that names in the file may mean.
-    #[must_use]
-    pub fn scope(&self) -> Scope<'_> {
-        Scope::new(&self.file, &self.imports)
+    pub fn file(&self) -> &FileDescriptor {
+        &self.compiled.file
     }
 
     /// The text in one form, without comments.
     #[must_use]
     pub fn canonical_text(&self) -> String {
-        print::canonical(&self.file)
+        print::text(&self.compiled, Names::AsWritten)
     }
 
-    /// The text with imports and options sorted, and the names of types in full.
+    /// The text with imports and fields sorted, and the names of types in full.
     #[must_use]
     pub fn normalized_text(&self) -> String {
-        print::canonical(&self.scope().normalized())
+        print::text(&self.compiled, Names::InFull)
     }
 
-    /// The file as a serialized descriptor, in base 64.
+    /// The file as a serialized descriptor, in base64.
     #[must_use]
     pub fn serialized_text(&self) -> String {
-        descriptor::encode(self)
+        serialized::text(&self.compiled.file, &self.compiled.declared)
     }
 
     /// What keeps data written with another schema from being read with this one, by Confluent's rules.
     #[must_use]
     pub fn obstacles_to_reading(&self, written: &ProtobufSchema, roles: Roles) -> Vec<Incompatibility> {
-        compatibility::obstacles(self, written, roles)
+        compatibility::obstacles(self.file(), written.file(), roles)
     }
-}
-
-/// Reads a file in either form. No text of a file is base 64: it has at least a space, a brace or a quote.
-///
-/// A descriptor is read once more as the text it becomes, because it may hold anything: names that are none,
-/// numbers that are taken.
-fn read(text: &str) -> Result<ProtoFile, String> {
-    let text = text.trim();
-    let is_base64 =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
-    if !text.is_empty() && text.bytes().all(is_base64) {
-        return parser::parse(&print::canonical(&descriptor::decode(text)?));
-    }
-    parser::parse(text)
 }

@@ -42,13 +42,31 @@ message Order {
 
   option deprecated = true;
 
-  int64 id = 1 [json_name = "ID", deprecated = true];
+  int64 id = 1 [
+    json_name = "ID",
+    deprecated = true
+  ];
   optional string note = 2;
   repeated Line lines = 3;
   map<string, .google.protobuf.Int32Value> counts = 4;
   .google.protobuf.Timestamp at = 6;
   .a.b.State state = 10;
-  bytes price = 14 [(confluent.field_meta) = { params: [{ key: "precision", value: "4" }] }];
+  bytes price = 14 [(confluent.field_meta) = {
+    doc: "ü",
+    params: [
+      {
+        value: "4",
+        key: "precision"
+      },
+      {
+        value: "2",
+        key: "scale"
+      }
+    ],
+    tags: [
+      "money"
+    ]
+  }];
 
   oneof who {
     string name = 11;
@@ -56,9 +74,16 @@ message Order {
   }
 
   message Line {
+    reserved 2;
+  
     double amount = 1;
+  
+    enum Unit {
+      PIECE = 0;
+    }
   }
 }
+message Empty {}
 enum State {
   option allow_alias = true;
 
@@ -67,7 +92,6 @@ enum State {
   STARTED = 1 [deprecated = true];
   GONE = -1;
 }
-message Empty {}
 
 service Orders {
   rpc Get (stream .a.b.Empty) returns (.a.b.Order);
@@ -83,8 +107,15 @@ fn a_file_is_written_as_it_was_declared() {
 }
 
 #[test]
+fn messages_and_enums_keep_the_order_they_are_declared_in() {
+    let text = "syntax = \"proto3\";\n\nenum P {\n  A = 0;\n}\nmessage M {\n  enum Q {\n    B = 0;\n  }\n  \
+                message N {}\n}\nenum R {\n  C = 0;\n}\n";
+    assert_eq!(parse(text).canonical_text(), text);
+}
+
+#[test]
 fn comments_spaces_and_quotes_do_not_show_in_the_canonical_text() {
-    let text = "// c\nsyntax='proto3' ; /* d */ message  A{ int32 x=0x1; ; string y = 2 ; }";
+    let text = "\u{FEFF}// c\nsyntax='proto3' ; /* d */ message  A{ int32 x=0x1; ; string y = 2 ; }";
     assert_eq!(
         parse(text).canonical_text(),
         "syntax = \"proto3\";\n\nmessage A {\n  int32 x = 1;\n  string y = 2;\n}\n"
@@ -101,13 +132,18 @@ fn a_file_comes_back_from_its_serialized_descriptor() {
 }
 
 #[test]
-fn proto2_keeps_labels_defaults_and_extensions() {
+fn proto2_keeps_labels_defaults_groups_and_extensions() {
     let text = r#"syntax = "proto2";
 
 message A {
   required int32 x = 1;
   optional string y = 2 [default = "a\"b"];
   optional E e = 3 [default = Q];
+  optional double d = 4 [default = 1e300];
+  optional bytes b = 5 [default = "\377\000"];
+  repeated group G = 6 {
+    optional int32 inner = 1;
+  }
 
   extensions 100 to 199;
 
@@ -123,69 +159,191 @@ extend A {
 "#;
     assert_eq!(parse(text).canonical_text(), text);
     let back = parse(&parse(text).serialized_text()).canonical_text();
-    assert!(back.contains("required int32 x = 1;"), "{back}");
-    assert!(back.contains(r#"optional string y = 2 [default = "a\"b"];"#), "{back}");
-    assert!(back.contains("extend .A {\n  optional int32 more = 100;"), "{back}");
+    assert_eq!(back, text.replace("optional E e", "optional .A.E e").replace("extend A", "extend .A"));
+}
+
+#[test]
+fn whether_the_syntax_is_said_is_kept_until_it_is_normalized() {
+    let schema = parse("message A { optional int32 x = 1; }");
+    assert!(schema.canonical_text().starts_with("message A"));
+    assert!(schema.normalized_text().starts_with("syntax = \"proto2\";"));
+}
+
+#[test]
+fn options_of_other_files_are_written_as_what_they_mean() {
+    let options = "syntax = \"proto3\"; package o; import \"google/protobuf/descriptor.proto\"; \
+                   message M { int32 a = 1; M inner = 2; repeated double d = 3; } \
+                   extend google.protobuf.MessageOptions { M m = 50000; repeated string tag = 50001; }";
+    let imports = [("o.proto".to_owned(), options.to_owned())];
+    let text = "syntax = \"proto3\"; import \"o.proto\"; message A { option (o.tag) = 'x'; option (o.m).a = 3; \
+                option (o.m).inner = { a: -1, d: [1, -inf] }; option (o.tag) = \"y\"; int32 z = 1; }";
+    let schema = ProtobufSchema::parse(text, &imports).expect("reads");
+    let expected = "  option (o.m) = {\n    a: 3,\n    inner: {\n      a: -1,\n      d: [\n        1.0,\n        \
+                    -inf\n      ]\n    }\n  };\n  option (o.tag) = \"x\";\n  option (o.tag) = \"y\";\n";
+    let canonical = schema.canonical_text();
+    assert!(canonical.contains(expected), "{canonical}");
+    let again = ProtobufSchema::parse(&canonical, &imports).expect("reads");
+    assert_eq!(again.canonical_text(), canonical);
+    let back = ProtobufSchema::parse(&schema.serialized_text(), &imports).expect("reads");
+    assert_eq!(back.canonical_text(), canonical);
 }
 
 #[test]
 fn keywords_may_be_names() {
     let text = proto3(
-        "message message { string option = 1; int32 reserved = 2; bool enum = 3; message optional = 4; \
+        "message message { string option = 1; int32 reserved = 2; bool enum = 3; .message optional = 4; \
          repeated string map = 5; string oneof = 6; string extensions = 7; string repeated = 8; }",
     );
     let schema = parse(&text);
-    let names: Vec<&str> = match schema.file().declaration("message") {
-        Some(file::TypeDeclaration::Message(message)) => {
-            message.fields.iter().map(|field| field.name.as_str()).collect()
-        }
-        _ => Vec::new(),
-    };
+    let names: Vec<String> = schema
+        .file()
+        .messages()
+        .flat_map(|message| message.fields().map(|field| field.name().to_owned()).collect::<Vec<_>>())
+        .collect();
     assert_eq!(names, ["option", "reserved", "enum", "optional", "map", "oneof", "extensions", "repeated"]);
 }
 
 #[test]
 fn normalizing_takes_the_order_from_what_has_none() {
     let left = "syntax = \"proto3\"; package p; import \"google/type/date.proto\"; import \"confluent/meta.proto\"; \
-                message A { B b = 2; int32 x = 1 [deprecated = true, ctype = CORD]; message B {} }";
+                enum E { P = 0; } message A { B b = 2; int32 x = 1 [deprecated = true, ctype = CORD]; message B {} }";
     let right = "syntax = \"proto3\"; package p; import \"confluent/meta.proto\"; import \"google/type/date.proto\"; \
-                 message A { int32 x = 1 [ctype = CORD, deprecated = true]; .p.A.B b = 2; message B {} }";
+                 message A { int32 x = 1 [ctype = CORD, deprecated = true]; .p.A.B b = 2; message B {} } enum E { P = 0; }";
     assert_ne!(parse(left).canonical_text(), parse(right).canonical_text());
     assert_eq!(parse(left).normalized_text(), parse(right).normalized_text());
 }
 
 #[test]
-fn what_is_no_schema_is_refused_with_the_reason() {
+fn files_that_every_client_knows_need_not_be_given() {
+    let known = [
+        ("google/protobuf/any.proto", "google.protobuf.Any"),
+        ("google/protobuf/struct.proto", "google.protobuf.Struct"),
+        ("google/type/color.proto", "google.type.Color"),
+        ("google/type/datetime.proto", "google.type.DateTime"),
+        ("google/type/dayofweek.proto", "google.type.DayOfWeek"),
+        ("google/type/decimal.proto", "google.type.Decimal"),
+        ("google/type/expr.proto", "google.type.Expr"),
+        ("google/type/fraction.proto", "google.type.Fraction"),
+        ("google/type/interval.proto", "google.type.Interval"),
+        ("google/type/latlng.proto", "google.type.LatLng"),
+        ("google/type/money.proto", "google.type.Money"),
+        ("google/type/month.proto", "google.type.Month"),
+        ("google/type/calendar_period.proto", "google.type.CalendarPeriod"),
+        ("google/type/phone_number.proto", "google.type.PhoneNumber"),
+        ("google/type/postal_address.proto", "google.type.PostalAddress"),
+        ("google/type/quaternion.proto", "google.type.Quaternion"),
+        ("google/type/timeofday.proto", "google.type.TimeOfDay"),
+        ("confluent/meta.proto", "confluent.Meta"),
+        ("confluent/type/decimal.proto", "confluent.type.Decimal"),
+    ];
+    for (path, name) in known {
+        // Somebody else's file of that name does not count.
+        let imports = [(path.to_owned(), "syntax = \"proto3\"; message Other {}".to_owned())];
+        let text = format!("syntax = \"proto3\"; import \"{path}\"; message A {{ {name} x = 1; }}");
+        ProtobufSchema::parse(&text, &imports).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+}
+
+#[test]
+fn what_is_no_schema_is_refused_with_the_reason_and_the_place() {
     for (text, reason) in [
-        ("message A {", "line 1, column 12"),
-        ("massage A {}", "not 'massage'"),
-        ("syntax = \"proto4\";", "there is no syntax 'proto4'"),
-        ("message A { int32 x = 0; }", "numbers are from 1"),
-        ("message A { int32 x = 19500; }", "numbers are from 1"),
-        ("message A { int32 x = 1; int64 y = 1; }", "number 1 twice"),
-        ("message A { int32 x = 1; int64 x = 2; }", "field 'x' twice"),
-        ("message A { reserved 1; int32 x = 1; }", "reserves it"),
-        ("message A { B b = 1; }", "'B', which is not declared"),
-        ("message A {} message A {}", "declares 'A' twice"),
-        ("message A { map<float, string> m = 1; }", "the type of a map's keys"),
-        ("message A { repeated map<string, string> m = 1; }", "no label"),
-        ("message A { optional group G = 1 {} }", "groups are not supported"),
-        ("enum E {}", "has no values"),
+        ("message A {", "reached end of file (line 1, column 12)"),
+        ("\nmassage A {}", "but found 'massage' (line 2, column 1)"),
+        ("syntax = \"proto4\";", "unknown syntax 'proto4' (line 1, column 10)"),
+        ("edition = \"2023\";", "but found 'edition' (line 1, column 1)"),
+        (
+            "message A { optional int32 x = 0; }",
+            "numbers must be between 1 and 536870911 (line 1, column 32)",
+        ),
+        ("message A { optional int32 x = 19500; }", "invalid field number '19500' (line 1, column 32)"),
+        (
+            "message A { optional int32 x = 1;\n optional int64 y = 1; }",
+            "field number '1' is already used (line 2, column 21)",
+        ),
+        ("message A { optional int32 x = 1; optional int64 x = 2; }", "'A.x' is defined twice (line 1,"),
+        (
+            "message A { reserved 1; optional int32 x = 1; }",
+            "conflicts with reserved range '1 to 1' (line 1,",
+        ),
+        ("message A { optional B b = 1; }", "name 'B' is not defined (line 1, column 22)"),
+        ("message A {} message A {}", "name 'A' is defined twice (line 1, column 22)"),
+        ("message A { map<float, string> m = 1; }", "map field key type"),
+        ("message A { repeated map<string, string> m = 1; }", "map fields cannot have labels"),
+        ("message A { int32 x = 1; }", "must have a label with proto2 syntax"),
+        ("message A { option map_entry = true; }", "declare a field of type map"),
+        ("message A { optional int32 x = 1 [(y) = 3]; }", "name 'y' is not defined (line 1, column 35)"),
+        ("enum E {}", "enums must have at least one value (line 1, column 1)"),
         ("// nothing", "declares nothing"),
-        ("package .a;", "the name of a package is expected"),
-        ("import \"other.proto\";", "no reference of that name"),
-        ("/* x", "has no end"),
-        ("option x = \"a", "has no end"),
-        ("message Ä {}", "begins nothing"),
+        ("syntax = \"proto3\";", "declares nothing"),
+        ("package .a;", "expected an identifier"),
+        ("import \"other.proto\";", "'other.proto' not found, and there is no reference of that name"),
+        ("import \"other.proto\";", "(line 1, column 1)"),
+        ("/* x", "reached end of file"),
+        ("option x = \"a", "reached end of file"),
+        ("message Ä {}", "invalid token (line 1, column 9)"),
         ("bm90IGEgZGVzY3JpcHRvcg", "neither a .proto file nor"),
     ] {
         let error = ProtobufSchema::parse(text, &[]).expect_err(text);
         assert!(error.contains(reason), "{text}: {error}");
     }
-    let deep = format!("{}{}", "message A {".repeat(5_000), "}".repeat(5_000));
-    assert!(ProtobufSchema::parse(&deep, &[]).expect_err("too deep").contains("nested"));
-    let deep = format!("option x = {}1{};", "[".repeat(5_000), "]".repeat(5_000));
-    assert!(ProtobufSchema::parse(&deep, &[]).expect_err("too deep").contains("nested"));
+}
+
+#[test]
+fn what_is_wrong_with_an_import_is_told_as_such() {
+    let text = "syntax = \"proto3\"; import \"b.proto\"; message A {}";
+    for (import, reason) in [
+        ("message B {", "in the import 'b.proto': expected"),
+        (
+            "message B { optional C c = 1; }",
+            "in the import 'b.proto': name 'C' is not defined (line 1, column 22)",
+        ),
+        ("import \"c.proto\";", "in the import 'b.proto': import 'c.proto' not found"),
+        ("import \"b.proto\";", "in the import 'b.proto': import cycle"),
+    ] {
+        let imports = [("b.proto".to_owned(), import.to_owned())];
+        let error = ProtobufSchema::parse(text, &imports).expect_err(import);
+        assert!(error.starts_with(reason), "{error}");
+        assert_eq!(error.matches("in the import").count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused() {
+    let deep = |open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(5_000), close.repeat(5_000))
+    };
+    let recursive = "syntax = \"proto3\"; import \"google/protobuf/descriptor.proto\"; message M { M m = 1; int32 a = 2; } \
+                     extend google.protobuf.FileOptions { M m = 50000; }";
+    for text in [
+        deep("message A {", "", "}"),
+        format!("option x = {{ a: {} }};", deep("[", "1", "]")),
+        format!("{recursive} option (m) = {{ {} }};", deep("m: {", "", "}")),
+        format!("{recursive} option (m) = {{ {} }};", deep("m <", "", ">")),
+        format!("{recursive} option (m){}.a = 1;", ".m".repeat(5_000)),
+    ] {
+        let error = ProtobufSchema::parse(&text, &[]).expect_err("too deep");
+        assert!(error.contains("nested"), "{error}");
+    }
+    let fitting = format!("{recursive} option (m) = {{ {}{} }};", "m: {".repeat(50), "}".repeat(50));
+    assert!(parse(&fitting).canonical_text().contains("m: {}"), "{fitting}");
+}
+
+#[test]
+fn public_imports_that_double_at_every_level_are_refused() {
+    let mut imports = Vec::new();
+    for level in 0..20 {
+        let next = |name: char| match level {
+            19 => String::new(),
+            _ => format!("import public \"{name}{}.proto\";", level + 1),
+        };
+        for name in ['a', 'b'] {
+            let text = format!("syntax = \"proto3\"; {}{} message M{name}{level} {{}}", next('a'), next('b'));
+            imports.push((format!("{name}{level}.proto"), text));
+        }
+    }
+    let text = "syntax = \"proto3\"; import \"a0.proto\"; import \"b0.proto\"; message A {}";
+    let error = ProtobufSchema::parse(text, &imports).expect_err("too many ways");
+    assert!(error.contains("public imports"), "{error}");
 }
 
 #[test]
