@@ -1,10 +1,12 @@
 //! Text of DOUBLE values as ksqlDB's users know it: Java's `Double.toString` and
 //! `Double.parseDouble`.
 //!
-//! The digits are the shortest that read back as the same value; Java differs from other shortest
-//! printers in form only: always a digit on both sides of the point, and scientific notation outside
-//! 10⁻³ ≤ |x| < 10⁷. JSON, DELIMITED and `CAST(… AS STRING)` print through this file, so that a value
-//! looks the same wherever it is read.
+//! The digits are the shortest that read back as the same value, but for the few values of which Java
+//! prints more (`java_digits`). In form Java differs from other shortest printers: always a digit on
+//! both sides of the point, and scientific notation outside 10⁻³ ≤ |x| < 10⁷. JSON, DELIMITED and
+//! `CAST(… AS STRING)` print through this file, so that a value looks the same wherever it is read.
+
+use super::java_digits;
 
 /// Appends the text of `value`: `10.0`, `1.0E10`, `1.0E-5`, `NaN`, `-Infinity`.
 pub fn write_double(value: f64, out: &mut Vec<u8>) {
@@ -26,8 +28,9 @@ pub fn write_double(value: f64, out: &mut Vec<u8>) {
         return;
     }
     let mut decimal = Scientific::of(shortest);
-    if decimal.length == 1 && magnitude < f64::MIN_POSITIVE {
-        decimal.refine_subnormal(value);
+    if !java_digits::are_shortest(magnitude, decimal.length) {
+        let (digits, exponent) = java_digits::digits(magnitude);
+        decimal = Scientific::new(&digits, exponent);
     }
     decimal.write(value.is_sign_negative(), out);
 }
@@ -109,13 +112,13 @@ impl Scientific {
         decimal
     }
 
-    /// Java never considers fewer than two digits: where one digit already tells a subnormal value
-    /// apart, it prints the two digits nearest to it (`4.9E-324`, not `5.0E-324`).
-    fn refine_subnormal(&mut self, value: f64) {
-        let two_digits = format!("{:.1e}", value.abs());
-        if two_digits.parse() == Ok(value.abs()) {
-            *self = Scientific::of(two_digits.as_bytes());
+    fn new(digits: &[u8], exponent: i32) -> Scientific {
+        let mut decimal = Scientific { digits: [b'0'; 24], length: 1, exponent };
+        for (place, digit) in decimal.digits.iter_mut().zip(digits) {
+            *place = *digit;
         }
+        decimal.length = digits.len().clamp(1, decimal.digits.len());
+        decimal
     }
 
     fn write(&self, negative: bool, out: &mut Vec<u8>) {
@@ -156,7 +159,12 @@ mod tests {
             (12_345_678.9, "1.23456789E7"),
             (1e10, "1.0E10"),
             (-1.5e300, "-1.5E300"),
-            (1e23, "1.0E23"),
+            (2f64.powi(63) / 3.0, "3.0744573456182584E18"),
+            (2f64.powi(-44), "5.6843418860808015E-14"),
+            (2e23, "1.9999999999999998E23"),
+            (8.41e21, "8.409999999999999E21"),
+            (1e22, "1.0E22"),
+            (2f64.powi(62), "4.6116860184273879E18"),
             (2e-3, "0.002"),
             (100.0, "100.0"),
             (123_456.0, "123456.0"),
@@ -164,7 +172,7 @@ mod tests {
             (f64::MAX, "1.7976931348623157E308"),
             (f64::MIN_POSITIVE, "2.2250738585072014E-308"),
             (5e-324, "4.9E-324"),
-            (1e-323, "9.9E-324"),
+            (1e-323, "1.0E-323"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "Infinity"),
             (f64::NEG_INFINITY, "-Infinity"),

@@ -40,6 +40,7 @@ mod support;
 mod schema_format_harness;
 
 pub mod decimal_text;
+mod java_digits;
 pub mod java_double;
 
 use arrow::array::ArrayRef;

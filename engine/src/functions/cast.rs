@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
-    MapArray, StringArray, StructArray, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray, MapArray,
+    StringArray, StructArray, new_null_array,
 };
 use arrow::compute;
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimeUnit};
+use bigdecimal::num_bigint::BigInt;
 use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use tidemill_sql::analyzer::time_text::{parse_date, parse_time, parse_timestamp};
 
-use super::cast_text::{parse_date, parse_time, parse_timestamp, text_of};
-use super::decimal::fit;
+use super::cast_text::text_of;
+use super::decimal_values::{decimal_at, decimals};
 use crate::expressions::failures;
+use crate::formats::java_double::parse_double;
 
 pub(super) fn result_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
     match types {
@@ -42,13 +45,13 @@ fn convert(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             // Java's conversion keeps the low bits.
             Arc::new(values.iter().map(|value| value.map(|value| value as i32)).collect::<Int32Array>())
         }
-        (DataType::Decimal128(..), DataType::Int32 | DataType::Int64) => decimal_to_integer(value, to),
-        (_, DataType::Decimal128(precision, scale)) => return to_decimal(value, *precision, *scale),
-        (DataType::Decimal128(..), DataType::Float64) => {
-            let numbers = decimals(value);
-            Arc::new(
-                numbers.map(|number| number.and_then(|number| number.to_f64())).collect::<Float64Array>(),
-            )
+        (DataType::Decimal128(..) | DataType::Decimal256(..), DataType::Int32 | DataType::Int64) => {
+            decimal_to_integer(value, to)
+        }
+        (_, DataType::Decimal128(..) | DataType::Decimal256(..)) => return to_decimal(value, to),
+        (DataType::Decimal128(..) | DataType::Decimal256(..), DataType::Float64) => {
+            let numbers = (0..value.len()).map(|row| decimal_at(value, row)?.to_f64());
+            Arc::new(numbers.collect::<Float64Array>())
         }
         (DataType::Timestamp(..), DataType::Time32(TimeUnit::Millisecond)) => {
             let times = compute::cast(value, &DataType::Int64)?;
@@ -117,52 +120,56 @@ fn float_to_integer(value: &ArrayRef, to: &DataType) -> ArrayRef {
     }
 }
 
-fn decimals(value: &ArrayRef) -> impl Iterator<Item = Option<BigDecimal>> + '_ {
-    let values = value.as_primitive::<Decimal128Type>();
-    let scale = i64::from(values.scale());
-    values.iter().map(move |value| value.map(|value| BigDecimal::new(value.into(), scale)))
-}
-
 fn decimal_to_integer(value: &ArrayRef, to: &DataType) -> ArrayRef {
-    let whole = decimals(value).map(|number| {
-        let (digits, _) = number?.with_scale_round(0, RoundingMode::Down).as_bigint_and_exponent();
-        digits.to_i128()
+    let whole = (0..value.len()).map(|row| {
+        let whole = decimal_at(value, row)?.with_scale_round(0, RoundingMode::Down);
+        Some(low_bits(&whole.into_bigint_and_exponent().0))
     });
     if *to == DataType::Int32 {
         Arc::new(whole.map(|number| number.map(|number| number as i32)).collect::<Int32Array>())
     } else {
-        Arc::new(whole.map(|number| number.map(|number| number as i64)).collect::<Int64Array>())
+        Arc::new(whole.collect::<Int64Array>())
     }
 }
 
-fn to_decimal(value: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef> {
-    let numbers: Vec<Option<BigDecimal>> = match value.data_type() {
+/// The low 64 bits, which are what Java's conversion keeps.
+fn low_bits(number: &BigInt) -> i64 {
+    let fill = if number.sign() == bigdecimal::num_bigint::Sign::Minus { 0xff } else { 0 };
+    let mut low = [fill; 8];
+    for (byte, known) in low.iter_mut().zip(number.to_signed_bytes_le()) {
+        *byte = known;
+    }
+    i64::from_le_bytes(low)
+}
+
+fn to_decimal(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    match value.data_type() {
         DataType::Int32 => {
-            value.as_primitive::<Int32Type>().iter().map(|value| value.map(BigDecimal::from)).collect()
+            let values = value.as_primitive::<Int32Type>().iter();
+            decimals(values.map(|value| value.map(BigDecimal::from)), to)
         }
         DataType::Int64 => {
-            value.as_primitive::<Int64Type>().iter().map(|value| value.map(BigDecimal::from)).collect()
+            let values = value.as_primitive::<Int64Type>().iter();
+            decimals(values.map(|value| value.map(BigDecimal::from)), to)
         }
         DataType::Float64 => {
+            let mut buffer = ryu::Buffer::new();
+            let values = value.as_primitive::<Float64Type>().iter();
             // A DOUBLE is taken by its shortest text: 0.1 is one tenth.
-            let shortest = |value: f64| ryu::Buffer::new().format(value).parse::<BigDecimal>().ok();
-            value.as_primitive::<Float64Type>().iter().map(|value| value.and_then(shortest)).collect()
+            let shortest = values.map(|value| match buffer.format(value?).parse::<BigDecimal>() {
+                Ok(number) => Some(number),
+                Err(_) => {
+                    failures::note(|| "what is no finite number cannot become a DECIMAL".to_owned());
+                    None
+                }
+            });
+            decimals(shortest, to)
         }
-        DataType::Decimal128(..) => decimals(value).collect(),
-        other => return exec_err!("{other} cannot become a DECIMAL"),
-    };
-    let values: Decimal128Array = numbers
-        .into_iter()
-        .enumerate()
-        .map(|(row, number)| {
-            let fitted = number.as_ref().and_then(|number| fit(number, precision, scale));
-            if fitted.is_none() && value.is_valid(row) {
-                failures::note(|| format!("a number does not fit DECIMAL({precision}, {scale})"));
-            }
-            fitted
-        })
-        .collect();
-    Ok(Arc::new(values.with_precision_and_scale(precision, scale)?))
+        DataType::Decimal128(..) | DataType::Decimal256(..) => {
+            decimals((0..value.len()).map(|row| decimal_at(value, row)), to)
+        }
+        other => exec_err!("{other} cannot become a DECIMAL"),
+    }
 }
 
 fn from_text(texts: &StringArray, to: &DataType) -> Result<ArrayRef> {
@@ -181,13 +188,11 @@ fn from_text(texts: &StringArray, to: &DataType) -> Result<ArrayRef> {
         DataType::Int64 => {
             Arc::new(parsed(texts, "BIGINT", |text| text.parse::<i64>().ok()).collect::<Int64Array>())
         }
-        DataType::Float64 => {
-            Arc::new(parsed(texts, "DOUBLE", |text| text.parse::<f64>().ok()).collect::<Float64Array>())
-        }
-        DataType::Decimal128(precision, scale) => {
-            let fitted = parsed(texts, "DECIMAL", |text| fit(&text.parse().ok()?, *precision, *scale));
-            let values: Decimal128Array = fitted.collect();
-            Arc::new(values.with_precision_and_scale(*precision, *scale)?)
+        DataType::Float64 => Arc::new(parsed(texts, "DOUBLE", parse_double).collect::<Float64Array>()),
+        DataType::Decimal128(..) | DataType::Decimal256(..) => {
+            // Java knows no underscores between digits.
+            let number = |text: &str| if text.contains('_') { None } else { text.parse::<BigDecimal>().ok() };
+            decimals(parsed(texts, "DECIMAL", number), to)?
         }
         DataType::Date32 => {
             let days: Int32Array = parsed(texts, "DATE", parse_date).collect();
@@ -217,4 +222,65 @@ fn parsed<'a, T>(
         }
         value
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::sql_harness::{assert_values, evaluate};
+
+    #[test]
+    fn numbers_become_numbers_as_java_converts_them() {
+        let seven = format!("7.{}", "0".repeat(75));
+        assert_values(&[
+            ("CAST(4294967298 AS INTEGER)", "INTEGER", Some("2")),
+            ("CAST(-2.9E0 AS INTEGER)", "INTEGER", Some("-2")),
+            ("CAST(1E300 AS BIGINT)", "BIGINT", Some("9223372036854775807")),
+            ("CAST(-17.99 AS INTEGER)", "INTEGER", Some("-17")),
+            ("CAST(CAST('18446744073709551621' AS DECIMAL(60, 2)) AS BIGINT)", "BIGINT", Some("5")),
+            ("CAST(CAST('-18446744073709551621.5' AS DECIMAL(60, 2)) AS INTEGER)", "INTEGER", Some("-5")),
+            ("CAST(2.345E0 AS DECIMAL(3, 2))", "DECIMAL(3, 2)", Some("2.35")),
+            ("CAST(-2.345 AS DECIMAL(50, 2))", "DECIMAL(50, 2)", Some("-2.35")),
+            ("CAST(CAST(1.25 AS DECIMAL(60, 30)) AS DECIMAL(3, 1))", "DECIMAL(3, 1)", Some("1.3")),
+            ("CAST(CAST('0.1' AS DECIMAL(60, 30)) AS DOUBLE)", "DOUBLE", Some("0.1")),
+            ("CAST(7 AS DECIMAL(76, 75))", "DECIMAL(76, 75)", Some(seven.as_str())),
+            ("CAST(100 AS DECIMAL(2, 0))", "DECIMAL(2, 0)", None),
+            ("CAST(CAST('NaN' AS DOUBLE) AS DECIMAL(2, 0))", "DECIMAL(2, 0)", None),
+        ]);
+    }
+
+    #[test]
+    fn texts_become_numbers_by_javas_grammar() {
+        assert_values(&[
+            ("CAST(' +5 ' AS INTEGER)", "INTEGER", Some("5")),
+            ("CAST('5.0' AS INTEGER)", "INTEGER", None),
+            ("CAST('9223372036854775808' AS BIGINT)", "BIGINT", None),
+            ("CAST('1.5d' AS DOUBLE)", "DOUBLE", Some("1.5")),
+            ("CAST('Infinity' AS DOUBLE)", "DOUBLE", Some("Infinity")),
+            ("CAST('inf' AS DOUBLE)", "DOUBLE", None),
+            ("CAST('1e2' AS DECIMAL(5, 1))", "DECIMAL(5, 1)", Some("100.0")),
+            ("CAST('-.005' AS DECIMAL(50, 2))", "DECIMAL(50, 2)", Some("-0.01")),
+            ("CAST('1_0' AS DECIMAL(5, 1))", "DECIMAL(5, 1)", None),
+            ("CAST('1e2000000000' AS DECIMAL(50, 1))", "DECIMAL(50, 1)", None),
+        ]);
+        assert_eq!(evaluate("CAST('a' AS DECIMAL(5, 1))").2, ["'a' is no DECIMAL"]);
+    }
+
+    #[test]
+    fn texts_become_times_whose_end_may_be_missing() {
+        assert_values(&[
+            ("CAST('1970-01' AS DATE)", "DATE", Some("1970-01-01")),
+            ("CAST('1971' AS DATE)", "DATE", Some("1971-01-01")),
+            ("CAST('1970-01-01T00:00' AS DATE)", "DATE", None),
+            ("CAST('tomorrow' AS DATE)", "DATE", None),
+            ("CAST('10:30' AS TIME)", "TIME", Some("10:30:00")),
+            ("CAST('25:00' AS TIME)", "TIME", None),
+            ("CAST('1970-02' AS TIMESTAMP)", "TIMESTAMP", Some("1970-02-01T00:00:00.000")),
+            (
+                "CAST('1970-01-01T01:00:00.005+01:00' AS TIMESTAMP)",
+                "TIMESTAMP",
+                Some("1970-01-01T00:00:00.005"),
+            ),
+            ("CAST('2020-01-01T00:00:00+1é2' AS TIMESTAMP)", "TIMESTAMP", None),
+        ]);
+    }
 }

@@ -1,13 +1,14 @@
-//! Values as text and back, in ksqlDB's forms.
+//! Values as text, in ksqlDB's forms.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Time32MillisecondType, TimeUnit,
+    DataType, Date32Type, Float64Type, Int32Type, Int64Type, Time32MillisecondType, TimeUnit,
     TimestampMillisecondType,
 };
-use bigdecimal::BigDecimal;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+use chrono::{DateTime, NaiveDate};
 
+use super::decimal_values::decimal_at;
+use super::entry_order::push_entries;
 use crate::formats::java_double;
 
 /// A value as text; none for NULL. `nested` values are those inside of others.
@@ -21,10 +22,7 @@ pub(super) fn text_of(value: &ArrayRef, row: usize, nested: bool) -> Option<Stri
         DataType::Int32 => value.as_primitive::<Int32Type>().value(row).to_string(),
         DataType::Int64 => value.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::Float64 => java_double::double_to_string(value.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(_, scale) => {
-            let unscaled = value.as_primitive::<Decimal128Type>().value(row);
-            BigDecimal::new(unscaled.into(), i64::from(*scale)).to_plain_string()
-        }
+        DataType::Decimal128(..) | DataType::Decimal256(..) => decimal_at(value, row)?.to_plain_string(),
         DataType::Utf8 => value.as_string::<i32>().value(row).to_owned(),
         DataType::Date32 => {
             let days = value.as_primitive::<Date32Type>().value(row);
@@ -47,8 +45,12 @@ pub(super) fn text_of(value: &ArrayRef, row: usize, nested: bool) -> Option<Stri
         DataType::Map(..) => {
             let entries = value.as_map().value(row);
             let (keys, values) = (entries.column(0), entries.column(1));
-            let texts: Vec<String> = (0..entries.len())
-                .map(|index| format!("{}={}", inner(keys, index), inner(values, index)))
+            let mut order = Vec::with_capacity(entries.len());
+            push_entries(keys, 0..entries.len(), &mut order);
+            let texts: Vec<String> = order
+                .into_iter()
+                .map(|entry| entry as usize)
+                .map(|entry| format!("{}={}", inner(keys, entry), inner(values, entry)))
                 .collect();
             format!("{{{}}}", texts.join(", "))
         }
@@ -73,70 +75,5 @@ fn time_text(ms: i32) -> String {
     match ms.rem_euclid(1_000) {
         0 => text,
         rest => format!("{text}.{rest:03}"),
-    }
-}
-
-/// Days since 1970 of `yyyy-MM-dd`.
-pub(super) fn parse_date(text: &str) -> Option<i32> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    Some(date.num_days_from_ce() - NaiveDate::from_ymd_opt(1970, 1, 1)?.num_days_from_ce())
-}
-
-/// Milliseconds of the day of `HH:mm[:ss[.SSS]]`.
-pub(super) fn parse_time(text: &str) -> Option<i32> {
-    let time = ["%H:%M:%S%.f", "%H:%M"].iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok())?;
-    i32::try_from(time.num_seconds_from_midnight() * 1_000 + time.nanosecond() / 1_000_000).ok()
-}
-
-/// Milliseconds since 1970 of an ISO timestamp, of which the end may be missing, with or without a
-/// zone offset; UTC without.
-pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(&completed(text)) {
-        return Some(time.timestamp_millis());
-    }
-    let time = NaiveDateTime::parse_from_str(&completed(text), "%Y-%m-%dT%H:%M:%S%.f").ok()?;
-    Some(time.and_utc().timestamp_millis())
-}
-
-/// A timestamp with what is missing at its end: `2020` is the first of January, midnight.
-fn completed(text: &str) -> String {
-    let zone = text.find('T').and_then(|at| text[at..].find(['Z', '+', '-']).map(|zone| at + zone));
-    let (body, zone) = text.split_at(zone.unwrap_or(text.len()));
-    const FULL: &str = "0000-01-01T00:00:00";
-    let rest = FULL.get(body.len()..).unwrap_or_default();
-    let zone = match (zone.len(), zone.split_at_checked(3)) {
-        // `+0100` becomes `+01:00`.
-        (5, Some((hours, minutes))) => format!("{hours}:{minutes}"),
-        (3, _) => format!("{zone}:00"),
-        _ => zone.to_owned(),
-    };
-    format!("{body}{rest}{zone}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_may_lack_their_end_and_have_a_zone() {
-        for (text, ms) in [
-            ("1970-01-01T00:00:01", 1_000),
-            ("1970-01-02", 86_400_000),
-            ("1970", 0),
-            ("1970-02", 31 * 86_400_000),
-            ("1970-01-01T01:00:00.005+01:00", 5),
-            ("1970-01-01T01:00:00+0100", 0),
-            ("1970-01-01T00:00:00Z", 0),
-        ] {
-            assert_eq!(parse_timestamp(text), Some(ms), "{text}");
-        }
-        assert_eq!(parse_timestamp("yesterday"), None);
-    }
-
-    #[test]
-    fn a_zone_of_other_than_digits_is_no_zone() {
-        for text in ["T+1é2", "2020-01-01T00:00:00+é1é", "1970-01-01T00:00:00-€1", "T+", "T"] {
-            assert_eq!(parse_timestamp(text), None, "{text}");
-        }
     }
 }

@@ -1,22 +1,21 @@
 //! Arithmetic of DECIMAL: exact, rounded half up, failing where a result does not fit its type.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, AsArray, Decimal128Array};
-use arrow::datatypes::{DataType, Decimal128Type};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use bigdecimal::num_bigint::BigInt;
-use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive, Zero};
+use bigdecimal::{BigDecimal, Zero};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use tidemill_sql::analyzer::decimal::{self, Digits};
 use tidemill_sql::type_system::SqlType;
 
+use super::decimal_values::{decimal_at, decimals};
 use crate::expressions::failures;
 
 /// Operands and result of an operation: none where it has no result.
 type Operation = fn(&BigDecimal, &BigDecimal) -> Option<BigDecimal>;
 
-/// Digits behind the point to which a quotient is computed before it is rounded to its type. A type
-/// has at most 38, so rounding twice cannot be told from rounding once but at the exact half.
+/// Digits behind the point to which a quotient is computed before it is rounded to its type. A type has
+/// fewer, so that rounding twice cannot be told from rounding once.
 const QUOTIENT_DIGITS: i64 = 80;
 
 fn digits(types: &[DataType]) -> Result<(Digits, Digits)> {
@@ -75,85 +74,60 @@ pub(super) fn modulo(columns: &[ArrayRef], data_type: &DataType) -> Result<Array
 }
 
 /// The quotient, cut behind so many digits that rounding it further gives what rounding the exact one
-/// would: digits cut off count as a last one that is not zero.
+/// would.
 fn quotient(left: &BigDecimal, right: &BigDecimal) -> Option<BigDecimal> {
     if right.is_zero() {
         return None;
     }
     let (left_digits, left_scale) = left.as_bigint_and_exponent();
     let (right_digits, right_scale) = right.as_bigint_and_exponent();
-    let ten = BigInt::from(10);
-    let shifted = left_digits * ten.pow(u32::try_from(QUOTIENT_DIGITS).unwrap_or(u32::MAX));
-    Some(BigDecimal::new(shifted / right_digits, left_scale - right_scale + QUOTIENT_DIGITS))
+    let shift = (QUOTIENT_DIGITS + right_scale - left_scale).max(0);
+    let shifted = left_digits * BigInt::from(10).pow(u32::try_from(shift).unwrap_or(u32::MAX));
+    Some(BigDecimal::new(shifted / right_digits, left_scale + shift - right_scale))
 }
 
 fn apply(columns: &[ArrayRef], data_type: &DataType, operation: Operation) -> Result<ArrayRef> {
-    let ([left, right], DataType::Decimal128(precision, scale)) = (columns, data_type) else {
-        return exec_err!("two decimals give a decimal, not {data_type}");
-    };
-    let (left, right) = (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
-    let (left_scale, right_scale) = (i64::from(left.scale()), i64::from(right.scale()));
-    let values: Decimal128Array = left
-        .iter()
-        .zip(right)
-        .map(|pair| {
-            let (Some(left), Some(right)) = pair else { return None };
-            let (left, right) =
-                (BigDecimal::new(left.into(), left_scale), BigDecimal::new(right.into(), right_scale));
-            let Some(result) = operation(&left, &right) else {
-                failures::note(|| "division by zero".to_owned());
-                return None;
-            };
-            let fitted = fit(&result, *precision, *scale);
-            if fitted.is_none() {
-                failures::note(|| format!("{result} does not fit DECIMAL({precision}, {scale})"));
-            }
-            fitted
-        })
-        .collect();
-    Ok(Arc::new(values.with_precision_and_scale(*precision, *scale)?))
-}
-
-/// The unscaled value of a number in DECIMAL(precision, scale), rounded half up (away from zero);
-/// none where it has too many digits before the point.
-pub(super) fn fit(value: &BigDecimal, precision: u8, scale: i8) -> Option<i128> {
-    // A text may have an exponent of ten digits: what cannot fit is not written out first.
-    let whole_digits = i64::try_from(value.digits()).ok()?.saturating_sub(value.fractional_digit_count());
-    if value.is_zero() || whole_digits < -i64::from(scale) {
-        return Some(0);
-    }
-    if whole_digits > i64::from(precision) {
-        return None;
-    }
-    let rounded = value.with_scale_round(i64::from(scale), RoundingMode::HalfUp);
-    let (unscaled, _) = rounded.as_bigint_and_exponent();
-    let unscaled = unscaled.to_i128()?;
-    let bound = 10_i128.checked_pow(u32::from(precision))?;
-    (unscaled.unsigned_abs() < bound.unsigned_abs()).then_some(unscaled)
+    let [left, right] = columns else { return exec_err!("two decimals give a decimal") };
+    let results = (0..left.len()).map(|row| {
+        let (left, right) = (decimal_at(left, row)?, decimal_at(right, row)?);
+        let result = operation(&left, &right);
+        if result.is_none() {
+            failures::note(|| "division by zero".to_owned());
+        }
+        result
+    });
+    decimals(results, data_type)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::functions::sql_harness::assert_values;
 
     #[test]
-    fn a_number_fits_by_its_digits_and_not_by_its_exponent() {
-        for (text, fitted) in [
-            ("1.5", Some(150)),
-            ("-0.005", Some(-1)),
-            ("0.0049", Some(0)),
-            ("99.99", Some(9_999)),
-            ("99.995", None),
-            ("1e1", Some(1_000)),
-            ("100", None),
-            // Written out, these have two thousand million digits.
-            ("1e2000000000", None),
-            ("-1e2000000000", None),
-            ("1e-2000000000", Some(0)),
-            ("0e2000000000", Some(0)),
-        ] {
-            let number: BigDecimal = text.parse().expect("a number");
-            assert_eq!(fit(&number, 4, 2), fitted, "{text}");
-        }
+    fn arithmetic_is_exact_up_to_the_most_digits_there_are() {
+        assert_values(&[
+            ("1.25 + 3", "DECIMAL(13, 2)", Some("4.25")),
+            ("1.25 - 3.5", "DECIMAL(4, 2)", Some("-2.25")),
+            ("1.25 * 3.5", "DECIMAL(6, 3)", Some("4.375")),
+            ("1.25 / 0.5", "DECIMAL(8, 6)", Some("2.500000")),
+            ("7.5 % 2.25", "DECIMAL(3, 2)", Some("0.75")),
+            ("1.5 / 0.0", "DECIMAL(8, 6)", None),
+            (
+                "CAST('12345678901234567890123456789012345678.9' AS DECIMAL(40, 1)) + 0.05",
+                "DECIMAL(42, 2)",
+                Some("12345678901234567890123456789012345678.95"),
+            ),
+            (
+                "CAST('-123456789012345678901.5' AS DECIMAL(30, 5)) * CAST('1000000000.5' AS DECIMAL(30, 5))",
+                "DECIMAL(61, 10)",
+                Some("-123456789074074073407672839450.7500000000"),
+            ),
+            (
+                "CAST('12345678901234567890123456789012345678.9' AS DECIMAL(40, 1)) % 10.0",
+                "DECIMAL(3, 1)",
+                Some("8.9"),
+            ),
+            ("CAST(2 AS DECIMAL(70, 0)) / CAST(3 AS DECIMAL(70, 60))", "DECIMAL(76, 6)", Some("0.666667")),
+        ]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Decimal256Array};
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, i256};
 use bigdecimal::num_bigint::BigInt;
-use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive};
+use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive, Zero};
 use datafusion::common::{Result, exec_err};
 
 use crate::expressions::failures;
@@ -31,12 +31,12 @@ pub(super) fn decimals(
 ) -> Result<ArrayRef> {
     Ok(match data_type {
         DataType::Decimal128(precision, scale) => {
-            let unscaled = numbers.map(|number| fit(number?, *precision, *scale)?.to_i128());
+            let unscaled = numbers.map(|number| fit(&number?, *precision, *scale)?.to_i128());
             let values: Decimal128Array = unscaled.collect();
             Arc::new(values.with_precision_and_scale(*precision, *scale)?)
         }
         DataType::Decimal256(precision, scale) => {
-            let unscaled = numbers.map(|number| wide(&fit(number?, *precision, *scale)?));
+            let unscaled = numbers.map(|number| wide(&fit(&number?, *precision, *scale)?));
             let values: Decimal256Array = unscaled.collect();
             Arc::new(values.with_precision_and_scale(*precision, *scale)?)
         }
@@ -44,17 +44,25 @@ pub(super) fn decimals(
     })
 }
 
-/// The unscaled value of a number in a DECIMAL type; none, with a note, where it does not fit.
-fn fit(number: BigDecimal, precision: u8, scale: i8) -> Option<BigInt> {
-    let (unscaled, _) =
-        number.with_scale_round(i64::from(scale), RoundingMode::HalfUp).into_bigint_and_exponent();
-    // A product of at most 76 tens: nothing to bound.
+/// The unscaled value of a number in a DECIMAL type, rounded half up, which is away from zero; none, with a
+/// note, where it has too many digits before the point.
+fn fit(number: &BigDecimal, precision: u8, scale: i8) -> Option<BigInt> {
+    // A text may have an exponent of ten digits: what cannot fit is not written out first.
+    let digits = i64::try_from(number.digits()).unwrap_or(i64::MAX);
+    let whole_digits = digits.saturating_sub(number.fractional_digit_count());
+    if number.is_zero() || whole_digits < -i64::from(scale) {
+        return Some(BigInt::default());
+    }
+    let unscaled = (whole_digits <= i64::from(precision)).then(|| {
+        let rounded = number.with_scale_round(i64::from(scale), RoundingMode::HalfUp);
+        rounded.into_bigint_and_exponent().0
+    });
     let bound = BigInt::from(10).pow(u32::from(precision));
-    let fits = unscaled < bound && -&unscaled < bound;
-    if !fits {
+    let fitting = unscaled.filter(|unscaled| *unscaled < bound && -unscaled < bound);
+    if fitting.is_none() {
         failures::note(|| format!("{number} does not fit DECIMAL({precision}, {scale})"));
     }
-    fits.then_some(unscaled)
+    fitting
 }
 
 fn wide(unscaled: &BigInt) -> Option<i256> {
@@ -80,6 +88,27 @@ mod tests {
             let column = decimals([Some(number.clone()), None].into_iter(), &data_type).expect("a column");
             assert_eq!(column.data_type(), &data_type);
             assert_eq!((decimal_at(&column, 0), decimal_at(&column, 1)), (Some(number), None));
+        }
+    }
+
+    #[test]
+    fn a_number_fits_by_its_digits_and_not_by_its_exponent() {
+        for (text, fitted) in [
+            ("1.5", Some(150)),
+            ("-0.005", Some(-1)),
+            ("0.0049", Some(0)),
+            ("99.99", Some(9_999)),
+            ("99.995", None),
+            ("1e1", Some(1_000)),
+            ("100", None),
+            // Written out, these have two thousand million digits.
+            ("1e2000000000", None),
+            ("-1e2000000000", None),
+            ("1e-2000000000", Some(0)),
+            ("0e2000000000", Some(0)),
+        ] {
+            let number: BigDecimal = text.parse().expect("a number");
+            assert_eq!(fit(&number, 4, 2), fitted.map(BigInt::from), "{text}");
         }
     }
 

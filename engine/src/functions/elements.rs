@@ -62,6 +62,13 @@ impl Elements {
         Ok(Elements { rows: UInt32Array::from_iter_values(rows), columns, offsets: offsets_of(&lengths)? })
     }
 
+    /// The elements in another order, in which those of a row stay side by side.
+    pub(super) fn reordered(self, order: &UInt32Array) -> Result<Elements> {
+        let take = |column: &ArrayRef| Ok(compute::take(column, order, None)?);
+        let columns = self.columns.iter().map(take).collect::<Result<_>>()?;
+        Ok(Elements { columns, ..self })
+    }
+
     /// Where the elements of a row are.
     pub(super) fn range(&self, row: usize) -> Range<usize> {
         self.offsets[row] as usize..self.offsets[row + 1] as usize

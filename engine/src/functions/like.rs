@@ -1,4 +1,4 @@
-//! LIKE with an escape character.
+//! LIKE with an escape character that is not Arrow's, or with a pattern that is no literal.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Functions on MAPs.
 //!
-//! A MAP keeps its entries in the order in which their keys came; of equal keys the last value stands.
+//! A MAP keeps its entries in the order in which their keys came; of equal keys the last value stands. What
+//! is made of the entries one after the other is in ksqlDB's order ([`super::entry_order`]).
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use datafusion::common::{Result, exec_err};
 
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
 use super::elements::{Elements, Selection, of_type, taken};
+use super::entry_order::in_ksqldbs_order;
 use super::nested::comparable_rows;
 use crate::expressions::failures;
 
@@ -120,7 +122,7 @@ fn parts(columns: &[ArrayRef], data_type: &DataType, part: usize) -> Result<Arra
     let ([map], DataType::List(item)) = (columns, data_type) else {
         return exec_err!("the parts of a MAP are an ARRAY");
     };
-    let elements = Elements::of(map)?;
+    let elements = in_ksqldbs_order(Elements::of(map)?, map.len())?;
     let parts = of_type(elements.columns[part].clone(), item.data_type())?;
     let list = ListArray::try_new(item.clone(), elements.offsets().clone(), parts, map.nulls().cloned())?;
     Ok(Arc::new(list))
@@ -170,10 +172,10 @@ mod tests {
         assert_values(&[
             ("AS_MAP(ARRAY['a', 'b'], ARRAY[1])", "MAP<STRING, INTEGER>", Some("{a=1, b=null}")),
             ("AS_MAP(ARRAY['a'], ARRAY[1, 2])", "MAP<STRING, INTEGER>", Some("{a=1}")),
-            ("AS_MAP(ARRAY['a', NULL, 'a'], ARRAY[1, 2, 3])", "MAP<STRING, INTEGER>", Some("{a=3, null=2}")),
+            ("AS_MAP(ARRAY['a', NULL, 'a'], ARRAY[1, 2, 3])", "MAP<STRING, INTEGER>", Some("{null=2, a=3}")),
             ("AS_MAP(NULL, ARRAY[1])", "MAP<STRING, INTEGER>", None),
-            ("MAP_KEYS(MAP('b' := 1, 'a' := 2))", "ARRAY<STRING>", Some("[b, a]")),
-            ("MAP_VALUES(MAP('b' := 1, 'a' := NULL))", "ARRAY<INTEGER>", Some("[1, null]")),
+            ("MAP_KEYS(MAP('b' := 1, 'a' := 2))", "ARRAY<STRING>", Some("[a, b]")),
+            ("MAP_VALUES(MAP('b' := 1, 'a' := NULL))", "ARRAY<INTEGER>", Some("[null, 1]")),
             ("MAP_VALUES(CAST(NULL AS MAP<STRING, INTEGER>))", "ARRAY<INTEGER>", None),
             (
                 "MAP_UNION(MAP('a' := 1, 'b' := 2), MAP('b' := 3, 'c' := 4))",

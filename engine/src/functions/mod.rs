@@ -21,6 +21,7 @@ mod declaration;
 mod declared;
 mod elements;
 mod encoding;
+mod entry_order;
 mod extremes;
 mod geography;
 mod higher_order;

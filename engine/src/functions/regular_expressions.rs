@@ -8,7 +8,7 @@ use datafusion::common::Result;
 
 use super::arguments::{Buffer, Remembered, Texts, Values, texts};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
-use super::java_regex::JavaRegex;
+use super::java_regex::{Found, JavaRegex};
 use super::pattern_cache::PatternCache;
 use super::splitting::text_lists;
 use crate::expressions::failures;
@@ -148,8 +148,8 @@ fn extract(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
         let text = text.get(row)?;
         let regex = patterns.get(row)?;
         let group = groups.get(row, regex)?;
-        let found = regex.matches(text).next()?;
-        out.push_str(found.get(group)?.as_str())
+        let found = regex.matches(text).next()??;
+        out.push_str(found.group(group)?)
     })
 }
 
@@ -161,7 +161,7 @@ fn extract_all(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
         let regex = patterns.get(row)?;
         let group = groups.get(row, regex)?;
         for found in regex.matches(text) {
-            parts.append_option(found.get(group).map(|part| part.as_str()));
+            parts.append_option(found?.group(group));
         }
         Some(())
     }))
@@ -182,22 +182,23 @@ fn replace(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
         };
         let mut copied = 0;
         for found in regex.matches(text) {
-            let whole = found.get_match();
-            out.push_str(&text[copied..whole.start()])?;
+            let found = found?;
+            let whole = found.range();
+            out.push_str(&text[copied..whole.start])?;
             for piece in &pieces {
                 match piece {
                     Piece::Text(text) => out.push_str(text)?,
                     Piece::Group(group) => push_group(&found, *group, out)?,
                 }
             }
-            copied = whole.end();
+            copied = whole.end;
         }
         out.push_str(&text[copied..])
     })
 }
 
-fn push_group(found: &regex::Captures<'_>, group: usize, out: &mut Buffer) -> Option<()> {
-    found.get(group).map_or(Some(()), |part| out.push_str(part.as_str()))
+fn push_group(found: &Found<'_>, group: usize, out: &mut Buffer) -> Option<()> {
+    found.group(group).map_or(Some(()), |part| out.push_str(part))
 }
 
 /// A piece of a replacement.
@@ -259,37 +260,39 @@ fn split(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
         let text = text.get(row)?;
         let regex = patterns.get(row)?;
         if regex.matches_nothing() {
-            split_between_characters(text, regex, parts);
-        } else {
-            let mut copied = 0;
-            for found in regex.matches(text) {
-                let whole = found.get_match();
-                parts.append_value(&text[copied..whole.start()]);
-                copied = whole.end();
-            }
-            parts.append_value(&text[copied..]);
+            return split_between_characters(text, regex, parts);
         }
+        let mut copied = 0;
+        for found in regex.matches(text) {
+            let whole = found?.range();
+            parts.append_value(&text[copied..whole.start]);
+            copied = whole.end;
+        }
+        parts.append_value(&text[copied..]);
         Some(())
     }))
 }
 
 /// Splits by an expression that matches between characters: no part is empty at the beginning because of an
 /// empty match, and none at the end.
-fn split_between_characters(text: &str, regex: &JavaRegex, parts: &mut StringBuilder) {
+fn split_between_characters(text: &str, regex: &JavaRegex, parts: &mut StringBuilder) -> Option<()> {
     let mut found: Vec<&str> = Vec::new();
     let mut copied = 0;
-    for whole in regex.matches(text).map(|found| found.get_match()) {
-        if whole.end() > 0 {
-            found.push(&text[copied..whole.start()]);
-            copied = whole.end();
+    for whole in regex.matches(text) {
+        let whole = whole?.range();
+        if whole.end > 0 {
+            found.push(&text[copied..whole.start]);
+            copied = whole.end;
         }
     }
     if copied == 0 {
-        return parts.append_value(text);
+        parts.append_value(text);
+        return Some(());
     }
     found.push(&text[copied..]);
     while found.pop_if(|part| part.is_empty()).is_some() {}
     found.iter().for_each(|part| parts.append_value(part));
+    Some(())
 }
 
 #[cfg(test)]
@@ -308,6 +311,7 @@ mod tests {
             ("REGEXP_EXTRACT('(a)(b)?', 'ac', 1)", "STRING", Some("a")),
             ("REGEXP_EXTRACT('(a)(b)?', 'ac', 2)", "STRING", None),
             ("REGEXP_EXTRACT('(a)', 'a', 2)", "STRING", None),
+            ("REGEXP_EXTRACT('[a-z]+(?=-)', 'low-tide')", "STRING", Some("low")),
             ("REGEXP_EXTRACT(NULL, 'a')", "STRING", None),
         ]);
         for refused in ["REGEXP_EXTRACT('(a', 'a')", "REGEXP_EXTRACT('(a)', 'a', -1)"] {
@@ -352,6 +356,7 @@ mod tests {
             ("REGEXP_REPLACE('a', '(a)', '$12')", "STRING", Some("a2")),
             ("REGEXP_REPLACE('a', 'a', '\\$1')", "STRING", Some("$1")),
             ("REGEXP_REPLACE('abc', 'x*', '-')", "STRING", Some("-a-b-c-")),
+            ("REGEXP_REPLACE('aabbc', '(.)\\1', '<$1>')", "STRING", Some("<a><b>c")),
             ("REGEXP_REPLACE('a', 'a', '$1')", "STRING", None),
             ("REGEXP_REPLACE('a', 'a', NULL)", "STRING", None),
         ]);
@@ -364,6 +369,7 @@ mod tests {
             ("REGEXP_SPLIT_TO_ARRAY('abc', 'x')", "ARRAY<STRING>", Some("[abc]")),
             ("REGEXP_SPLIT_TO_ARRAY('äbc', '')", "ARRAY<STRING>", Some("[ä, b, c]")),
             ("REGEXP_SPLIT_TO_ARRAY('axxb', 'x*')", "ARRAY<STRING>", Some("[a, , b]")),
+            ("REGEXP_SPLIT_TO_ARRAY('a,b;c', '(?<=a)[,;]')", "ARRAY<STRING>", Some("[a, b;c]")),
             ("REGEXP_SPLIT_TO_ARRAY('a', '(')", "ARRAY<STRING>", None),
             ("REGEXP_SPLIT_TO_ARRAY('a', NULL)", "ARRAY<STRING>", None),
         ]);

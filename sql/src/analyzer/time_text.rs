@@ -100,7 +100,7 @@ fn offset_seconds(zone: &str) -> Option<i64> {
     let digits = digits.replace(':', "");
     let (hours, minutes) = match digits.len() {
         2 => (digits.as_str(), "0"),
-        4 => digits.split_at(2),
+        4 => digits.split_at_checked(2)?,
         _ => return None,
     };
     let hours = number::<i64>(hours, 2).filter(|hours| *hours <= 18)?;
@@ -141,9 +141,16 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in
-            ["", "foo", "1970-13", "1970-01-01T25", "1970-01-01T00:00:00+99", "1970-01-01T1:2:3:4", "é"]
-        {
+        for text in [
+            "",
+            "foo",
+            "1970-13",
+            "1970-01-01T25",
+            "1970-01-01T00:00:00+99",
+            "1970-01-01T1:2:3:4",
+            "é",
+            "1970-01-01T00+1é2",
+        ] {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
         assert_eq!(parse_time(""), None);

@@ -307,6 +307,11 @@ mod tests {
                 "ARRAY<STRUCT<`K` STRING, `V` INTEGER>>",
                 Some("[Struct{K=a}, Struct{K=b,V=2}]"),
             ),
+            (
+                "ENTRIES(MAP('h' := 1, 'c' := 2, 'b' := 3), FALSE)",
+                "ARRAY<STRUCT<`K` STRING, `V` INTEGER>>",
+                Some("[Struct{K=h,V=1}, Struct{K=b,V=3}, Struct{K=c,V=2}]"),
+            ),
         ]);
     }
 

@@ -8,6 +8,7 @@ use datafusion::common::{Result, exec_err};
 
 use crate::expressions::failures;
 use crate::functions::elements::{Elements, Selection, of_type};
+use crate::functions::entry_order::in_ksqldbs_order;
 
 pub(super) fn length(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
     let [array] = columns else { return exec_err!("one ARRAY has a length") };
@@ -42,7 +43,7 @@ pub(super) fn entries(columns: &[ArrayRef], data_type: &DataType) -> Result<Arra
     };
     let DataType::Struct(fields) = item.data_type() else { return exec_err!("an entry is a STRUCT") };
     let sorted = sorted.as_boolean();
-    let elements = Elements::of(map)?;
+    let elements = in_ksqldbs_order(Elements::of(map)?, map.len())?;
     let keys = elements.columns[0].as_string::<i32>();
     let mut selection = Selection::with_capacity(map.len(), elements.len());
     for row in 0..map.len() {

@@ -101,13 +101,14 @@ mod tests {
             (
                 "TRANSFORM(MAP('a' := 1, 'b' := 2), (k, v) => k + 'x', (k, v) => v * 10)",
                 "MAP<STRING, INTEGER>",
-                Some("{ax=10, bx=20}"),
+                Some("{bx=20, ax=10}"),
             ),
             ("FILTER(ARRAY[5, NULL, 12], x => x > 6)", "ARRAY<INTEGER>", Some("[12]")),
             ("FILTER(MAP('a' := 1, 'b' := 2), (k, v) => v = 2)", "MAP<STRING, INTEGER>", Some("{b=2}")),
             ("REDUCE(ARRAY[2, 3, 4], 1, (s, x) => s * x)", "INTEGER", Some("24")),
             ("REDUCE(ARRAY[2, 3], CAST(1 AS BIGINT), (s, x) => s + x)", "BIGINT", Some("6")),
             ("REDUCE(MAP('a' := 1, 'b' := 2), '', (s, k, v) => s + k)", "STRING", Some("ab")),
+            ("REDUCE(MAP('h' := 1, 'c' := 2, 'b' := 3), '', (s, k, v) => s + k)", "STRING", Some("hbc")),
             ("REDUCE(CAST(NULL AS ARRAY<INTEGER>), 7, (s, x) => s + x)", "INTEGER", Some("7")),
             ("REDUCE(ARRAY[1], CAST(NULL AS INTEGER), (s, x) => s + x)", "INTEGER", None),
         ]);

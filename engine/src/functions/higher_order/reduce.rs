@@ -11,6 +11,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
 use crate::functions::elements::{Elements, of_type};
+use crate::functions::entry_order::in_ksqldbs_order;
 use crate::functions::lambda::BoundLambda;
 
 pub(super) fn reduce(
@@ -21,7 +22,10 @@ pub(super) fn reduce(
     let ([collection, initial], [lambda]) = (columns, lambdas) else {
         return exec_err!("a collection is reduced by one lambda, from an initial state");
     };
-    let elements = Elements::of(collection)?;
+    let elements = match collection.data_type() {
+        DataType::Map(..) => in_ksqldbs_order(Elements::of(collection)?, collection.len())?,
+        _ => Elements::of(collection)?,
+    };
     // Nothing comes of a state that is NULL from the beginning.
     let length = |row: u32| {
         let row = row as usize;

@@ -232,7 +232,7 @@ mod tests {
             (
                 "JSON_RECORDS('{\"b\": \"x\", \"a\": [1, 2]}')",
                 "MAP<STRING, STRING>",
-                Some("{b=\"x\", a=[1,2]}"),
+                Some("{a=[1,2], b=\"x\"}"),
             ),
             ("JSON_RECORDS('3')", "MAP<STRING, STRING>", None),
             (

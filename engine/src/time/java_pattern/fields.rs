@@ -3,6 +3,7 @@
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::item::Field;
+use super::weeks;
 use crate::time::zone::Zone;
 
 /// What a text told.
@@ -59,9 +60,10 @@ impl Fields {
         self.get(Field::Year).or_else(|| self.get(Field::YearOfEra).map(of_era))
     }
 
-    /// Days since 1970, of year, month and day or of year and day of the year.
+    /// Days since 1970, of year, month and day, of year and day of the year, or of a week and its day.
     pub(super) fn days(&self) -> Option<i32> {
-        let year = i32::try_from(self.year()?).ok()?;
+        let Some(year) = self.year() else { return self.day_of_week_year() };
+        let year = i32::try_from(year).ok()?;
         let date = match self.within(Field::DayOfYear, 1, 366)? {
             Some(day) => NaiveDate::from_yo_opt(year, day)?,
             None => {
@@ -76,12 +78,37 @@ impl Fields {
         Some(date.to_epoch_days())
     }
 
+    /// Days since 1970, of a year of weeks, a week of it and a day of that.
+    fn day_of_week_year(&self) -> Option<i32> {
+        let year = self.get(Field::WeekYear)?;
+        let week = self.within(Field::WeekOfYear, 1, 54)??;
+        let day = weeks::day_of(year, week.into(), self.local_day_of_week()?)?;
+        // The last week of a year may be the first one of the next.
+        let is_of_year = weeks::year_of_week(NaiveDate::from_epoch_days(day)?) == Some(year);
+        is_of_year.then_some(day)
+    }
+
+    /// The day of the week, 1 for Sunday.
+    fn local_day_of_week(&self) -> Option<i64> {
+        let of_name = |day| i64::from(day) % 7 + 1;
+        match self.within(Field::LocalDayOfWeek, 1, 7)? {
+            Some(day) => Some(day.into()),
+            None => self.within(Field::DayOfWeek, 1, 7)?.map(of_name),
+        }
+    }
+
     /// Days since 1970, where numbers may be out of range and missing ones are those of 1970-01-01.
     pub(super) fn lenient_days(&self) -> Option<i32> {
         let nanoseconds = self.lenient_nanoseconds()?;
         const DAY: i64 = 86_400_000_000_000;
         if nanoseconds % DAY != 0 {
             return None;
+        }
+        if let (Some(year), None) = (self.get(Field::WeekYear), self.year()) {
+            // As in Java, months and their days do not count beside a year of weeks.
+            let week = self.get(Field::WeekOfYear).unwrap_or(1);
+            let day = weeks::day_of(year, week, self.local_day_of_week().unwrap_or(1))?;
+            return i32::try_from(i64::from(day).checked_add(nanoseconds / DAY)?).ok();
         }
         let months = self.get(Field::Month).unwrap_or(1).checked_sub(1)?;
         let year = self.year().unwrap_or(1970).checked_add(months.div_euclid(12))?;
@@ -157,6 +184,11 @@ impl Fields {
             Field::DayOfMonth,
             Field::DayOfYear,
             Field::DayOfWeek,
+            Field::WeekYear,
+            Field::WeekOfYear,
+            Field::WeekOfMonth,
+            Field::LocalDayOfWeek,
+            Field::AlignedDayOfWeek,
         ];
         let of_clock = self.get(Field::Hour).or_else(|| self.get(Field::ClockHour));
         let of_halves = self.get(Field::HalfOfDay).and_then(|_| self.hour_of_halves());
@@ -196,7 +228,13 @@ impl Fields {
         let month = self.within(Field::Month, 1, 12)?;
         let day = self.within(Field::DayOfMonth, 1, 31)?;
         let day_of_year = self.within(Field::DayOfYear, 1, 366)?;
-        if year.is_some() && (day_of_year.is_some() || (month.is_some() && day.is_some())) {
+        let is_day_of_month = month.is_some() && day.is_some();
+        let is_day_of_week = self.get(Field::WeekOfYear).is_some() && self.local_day_of_week().is_some();
+        let is_whole = match year {
+            Some(_) => day_of_year.is_some() || is_day_of_month,
+            None => self.get(Field::WeekYear).is_some() && is_day_of_week,
+        };
+        if is_whole {
             // Nothing is missing: there is no such date.
             return None;
         }

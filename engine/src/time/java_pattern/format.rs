@@ -5,7 +5,7 @@ use std::fmt::Write;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
 use super::item::{Field, Item, NameStyle, NumberItem, OffsetForm, Part, SHORT_YEAR_DIGITS, SignStyle};
-use super::names;
+use super::{names, weeks};
 use crate::time::zone::Zone;
 
 /// What is written: a date, a time of day, or both at a place.
@@ -58,6 +58,11 @@ impl Moment {
             Field::DayOfMonth => i64::from(self.date?.day()),
             Field::DayOfYear => i64::from(self.date?.ordinal()),
             Field::DayOfWeek => i64::from(self.date?.weekday().number_from_monday()),
+            Field::WeekYear => weeks::year_of_week(self.date?)?,
+            Field::WeekOfYear => weeks::week_of_year(self.date?)?,
+            Field::WeekOfMonth => weeks::week_of_month(self.date?)?,
+            Field::LocalDayOfWeek => weeks::day_of_week(self.date?),
+            Field::AlignedDayOfWeek => i64::from(self.date?.day0() % 7 + 1),
             Field::HalfOfDay => hour()? / 12,
             Field::Hour => hour()?,
             Field::ClockHour => hour().map(|hour| if hour == 0 { 24 } else { hour })?,

@@ -102,6 +102,14 @@ pub(super) enum Field {
     DayOfMonth,
     DayOfYear,
     DayOfWeek,
+    /// The year that a week belongs to.
+    WeekYear,
+    WeekOfYear,
+    WeekOfMonth,
+    /// 1 to 7, from Sunday.
+    LocalDayOfWeek,
+    /// 1 to 7, from whichever day the month begins with.
+    AlignedDayOfWeek,
     HalfOfDay,
     /// 0 to 23.
     Hour,
@@ -257,6 +265,13 @@ fn item(letter: char, count: usize) -> Option<Item> {
         'D' if count == 1 => short(Field::DayOfYear),
         'D' if count <= 3 => number(Field::DayOfYear, count, 3, SignStyle::Never),
         'E' => name(Field::DayOfWeek, 3),
+        'Y' => year(Field::WeekYear),
+        'w' if count <= 2 => number(Field::WeekOfYear, count, 2, SignStyle::Never),
+        'W' if count == 1 => number(Field::WeekOfMonth, 1, 1, SignStyle::Never),
+        'e' if count <= 2 => number(Field::LocalDayOfWeek, count, count, SignStyle::Never),
+        'c' if count == 1 => number(Field::LocalDayOfWeek, 1, 1, SignStyle::Never),
+        'e' | 'c' if count >= 3 => name(Field::DayOfWeek, 3),
+        'F' if count == 1 => number(Field::AlignedDayOfWeek, 1, DIGITS_MAX, SignStyle::Negative),
         'a' if count == 1 => Some(Item::Name { field: Field::HalfOfDay, style: NameStyle::Short }),
         'H' => short(Field::Hour),
         'k' => short(Field::ClockHour),

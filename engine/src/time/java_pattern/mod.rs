@@ -2,14 +2,14 @@
 //!
 //! A pattern is read once into its items ([`item`]); [`format`] writes times by them, [`parse`] reads texts
 //! into fields, and [`fields`] makes times of the fields. Letters are those of Java's documentation, names
-//! are English. Fields of weeks (`Y`, `w`, `W`, `e`, `c`, `F`), which differ from country to country, are
-//! not understood.
+//! are English, and weeks ([`weeks`]), which differ from country to country, are those of the United States.
 
 mod fields;
 mod format;
 mod item;
 mod names;
 mod parse;
+mod weeks;
 
 use self::fields::Fields;
 use self::format::Moment;

@@ -1,7 +1,5 @@
 //! Texts by the items of a pattern, into fields.
 
-use chrono::Datelike;
-
 use super::fields::Fields;
 use super::item::{Field, Item, NameStyle, NumberItem, OffsetForm, Part, SHORT_YEAR_DIGITS, SignStyle};
 use super::{Reading, format, names};
@@ -140,7 +138,7 @@ impl<'a> Reader<'a> {
         let year = if self.reading == Reading::Lenient {
             let digits_max = if before_number { SHORT_YEAR_DIGITS } else { usize::MAX };
             let (year, digits) = self.lenient_number(digits_max)?;
-            if digits <= SHORT_YEAR_DIGITS { year_around_today(year) } else { year }
+            if digits <= SHORT_YEAR_DIGITS { year_of_two_digits(year) } else { year }
         } else {
             let digits = self.digits(SHORT_YEAR_DIGITS);
             (digits == SHORT_YEAR_DIGITS).then(|| self.take_number(digits))?? + CENTURY
@@ -240,11 +238,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The year of two digits that is less than 80 years ago, or less than 20 years ahead.
-fn year_around_today(two_digits: i64) -> i64 {
-    let first = i64::from(chrono::Utc::now().year()) - 80;
-    let year = first - first % 100 + two_digits;
-    if year < first { year + 100 } else { year }
+/// The year that two digits mean where patterns are read leniently. Java counts from 80 years ago; here the
+/// years are the same every day, those of RFC 5280, so that a record is read again as it was read before.
+fn year_of_two_digits(two_digits: i64) -> i64 {
+    const FIRST_OF_LAST_CENTURY: i64 = 50;
+    if two_digits < FIRST_OF_LAST_CENTURY { CENTURY + two_digits } else { CENTURY - 100 + two_digits }
 }
 
 /// The century that short years are in.

@@ -51,6 +51,8 @@ fn times_are_read_by_their_pattern() {
         ("u-MM-dd", "-1-01-01", -719_893 * DAY_MS),
         ("yyyy-MM-dd A", "1970-01-01 1500", 1_500),
         ("N", "1500000", 1),
+        ("YYYY-'W'ww-e", "1970-W02-1", 3 * DAY_MS),
+        ("YYYY ww EEE", "1970 01 Fri", DAY_MS),
     ] {
         let found = pattern(written).parse_timestamp_ms(text, Zone::UTC);
         assert_eq!(found.ok(), Some(ms), "{text} by {written}");
@@ -74,6 +76,7 @@ fn texts_that_do_not_fit_are_refused() {
         ("HH:mm", "12:60"),
         ("hh a", "13 AM"),
         ("EEE yyyy-MM-dd", "Sat 1970-01-02"),
+        ("YYYY-ww-e", "1970-55-1"),
         ("HH HH", "01 02"),
         ("XXX", "+0100"),
         ("VV", "Atlantis"),
@@ -87,7 +90,20 @@ fn texts_that_do_not_fit_are_refused() {
 
 #[test]
 fn patterns_that_are_not_understood_are_refused() {
-    for written in ["yyyy-bb", "'open", "a]", "{y}", "HHH", "YYYY", "SSSSSSSSSS", "VVV", &"[".repeat(40)] {
+    for written in [
+        "yyyy-bb",
+        "'open",
+        "a]",
+        "{y}",
+        "HHH",
+        "www",
+        "WW",
+        "cc",
+        "FF",
+        "SSSSSSSSSS",
+        "VVV",
+        &"[".repeat(40),
+    ] {
         assert!(JavaPattern::parse(written).is_err(), "{written}");
     }
 }
@@ -103,6 +119,7 @@ fn times_are_written_by_their_pattern() {
         ("h hh a K k kk", "Asia/Tokyo", "6 06 PM 6 18 18"),
         ("S SS SSSSSS n A N", "UTC", "1 12 120000 120000000 32703120 32703120000000"),
         ("G GGGG y u", "UTC", "AD Anno Domini 2021 2021"),
+        ("YYYY YY w ww W e ee eee c cccc F", "UTC", "2021 21 28 28 2 1 01 Sun 1 Sunday 4"),
         ("z zzzz VV", "America/Los_Angeles", "PDT Pacific Daylight Time America/Los_Angeles"),
         ("z VV", "+02:00", "+02:00 +02:00"),
         ("X XX XXX x xx xxx Z ZZZZZ", "UTC", "Z Z Z +00 +0000 +00:00 +0000 Z"),
@@ -158,9 +175,12 @@ fn dates_are_read_exactly_or_leniently() {
         ("yyyy-MM-dd", "1970-01-32", Some(31)),
         ("yyyyMMdd", "19710101", Some(365)),
         ("MMMM d, yy", "january 1, 71", Some(365)),
+        ("yy-MM-dd", "49-01-01", Some(28_855)),
+        ("yy-MM-dd", "50-01-01", Some(-7_305)),
         ("yyyy-MM-dd HH", "1971-01-01 00", Some(365)),
         ("yyyy-MM-dd HH", "1971-01-01 24", Some(366)),
         ("yyyy-MM-dd HH", "1971-01-01 01", None),
+        ("YYYY-MM-dd", "1971-05-06", Some(360)),
         ("yyyy-MM-dd", "1971", None),
         ("yyyy-MM-dd", "", None),
     ] {

@@ -250,7 +250,7 @@ impl Lowering<'_> {
             result = widen(result, typed.data_type.as_ref()).map_err(|(expected, found)| {
                 SqlError::type_error(format!(
                     "Invalid Case expression. Type for all 'THEN' clauses should be the same.\nTHEN \
-                     expression '{value}' has type: {found}.\nPrevious THEN expression(s) type: {expected}."
+                     expression 'WHEN {condition} THEN {value}' has type: {found}.\nPrevious THEN expression(s) type: {expected}."
                 ))
                 .at(value.span)
             })?;

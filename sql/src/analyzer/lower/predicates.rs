@@ -65,7 +65,7 @@ impl Lowering<'_> {
         Ok(Expr::InList(InList::new(Box::new(value), members.collect(), false)))
     }
 
-    /// `value LIKE pattern`, NULL where one of them is NULL.
+    /// `value LIKE pattern`, NULL where one of them is NULL. Where no escape character is named there is none.
     pub(super) fn like(
         &self,
         value: &Expression,
@@ -87,24 +87,24 @@ impl Lowering<'_> {
         };
         let (lowered_value, lowered_pattern) = (operand(value)?, operand(pattern)?);
         let pattern = match (&pattern.node, escape) {
-            (_, None | Some('\\')) => lowered_pattern,
-            (Node::Literal(Literal::String(text)), Some(escape)) => lit(with_backslashes(text, escape)),
-            (_, Some(escape)) => {
-                let arguments = vec![lowered_value, lowered_pattern, lit(escape.to_string())];
-                return self.reserved(reserved::LIKE, arguments);
+            (_, Some('\\')) => lowered_pattern,
+            (Node::Literal(Literal::String(text)), escape) => lit(with_backslashes(text, escape)),
+            (_, escape) => {
+                let escape = lit(escape.map(String::from).unwrap_or_default());
+                return self.reserved(reserved::LIKE, vec![lowered_value, lowered_pattern, escape]);
             }
         };
         Ok(Expr::Like(Like::new(false, Box::new(lowered_value), Box::new(pattern), None, false)))
     }
 }
 
-/// A pattern with another escape character, written with the backslash that Arrow's kernel knows.
-fn with_backslashes(pattern: &str, escape: char) -> String {
+/// A pattern with another escape character or none, written with the backslash that Arrow's kernel knows.
+fn with_backslashes(pattern: &str, escape: Option<char>) -> String {
     let mut result = String::with_capacity(pattern.len() + 2);
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {
         match character {
-            character if character == escape => {
+            character if Some(character) == escape => {
                 result.push('\\');
                 result.extend(characters.next());
             }
@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn patterns_with_another_escape_are_rewritten() {
-        assert_eq!(with_backslashes("50!%!_", '!'), "50\\%\\_");
-        assert_eq!(with_backslashes("a!!b\\", '!'), "a\\!b\\\\");
+        assert_eq!(with_backslashes("50!%!_", Some('!')), "50\\%\\_");
+        assert_eq!(with_backslashes("a!!b\\", Some('!')), "a\\!b\\\\");
+        assert_eq!(with_backslashes("50\\%", None), "50\\\\%");
     }
 }
