@@ -13,7 +13,7 @@ use std::time::Instant;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tidemill_engine::batch::ChangeBatch;
-use tidemill_engine::operators::aggregate::{AggregateSpec, CallSpec, Overtaken, build};
+use tidemill_engine::operators::aggregate::{AggregatePolicy, AggregateSpec, CallSpec, build};
 use tidemill_engine::operators::{Context, Input, Ledger, StateRoom};
 use tidemill_sql::lookup::{AggregateFunction, SourceKind, WindowKind, WindowSpec};
 use tidemill_sql::plan::Emit;
@@ -138,7 +138,7 @@ fn spec(case: &Case, schema: &SchemaRef) -> AggregateSpec {
         window: case.window.map(|kind| WindowSpec { kind, grace_ms: 60_000, retention_ms: None }),
         input_kind: SourceKind::Stream,
         emit: Emit::Changes,
-        overtaken: Overtaken::Emit,
+        policy: AggregatePolicy::default(),
         with_before: false,
     }
 }

@@ -129,7 +129,8 @@ impl Queries {
         catalog: &Arc<CatalogState>,
         new: &PhysicalPlan,
     ) -> Result<()> {
-        physical::replacement::check(&plan_record(record, catalog, &self.environment)?, new)
+        let new = new.clone().with_join_state_version(record.join_state_version);
+        physical::replacement::check(&plan_record(record, catalog, &self.environment)?, &new)
     }
 
     /// Ids of the queries that could start in one state of the catalog and could not in another, or would
@@ -352,5 +353,7 @@ pub fn plan_record(
         }
     };
     let needs_legal_times = record.settings.get(LEGAL_TIMES).is_some_and(|value| settings::is_on(value));
-    Ok(physical::planner::plan(&plan, record.overtaken)?.with_legal_times_needed(needs_legal_times))
+    Ok(physical::planner::plan(&plan, record.policy)?
+        .with_legal_times_needed(needs_legal_times)
+        .with_join_state_version(record.join_state_version))
 }

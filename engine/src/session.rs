@@ -16,7 +16,7 @@ use tidemill_sql::planner;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
-use crate::operators::aggregate::Overtaken;
+use crate::operators::aggregate::{AggregatePolicy, Overflow, Overtaken};
 use crate::response::Response;
 use crate::runtime::query::StartAt;
 use crate::serving::own_inserts::{self, Written};
@@ -391,11 +391,18 @@ impl Session {
         self.setting(planner::KSQLDB_LIMITS).is_some_and(|value| settings::is_on(&value))
     }
 
-    /// What becomes of final results that event time has overtaken.
-    pub(crate) fn overtaken(&self) -> Overtaken {
-        match self.setting("tidemill.emit.final.overtaken").as_deref().map(str::to_lowercase).as_deref() {
-            Some("forget") => Overtaken::Forget,
-            _ => Overtaken::Emit,
+    /// What becomes of results where ksqlDB and this server differ.
+    pub(crate) fn aggregate_policy(&self) -> AggregatePolicy {
+        let says = |name: &str, value: &str| {
+            self.setting(name).is_some_and(|setting| setting.eq_ignore_ascii_case(value))
+        };
+        AggregatePolicy {
+            overtaken: if says("tidemill.emit.final.overtaken", "forget") {
+                Overtaken::Forget
+            } else {
+                Overtaken::Emit
+            },
+            overflow: if says("tidemill.sum.overflow", "fail") { Overflow::Fail } else { Overflow::Null },
         }
     }
 }

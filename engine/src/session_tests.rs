@@ -4,8 +4,11 @@ use arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
 
 use super::{Dialect, Session};
+use crate::catalog::record::QueryRecord;
 use crate::engine::{Engine, EngineOptions};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
+use crate::response::Response;
+use crate::physical::Recipients;
 use crate::session_harness::{engine, run, session};
 
 /// A session of a Postgres client with a stream and some of its records.
@@ -296,4 +299,58 @@ async fn a_row_without_its_event_time_is_refused() {
     run(&mut session, "INSERT INTO visits VALUES (1, 5)", &[]).await.expect("is inserted");
     let rows = run(&mut session, "SELECT id, seen FROM visits", &[]).await.expect("rows");
     assert_eq!(rows, ["1|5"]);
+}
+
+/// A session with a table whose rows refer to those of another, in several shards.
+async fn with_referring_table() -> Session {
+    let engine = Engine::open(EngineOptions { workers: 4, ..EngineOptions::default() }).expect("an engine");
+    let mut session = session(&engine, Dialect::Postgres);
+    for statement in [
+        "CREATE TABLE items (id INT PRIMARY KEY, shop INT) \
+         WITH (KAFKA_TOPIC = 'items', VALUE_FORMAT = 'JSON', PARTITIONS = 3)",
+        "CREATE TABLE shops (id INT PRIMARY KEY, city STRING) \
+         WITH (KAFKA_TOPIC = 'shops', VALUE_FORMAT = 'JSON', PARTITIONS = 2)",
+        "CREATE TABLE placed AS SELECT i.id AS id, city FROM items i LEFT JOIN shops s ON i.shop = s.id EMIT CHANGES",
+    ] {
+        run(&mut session, statement, &[]).await.expect("a statement of the setup");
+    }
+    session
+}
+
+#[tokio::test]
+async fn a_foreign_key_join_in_several_shards_meets_every_row_and_counts_it_once() {
+    let mut session = with_referring_table().await;
+    for statement in [
+        "INSERT INTO shops VALUES (1, 'Ulm'), (2, 'Bonn')",
+        "INSERT INTO items VALUES (1, 1), (2, 2), (3, 1), (4, 2), (5, 1), (6, 2), (7, 3), (8, 1)",
+        "INSERT INTO shops VALUES (2, 'Kiel')",
+        "INSERT INTO items VALUES (8, 2)",
+    ] {
+        run(&mut session, statement, &[]).await.expect("is inserted");
+    }
+    let rows = run(&mut session, "SELECT id, city FROM placed ORDER BY id", &[]).await.expect("rows");
+    assert_eq!(rows, ["1|Ulm", "2|Kiel", "3|Ulm", "4|Kiel", "5|Ulm", "6|Kiel", "7|∅", "8|Kiel"]);
+    let engine = session.engine();
+    let catalog = engine.catalog().state();
+    let query = catalog.queries.keys().next().expect("a query");
+    let ledgers = engine.queries().handle(query).expect("it runs").ledgers().all();
+    let counts: Vec<(&str, u64, u64)> =
+        ledgers.iter().map(|(source, counts)| (source.as_str(), counts.records_in, counts.out)).collect();
+    assert_eq!(counts, [("ITEMS", 9, 9), ("SHOPS", 3, 3)]);
+}
+
+#[tokio::test]
+async fn a_foreign_key_join_that_began_in_one_shard_stays_there() {
+    let session = with_referring_table().await;
+    let catalog = session.engine().catalog().state();
+    let record = catalog.queries.values().next().expect("a query");
+    let recipients = |record: &QueryRecord| -> Vec<(usize, Recipients)> {
+        let environment = session.engine().queries().environment();
+        let plan = crate::queries::plan_record(record, &catalog, environment).expect("can be planned");
+        let exchanges = plan.stages.iter().filter_map(|stage| stage.exchange.as_ref());
+        exchanges.map(|exchange| (exchange.key.len(), exchange.recipients)).collect()
+    };
+    assert_eq!(recipients(record), [(1, Recipients::ShardOfKey), (1, Recipients::EveryShard)]);
+    let before = QueryRecord { join_state_version: 0, ..record.as_ref().clone() };
+    assert_eq!(recipients(&before), [(0, Recipients::ShardOfKey), (0, Recipients::ShardOfKey)]);
 }

@@ -11,6 +11,9 @@ pub(crate) struct Case {
     pub(crate) id: String,
     /// Its group in the closing table.
     pub(crate) tier: String,
+    /// The name of the test of ksqlDB that it is. Such a case runs with ksqlDB's behaviour where that is
+    /// another one than the server's.
+    pub(crate) java_name: Option<String>,
     /// The statements, in order.
     pub(crate) statements: Vec<String>,
     /// Settings of the session that runs them.

@@ -16,14 +16,15 @@ use super::{declared_topics, registered_schemas};
 /// Memory of a case's engine. Cases are small, and several run at once.
 const MEMORY_BYTES: u64 = 256 << 20;
 
-/// Settings of the session that runs the statements. Queries begin at the first record, tell of every
-/// update of a key, and forget what event time has overtaken: what comes out then follows from the
-/// records alone.
-const SETTINGS: [(&str, &str); 4] = [
-    ("auto.offset.reset", "earliest"),
-    ("cache.max.bytes.buffering", "0"),
+/// Settings of the session that runs the statements. Queries begin at the first record and tell of every
+/// update of a key: what comes out then follows from the records alone.
+const SETTINGS: [(&str, &str); 2] = [("auto.offset.reset", "earliest"), ("cache.max.bytes.buffering", "0")];
+
+/// Settings beside these of a case that is a test of ksqlDB: where the two differ it is right.
+const SETTINGS_OF_KSQLDB: [(&str, &str); 3] = [
     ("tidemill.emit.final.overtaken", "forget"),
     ("tidemill.ksqldb.limits", "true"),
+    ("tidemill.sum.overflow", "fail"),
 ];
 
 /// The world of one case.
@@ -60,7 +61,9 @@ impl World {
             backend_id: 0,
             dialect: Dialect::Ksql,
         });
-        let own = SETTINGS.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let of_ksqldb = SETTINGS_OF_KSQLDB.into_iter().filter(|_| case.java_name.is_some());
+        let own =
+            SETTINGS.into_iter().chain(of_ksqldb).map(|(name, value)| (name.to_owned(), value.to_owned()));
         let given = case.properties.iter().filter(|(name, _)| *name != EXACT_NUMBERS);
         let given = given.map(|(name, value)| (name.clone(), setting_text(value)));
         for (name, value) in own.chain(given) {

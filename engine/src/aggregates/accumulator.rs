@@ -9,11 +9,11 @@
 
 use arrow::array::ArrayRef;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::state::encoding::Reader;
 
-/// The most bytes one group's state may take. Beyond it one key would crowd out all others, and no
-/// record could carry the result: Kafka's default limit for one is 1 MiB.
+/// The most bytes one group's state may take before it takes no more values. Beyond it one key would crowd
+/// out all others, and no record could carry the result: Kafka's default limit for one is 1 MiB.
 pub const GROUP_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Rows that change states, in order.
@@ -32,6 +32,15 @@ pub struct Changes<'a> {
     pub sequence: Option<&'a [u64]>,
 }
 
+/// What rows could not do to the states of a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trouble {
+    /// How many rows.
+    pub rows: u64,
+    /// What became of the first one, for people.
+    pub reason: String,
+}
+
 /// The states of one call's groups.
 pub trait Accumulator: Send {
     /// Makes room: slots below the number exist afterwards, new ones in the state of no rows.
@@ -46,7 +55,7 @@ pub trait Accumulator: Send {
     /// Adds rows, or takes them back.
     ///
     /// # Errors
-    /// What ends the query: an overflow that has no result, or a state that grows beyond its bound.
+    /// What ends the query: a bug, or a sum without a result where that is asked for.
     fn update(&mut self, changes: &Changes<'_>) -> Result<()>;
 
     /// Adds to one slot what another one has, as if its rows had come to it.
@@ -70,6 +79,11 @@ pub trait Accumulator: Send {
     /// `Corrupt`.
     fn decode(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()>;
 
+    /// What rows could not do since it was asked last, if there is anything.
+    fn take_trouble(&mut self) -> Option<Trouble> {
+        None
+    }
+
     /// Bytes held, roughly.
     fn memory_bytes(&self) -> usize;
 }
@@ -84,6 +98,9 @@ pub trait Fold: Send {
 
     /// Whether states own memory beyond their size.
     const OWNS_MEMORY: bool;
+
+    /// Whether a state may have no result, which then is NULL.
+    const MAY_LACK_RESULT: bool = false;
 
     /// Makes the arguments of a batch ready.
     ///
@@ -138,6 +155,12 @@ pub trait Fold: Send {
     /// `Corrupt`.
     fn decode(&self, bytes: &mut Reader<'_>) -> Result<Self::State>;
 
+    /// Whether a state has no result as it is, and why, for people.
+    fn lacks_result(&self, state: &Self::State) -> Option<String> {
+        let _ = state;
+        None
+    }
+
     /// Bytes a state owns beyond its size, roughly.
     fn owned_bytes(&self, state: &Self::State) -> usize {
         let _ = state;
@@ -150,12 +173,13 @@ pub struct Folded<F: Fold> {
     fold: F,
     states: Vec<F::State>,
     owned_bytes: usize,
+    trouble: Option<Trouble>,
 }
 
 impl<F: Fold + 'static> Folded<F> {
     /// The accumulator of a fold.
     pub fn boxed(fold: F) -> Box<dyn Accumulator> {
-        Box::new(Folded { fold, states: Vec::new(), owned_bytes: 0 })
+        Box::new(Folded { fold, states: Vec::new(), owned_bytes: 0, trouble: None })
     }
 }
 
@@ -168,17 +192,22 @@ impl<F: Fold> Folded<F> {
         old
     }
 
-    fn check_bound(&self, slot: u32) -> Result<()> {
-        let bytes = self.fold.owned_bytes(&self.states[slot as usize]);
-        if bytes <= GROUP_BYTES_MAX {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::LimitExceeded,
-            format!("the aggregate of one group takes {bytes} bytes, the limit is {GROUP_BYTES_MAX}"),
-        )
-        .with_hint("collect fewer values into a group: narrow its key, add a window, or set a limit"))
+    /// Whether a state takes no more values.
+    fn is_full(&self, slot: u32) -> bool {
+        F::OWNS_MEMORY && self.fold.owned_bytes(&self.states[slot as usize]) > GROUP_BYTES_MAX
     }
+}
+
+/// Notes a row that could not do what it should.
+fn note(trouble: &mut Option<Trouble>, reason: impl FnOnce() -> String) {
+    trouble.get_or_insert_with(|| Trouble { rows: 0, reason: reason() }).rows += 1;
+}
+
+fn full() -> String {
+    format!(
+        "the values of one group take more than {GROUP_BYTES_MAX} bytes, so it takes no more of them; narrow \
+         its key, add a window, or set a limit"
+    )
 }
 
 impl<F: Fold> Accumulator for Folded<F> {
@@ -205,18 +234,22 @@ impl<F: Fold> Accumulator for Folded<F> {
         for (row, slot) in changes.slots.iter().enumerate() {
             let state = &mut self.states[*slot as usize];
             let before = if F::OWNS_MEMORY { self.fold.owned_bytes(state) } else { 0 };
+            let had_result = F::MAY_LACK_RESULT && self.fold.lacks_result(state).is_none();
             if changes.retracted.is_some_and(|retracted| retracted[row]) {
                 self.fold.retract(state, &columns, row)?;
+            } else if before > GROUP_BYTES_MAX {
+                note(&mut self.trouble, full);
+                continue;
             } else {
                 let sequence = changes.sequence.map_or(0, |sequence| sequence[row]);
                 self.fold.add(state, &columns, row, sequence)?;
             }
+            if had_result && let Some(reason) = self.fold.lacks_result(state) {
+                note(&mut self.trouble, || reason);
+            }
             if F::OWNS_MEMORY {
                 let after = self.fold.owned_bytes(state);
                 self.owned_bytes = (self.owned_bytes + after).saturating_sub(before);
-                if after > GROUP_BYTES_MAX {
-                    return self.check_bound(*slot);
-                }
             }
         }
         Ok(())
@@ -224,11 +257,14 @@ impl<F: Fold> Accumulator for Folded<F> {
 
     fn merge(&mut self, into: u32, from: u32) -> Result<()> {
         let from = self.replace(from, F::State::default());
+        if self.is_full(into) {
+            note(&mut self.trouble, full);
+            return Ok(());
+        }
         let mut state = self.replace(into, F::State::default());
         let merged = self.fold.merge(&mut state, from);
         self.replace(into, state);
-        merged?;
-        self.check_bound(into)
+        merged
     }
 
     fn evaluate(&self, slots: &[u32]) -> Result<ArrayRef> {
@@ -243,6 +279,10 @@ impl<F: Fold> Accumulator for Folded<F> {
         let state = self.fold.decode(bytes)?;
         self.replace(slot, state);
         Ok(())
+    }
+
+    fn take_trouble(&mut self) -> Option<Trouble> {
+        self.trouble.take()
     }
 
     fn memory_bytes(&self) -> usize {

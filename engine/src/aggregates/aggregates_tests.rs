@@ -20,11 +20,13 @@ struct Call {
     values: Vec<DataType>,
     literals: Vec<ScalarValue>,
     entries_max: Option<usize>,
+    overflow_ends_query: bool,
 }
 
 fn call(function: &str, values: &[DataType], literals: &[ScalarValue]) -> Call {
     let function = lookup(function).expect("a function");
-    Call { function, values: values.to_vec(), literals: literals.to_vec(), entries_max: None }
+    let (values, literals) = (values.to_vec(), literals.to_vec());
+    Call { function, values, literals, entries_max: None, overflow_ends_query: false }
 }
 
 impl Call {
@@ -44,8 +46,14 @@ impl Call {
         let (arguments, constants) = self.arguments();
         let return_type = self.return_type().expect("a legal call");
         let retracts = self.function.retractable;
-        let call =
-            ResolvedCall { arguments, constants, return_type, retracts, entries_max: self.entries_max };
+        let call = ResolvedCall {
+            arguments,
+            constants,
+            return_type,
+            retracts,
+            entries_max: self.entries_max,
+            overflow_ends_query: self.overflow_ends_query,
+        };
         let mut accumulator = self.function.accumulator(&call).expect("an accumulator");
         accumulator.resize(3);
         accumulator
@@ -174,9 +182,25 @@ fn sum_takes_rows_back() {
 }
 
 #[test]
-fn whole_sums_wrap_round_and_decimal_ones_are_refused() {
+fn whole_sums_wrap_round_and_decimal_ones_are_null_while_they_do_not_fit() {
     call("SUM", &[INTEGER], &[]).gives(&[("2147483647", "2147483647"), ("1", "-2147483648")]);
     let sum = call("SUM", &[DataType::Decimal128(3, 1)], &[]);
+    sum.gives(&[("99.9", "99.9"), ("0.1", "_"), ("99.9", "_"), ("-99.9", "_"), ("-99.9", "0.1")]);
+    sum.merges(&[(0, "60")], &[(1, "60")], "_");
+    let mut accumulator = sum.accumulator();
+    for (number, row) in ["99.9", "0.1", "5", "-5", "-0.1", "0.2"].into_iter().enumerate() {
+        sum.apply(accumulator.as_mut(), 0, row, number as u64).expect("applies");
+    }
+    let trouble = accumulator.take_trouble().expect("it did not fit twice");
+    assert_eq!(trouble.rows, 2);
+    assert!(trouble.reason.starts_with("Numeric field overflow"), "{}", trouble.reason);
+    assert_eq!(accumulator.take_trouble(), None);
+}
+
+#[test]
+fn a_sum_that_does_not_fit_ends_the_query_where_that_is_asked_for() {
+    let mut sum = call("SUM", &[DataType::Decimal128(3, 1)], &[]);
+    sum.overflow_ends_query = true;
     let mut accumulator = sum.accumulator();
     sum.apply(accumulator.as_mut(), 0, "99.9", 0).expect("fits");
     let error = sum.apply(accumulator.as_mut(), 0, "0.1", 1).expect_err("does not fit");
@@ -210,6 +234,23 @@ fn extremes_follow_the_order_of_the_type() {
     call("MAX", &[STRING], &[]).merges(&[(0, "a")], &[(1, "c"), (2, "b")], "c");
     call("MIN", &[BIGINT], &[]).merges(&[(0, "_")], &[(1, "4")], "4");
     assert!(call("MIN", &[DataType::Boolean], &[]).return_type().is_err());
+}
+
+#[test]
+fn decimals_of_more_than_38_digits_are_numbers_too() {
+    let wide = [DataType::Decimal256(45, 1)];
+    let most = "99999999999999999999999999999999999999999999.9";
+    call("SUM", &wide, &[]).gives(&[(most, most), ("0.1", "_"), ("-0.1", most)]);
+    call("SUM", &wide, &[]).merges(&[(0, "1.5")], &[(1, "2.0")], "3.5");
+    call("AVG", &wide, &[]).gives(&[("1.5", "1.5"), ("2.5", "2.0")]);
+    call("MIN", &wide, &[]).gives(&[(most, most), ("_", most), ("7.5", "7.5")]);
+    call("MAX", &wide, &[]).gives(&[("7.5", "7.5"), (most, most), ("9.0", most)]);
+    call("TOPK", &wide, &[int(2)]).gives(&[
+        ("7.5", "[7.5]"),
+        (most, &format!("[{most}, 7.5]")),
+        ("9.0", &format!("[{most}, 9.0]")),
+    ]);
+    assert_eq!(call("SUM", &wide, &[]).return_type(), Ok(wide[0].clone()));
 }
 
 #[test]
@@ -252,14 +293,20 @@ fn sets_keep_what_is_new_in_order() {
 }
 
 #[test]
-fn a_group_that_collects_too_much_ends_the_query() {
+fn a_group_that_has_collected_too_much_takes_no_more_and_says_so() {
     let list = call("COLLECT_LIST", &[STRING], &[]);
     let mut accumulator = list.accumulator();
     let text = "x".repeat(GROUP_BYTES_MAX / 3);
-    list.apply(accumulator.as_mut(), 0, &text, 0).expect("fits");
-    let mut results = (1..4).map(|number| list.apply(accumulator.as_mut(), 0, &text, number));
-    let error = results.find_map(std::result::Result::err).expect("too much at last");
-    assert_eq!(error.kind, ErrorKind::LimitExceeded);
+    for number in 0..6 {
+        list.apply(accumulator.as_mut(), 0, &text, number).expect("applies");
+    }
+    list.apply(accumulator.as_mut(), 1, "y", 6).expect("applies");
+    let trouble = accumulator.take_trouble().expect("not all were taken");
+    assert!((1..=3).contains(&trouble.rows), "{trouble:?}");
+    let held = accumulator.memory_bytes();
+    accumulator.merge(0, 1).expect("merges");
+    assert_eq!(accumulator.take_trouble().map(|trouble| trouble.rows), Some(1));
+    assert!(accumulator.memory_bytes() <= held);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn accumulator(argument: Option<&DataType>) -> Result<Box<dyn Accumulator>> {
     Ok(match argument {
         Some(DataType::Int32) => Folded::boxed(Average::<Int32Type>(PhantomData)),
         Some(DataType::Int64) => Folded::boxed(Average::<Int64Type>(PhantomData)),
-        Some(DataType::Float64 | DataType::Decimal128(..)) => {
+        Some(DataType::Float64 | DataType::Decimal128(..) | DataType::Decimal256(..)) => {
             Folded::boxed(Average::<Float64Type>(PhantomData))
         }
         other => return Err(Error::internal(format!("there is no average of {other:?}"))),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, ArrowNativeTypeOp, AsArray, BinaryArray, PrimitiveArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Time32MillisecondType, TimeUnit,
-    TimestampMillisecondType,
+    DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type,
+    Time32MillisecondType, TimeUnit, TimestampMillisecondType,
 };
 
 use super::accumulator::{Accumulator, Fold, Folded};
@@ -66,6 +66,7 @@ fn accumulator(call: &ResolvedCall, wanted: Ordering) -> Result<Box<dyn Accumula
         DataType::Int64 => Extreme::<Int64Type>::boxed(data_type, wanted),
         DataType::Float64 => Extreme::<Float64Type>::boxed(data_type, wanted),
         DataType::Decimal128(..) => Extreme::<Decimal128Type>::boxed(data_type, wanted),
+        DataType::Decimal256(..) => Extreme::<Decimal256Type>::boxed(data_type, wanted),
         DataType::Date32 => Extreme::<Date32Type>::boxed(data_type, wanted),
         DataType::Time32(TimeUnit::Millisecond) => Extreme::<Time32MillisecondType>::boxed(data_type, wanted),
         DataType::Timestamp(TimeUnit::Millisecond, _) => {

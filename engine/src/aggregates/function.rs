@@ -62,6 +62,8 @@ pub struct ResolvedCall {
     pub retracts: bool,
     /// The most entries a collection may hold, where that is limited; further ones are not collected.
     pub entries_max: Option<usize>,
+    /// Whether a sum that does not fit its type ends the query; otherwise it is NULL while that is so.
+    pub overflow_ends_query: bool,
 }
 
 impl Function {
@@ -130,7 +132,7 @@ impl AggregateFunction for Function {
 }
 
 /// A type as users write it.
-fn type_name(data_type: &DataType) -> String {
+pub(super) fn type_name(data_type: &DataType) -> String {
     SqlType::from_arrow(data_type).map_or_else(|_| data_type.to_string(), |sql_type| sql_type.to_string())
 }
 
@@ -155,7 +157,14 @@ pub(super) fn is_ordered(data_type: &DataType) -> bool {
 
 /// INTEGER, BIGINT, DOUBLE and DECIMAL.
 pub(super) fn is_number(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Int32 | DataType::Int64 | DataType::Float64 | DataType::Decimal128(..))
+    matches!(
+        data_type,
+        DataType::Int32
+            | DataType::Int64
+            | DataType::Float64
+            | DataType::Decimal128(..)
+            | DataType::Decimal256(..)
+    )
 }
 
 /// A parameter that says how many: a positive INTEGER literal.

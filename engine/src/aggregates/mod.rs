@@ -25,7 +25,7 @@ mod sum_list;
 mod top_k;
 mod values;
 
-pub use accumulator::{Accumulator, Changes, Fold, Folded, GROUP_BYTES_MAX};
+pub use accumulator::{Accumulator, Changes, Fold, Folded, GROUP_BYTES_MAX, Trouble};
 pub use function::{Function, ResolvedCall};
 pub use overload::{Overload, Shape};
 

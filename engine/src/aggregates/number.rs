@@ -3,8 +3,8 @@
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type,
-    Time32MillisecondType, TimestampMillisecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type,
+    Int64Type, Time32MillisecondType, TimestampMillisecondType, i256,
 };
 
 use crate::error::{Error, Result};
@@ -35,6 +35,7 @@ stored! {
     Int64Type => i64,
     Float64Type => f64,
     Decimal128Type => i128,
+    Decimal256Type => i256,
     Date32Type => i32,
     Time32MillisecondType => i32,
     TimestampMillisecondType => i64,

@@ -1,13 +1,17 @@
 //! SUM_LIST: the sum over all elements of arrays. Overflow and nulls are as for SUM.
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 
-use super::accumulator::{Accumulator, Folded};
+use super::accumulator::{Accumulator, Fold, Folded};
 use super::function::{Function, Mismatch, all_values};
 use super::number::wrong_argument;
-use super::sum::{Addend, Numbers, Sum};
+use super::sum::Addend;
 use crate::error::{Error, Result};
+use crate::state::encoding::Reader;
 
 pub(super) static SUM_LIST: Function = Function {
     name: "SUM_LIST",
@@ -28,21 +32,40 @@ pub(super) static SUM_LIST: Function = Function {
 
 fn accumulator(data_type: &DataType) -> Result<Box<dyn Accumulator>> {
     Ok(match data_type {
-        DataType::Int32 => Folded::boxed(Sum::<Int32Type, Elements>::new(data_type)),
-        DataType::Int64 => Folded::boxed(Sum::<Int64Type, Elements>::new(data_type)),
-        DataType::Float64 => Folded::boxed(Sum::<Float64Type, Elements>::new(data_type)),
+        DataType::Int32 => Folded::boxed(SumList::<Int32Type>(PhantomData)),
+        DataType::Int64 => Folded::boxed(SumList::<Int64Type>(PhantomData)),
+        DataType::Float64 => Folded::boxed(SumList::<Float64Type>(PhantomData)),
         other => return Err(Error::internal(format!("there is no sum of a list of {other}"))),
     })
 }
 
-/// All elements of a row's list.
-struct Elements;
+struct SumList<T: Addend>(PhantomData<fn() -> T>);
 
-impl<T: Addend> Numbers<T> for Elements {
-    /// The lists, and the elements of all of them.
-    type Columns<'a> = (&'a ListArray, &'a PrimitiveArray<T>);
+/// The lists, and all their elements.
+type Lists<'a, T> = (&'a ListArray, &'a PrimitiveArray<T>);
 
-    fn columns<'a>(columns: &'a [ArrayRef]) -> Result<Self::Columns<'a>> {
+impl<T: Addend> SumList<T> {
+    fn each((lists, elements): &Lists<'_, T>, row: usize, apply: impl FnMut(T::Native)) {
+        if lists.is_null(row) {
+            return;
+        }
+        let [from, to] = [row, row + 1].map(|bound| lists.value_offsets()[bound] as usize);
+        (from..to)
+            .filter(|element| elements.is_valid(*element))
+            .map(|element| elements.value(element))
+            .for_each(apply);
+    }
+}
+
+impl<T: Addend> Fold for SumList<T>
+where
+    T::Native: Default,
+{
+    type State = T::Native;
+    type Columns<'a> = Lists<'a, T>;
+    const OWNS_MEMORY: bool = false;
+
+    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<Lists<'a, T>> {
         columns
             .first()
             .and_then(|column| column.as_list_opt::<i32>())
@@ -50,16 +73,33 @@ impl<T: Addend> Numbers<T> for Elements {
             .ok_or_else(|| wrong_argument(columns, 0, &T::DATA_TYPE))
     }
 
-    fn each(
-        (lists, elements): &Self::Columns<'_>,
-        row: usize,
-        apply: impl FnMut(T::Native) -> Result<()>,
-    ) -> Result<()> {
-        if lists.is_null(row) {
-            return Ok(());
-        }
-        let [from, to] = [row, row + 1].map(|bound| lists.value_offsets()[bound] as usize);
-        let present = (from..to).filter(|element| elements.is_valid(*element));
-        present.map(|element| elements.value(element)).try_for_each(apply)
+    fn add(&self, state: &mut T::Native, lists: &Lists<'_, T>, row: usize, _: u64) -> Result<()> {
+        Self::each(lists, row, |element| *state = T::plus(*state, element));
+        Ok(())
+    }
+
+    fn retract(&self, state: &mut T::Native, lists: &Lists<'_, T>, row: usize) -> Result<()> {
+        Self::each(lists, row, |element| *state = T::minus(*state, element));
+        Ok(())
+    }
+
+    fn merge(&self, into: &mut T::Native, from: T::Native) -> Result<()> {
+        *into = T::plus(*into, from);
+        Ok(())
+    }
+
+    fn evaluate<'a>(
+        &'a self,
+        states: impl ExactSizeIterator<Item = &'a T::Native> + Clone,
+    ) -> Result<ArrayRef> {
+        Ok(Arc::new(PrimitiveArray::<T>::from_iter_values(states.copied())))
+    }
+
+    fn encode(&self, state: &T::Native, bytes: &mut Vec<u8>) {
+        T::put(*state, bytes);
+    }
+
+    fn decode(&self, bytes: &mut Reader<'_>) -> Result<T::Native> {
+        T::read(bytes)
     }
 }

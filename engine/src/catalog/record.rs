@@ -17,7 +17,7 @@ use tidemill_sql::type_system::SqlType;
 
 use crate::catalog::CatalogSource;
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::aggregate::Overtaken;
+use crate::operators::aggregate::AggregatePolicy;
 
 /// Classes of catalog records; part of their keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,9 +58,12 @@ pub struct QueryRecord {
     pub shards: usize,
     /// Every update of a key is passed on.
     pub every_update: bool,
-    /// What becomes of final results that event time has overtaken.
+    /// What becomes of results where ksqlDB and this server differ.
+    #[serde(flatten)]
+    pub policy: AggregatePolicy,
+    /// The form of its joins' state; see [`crate::physical::JOIN_STATE_VERSION`].
     #[serde(default)]
-    pub overtaken: Overtaken,
+    pub join_state_version: u32,
     /// The session's ksqlDB settings as the query was made: it is planned with them whenever it starts.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,

@@ -54,8 +54,8 @@ pub struct AggregateSpec {
     pub input_kind: SourceKind,
     /// When results are passed on.
     pub emit: Emit,
-    /// What becomes of final results that event time has overtaken.
-    pub overtaken: Overtaken,
+    /// What becomes of results where ksqlDB and this server differ.
+    pub policy: AggregatePolicy,
     /// Whether a changed result is preceded by the one it replaces, and a withdrawn one carries its
     /// values, as operators on tables need. A topic does not.
     pub with_before: bool,
@@ -76,6 +76,27 @@ pub struct CallSpec {
     pub return_type: DataType,
     /// The most entries a collection may hold, where that is limited.
     pub entries_max: Option<usize>,
+}
+
+/// What becomes of results where ksqlDB and this server differ; the default is this server's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AggregatePolicy {
+    /// Of final results that event time has overtaken.
+    pub overtaken: Overtaken,
+    /// Of sums that do not fit their type.
+    pub overflow: Overflow,
+}
+
+/// What becomes of the sum of a DECIMAL that does not fit its type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overflow {
+    /// It is NULL as long as it does not fit, which is reported. All other groups go on.
+    #[default]
+    Null,
+    /// It ends the query, as in ksqlDB.
+    Fail,
 }
 
 /// What becomes of the final result of a window when event time jumps so far at once that the window's
@@ -204,3 +225,7 @@ mod tests;
 #[cfg(test)]
 #[path = "aggregate_properties.rs"]
 mod properties;
+
+#[cfg(test)]
+#[path = "session_storage_tests.rs"]
+mod session_storage_tests;

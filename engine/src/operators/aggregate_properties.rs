@@ -182,7 +182,7 @@ proptest! {
         let mut spec = spec(&CALLS);
         spec.window = window;
         spec.emit = Emit::Final;
-        spec.overtaken = if forget { Overtaken::Forget } else { Overtaken::Emit };
+        spec.policy.overtaken = if forget { Overtaken::Forget } else { Overtaken::Emit };
         let (expected, expected_ledger) = run(&spec, &plainly(&rows), false);
         let (found, ledger) = run(&spec, &rows, false);
         prop_assert_eq!(text(&found), text(&expected));

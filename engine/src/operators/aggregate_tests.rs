@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::scalar::ScalarValue;
 use tidemill_sql::lookup::{AggregateFunction as _, WindowSpec};
 
+use super::output::BATCH_ROWS_MAX;
 use super::*;
 use crate::batch::{ChangeBatch, Headers};
 use crate::operators::Input;
@@ -26,7 +27,7 @@ pub(super) fn spec(calls: &[&str]) -> AggregateSpec {
         window: None,
         input_kind: SourceKind::Stream,
         emit: Emit::Changes,
-        overtaken: Overtaken::Emit,
+        policy: AggregatePolicy::default(),
         with_before: false,
     }
 }
@@ -490,6 +491,31 @@ fn final_results_come_once_when_their_window_closes() {
 }
 
 #[test]
+fn a_window_that_closes_is_not_brought_into_memory_as_a_whole() {
+    let mut spec = spec(&["COUNT()"]);
+    spec.window = tumbling(10, 0);
+    spec.emit = Emit::Final;
+    let mut driver = driver(&spec);
+    let rows =
+        |keys: std::ops::Range<usize>| -> String { keys.map(|key| format!("+I 1 k{key:06} 0\n")).collect() };
+    let keys = BATCH_ROWS_MAX * 4;
+    driver.push(Input::Left, batch(&spec.input, &rows(0..keys))).expect("takes rows");
+    driver.commit();
+    let all_bytes = driver.memory_bytes();
+    driver.evict_all();
+    // Some of them are in memory again, one of them newer than what is stored.
+    driver.push(Input::Left, batch(&spec.input, &rows(keys - 2..keys + 1))).expect("takes rows");
+    driver.push(Input::Left, batch(&spec.input, "+I 10 z 0")).expect("takes rows");
+    let expected: Vec<String> = (0..keys + 1)
+        .map(|key| {
+            format!("+I 1 [0,10) k{key:06} {} 0 10 1", if key == keys - 1 || key == keys - 2 { 2 } else { 1 })
+        })
+        .collect();
+    assert_eq!(driver.take_rows(), expected);
+    assert!(driver.memory_bytes() < all_bytes / 2, "{} of {all_bytes} bytes", driver.memory_bytes());
+}
+
+#[test]
 fn final_results_of_overlapping_windows_come_in_the_order_of_their_ends() {
     let spec = final_windowed(&["COUNT()"], hopping(10, 5, 0));
     let mut driver = driver(&spec);
@@ -511,7 +537,7 @@ fn final_results_that_event_time_has_overtaken_are_given_or_lost_as_asked() {
         "+I 1 [0,10) a 1 0 10 1
          +I 11 [10,20) a 1 10 20 11",
     );
-    spec.overtaken = Overtaken::Forget;
+    spec.policy.overtaken = Overtaken::Forget;
     assert_rows(run(&mut driver(&spec), &spec, input), "+I 1 [0,10) a 1 0 10 1");
     spec.window = Some(WindowSpec { retention_ms: Some(20), ..spec.window.expect("one") });
     assert_eq!(run(&mut driver(&spec), &spec, input).len(), 2, "a longer retention keeps it");
@@ -701,4 +727,34 @@ fn a_sum_over_literals_takes_them_as_a_column() {
     let mut driver = driver(&spec);
     driver.push(Input::Left, input).expect("takes rows");
     assert_rows(driver.take_rows(), "+I 1 a 2 1\n+U 2 a 4 2");
+}
+
+#[test]
+fn a_sum_that_does_not_fit_is_null_and_reported_while_other_groups_go_on() {
+    let data_type = DataType::Decimal128(3, 1);
+    let input = Arc::new(Schema::new(vec![
+        Field::new("K", DataType::Utf8, true),
+        Field::new("V", data_type.clone(), true),
+    ]));
+    let sum = CallSpec {
+        function: "SUM".to_owned(),
+        arguments: vec![1],
+        constants: vec![None],
+        name: "S".to_owned(),
+        return_type: data_type,
+        entries_max: None,
+    };
+    let spec = AggregateSpec {
+        groups: vec![input.field(0).clone()],
+        calls: vec![sum],
+        input: input.clone(),
+        ..spec(&[])
+    };
+    let mut driver = Driver::new(move |room| build(&spec, room));
+    driver.push(Input::Left, batch(&input, "+I 1 a 99.9\n+I 2 a 0.2\n+I 3 b 1.5")).expect("takes rows");
+    assert_eq!(driver.take_rows(), ["+I 1 a 99.9 1", "+U 2 a _ 2", "+I 3 b 1.5 3"]);
+    assert_eq!(driver.reports.len(), 1);
+    let reason = &driver.reports[0].reason;
+    assert!(reason.starts_with("SUM: Numeric field overflow: a sum does not fit DECIMAL(3, 1)"), "{reason}");
+    assert_eq!(driver.ledger.total(), 0);
 }

@@ -24,6 +24,7 @@ pub mod project;
 mod remembered_rows;
 mod row_keys;
 mod session_aggregate;
+mod session_storage;
 mod suppress;
 pub mod table_state;
 mod window_aggregate;

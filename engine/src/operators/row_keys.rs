@@ -2,12 +2,15 @@
 //!
 //! A row's key is the row form of its key columns: equal keys have equal bytes, and no key is the
 //! beginning of another. Rows of windowed sources are told apart by their windows too, and only meet
-//! rows of the same window, so the window's bounds are part of their keys.
+//! rows of the same window, so the window is part of their keys. Where rows of two sources meet, the
+//! window of a fixed size is known by its start alone, as it is in the key of a record: sources whose
+//! windows differ in size meet where they start together.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, SchemaRef};
 use bytes::Bytes;
+use tidemill_sql::lookup::WindowKind;
 
 use crate::batch::ChangeBatch;
 use crate::error::{Error, Result};
@@ -17,6 +20,16 @@ use crate::state::RowCodec;
 pub(super) struct RowKeys {
     columns: Vec<usize>,
     codec: RowCodec,
+    windows: KeyWindows,
+}
+
+/// How much of the window of a windowed row is part of its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum KeyWindows {
+    /// Start and end.
+    Bounds,
+    /// The start.
+    Start,
 }
 
 impl RowKeys {
@@ -30,7 +43,24 @@ impl RowKeys {
         }
         let data_types: Vec<DataType> =
             columns.iter().map(|index| schema.field(*index).data_type().clone()).collect();
-        Ok(RowKeys { columns: columns.to_vec(), codec: RowCodec::new(&data_types)? })
+        let windows = KeyWindows::Bounds;
+        Ok(RowKeys { columns: columns.to_vec(), codec: RowCodec::new(&data_types)?, windows })
+    }
+
+    /// As [`RowKeys::new`], for rows of two sources that meet, given the windows of one of them.
+    ///
+    /// # Errors
+    /// As [`RowKeys::new`].
+    pub(super) fn meeting(
+        columns: &[usize],
+        schema: &SchemaRef,
+        window: Option<WindowKind>,
+    ) -> Result<RowKeys> {
+        let windows = match window {
+            Some(WindowKind::Tumbling { .. } | WindowKind::Hopping { .. }) => KeyWindows::Start,
+            Some(WindowKind::Session { .. }) | None => KeyWindows::Bounds,
+        };
+        Ok(RowKeys { windows, ..RowKeys::new(columns, schema)? })
     }
 
     /// The key of every row; none where a key column is null. All keys share one buffer: copy what is
@@ -51,7 +81,9 @@ impl RowKeys {
             bytes.extend_from_slice(encoded.row(row).as_ref());
             if let Some((start_ms, end_ms)) = window_of_row(batch, row) {
                 bytes.extend_from_slice(&start_ms.to_be_bytes());
-                bytes.extend_from_slice(&end_ms.to_be_bytes());
+                if self.windows == KeyWindows::Bounds {
+                    bytes.extend_from_slice(&end_ms.to_be_bytes());
+                }
             }
             ends.push(bytes.len());
         }
@@ -65,16 +97,22 @@ impl RowKeys {
         }
         Ok(keys)
     }
+
+    /// The window at the end of the key of a windowed row; where the key has no end, it is the start.
+    pub(super) fn window_of(&self, key: &[u8]) -> Option<(i64, i64)> {
+        let (rest, last) = key.split_last_chunk()?;
+        let last_ms = i64::from_be_bytes(*last);
+        match self.windows {
+            KeyWindows::Start => Some((last_ms, last_ms)),
+            KeyWindows::Bounds => {
+                let (_, start_ms) = rest.split_last_chunk()?;
+                Some((i64::from_be_bytes(*start_ms), last_ms))
+            }
+        }
+    }
 }
 
 /// The window of a row, start and end, where rows are windowed.
 pub(super) fn window_of_row(batch: &ChangeBatch, row: usize) -> Option<(i64, i64)> {
     batch.windows.as_ref().map(|windows| (windows.start_ms[row], windows.end_ms[row]))
-}
-
-/// The window at the end of the key of a windowed row.
-pub(super) fn window_of_key(key: &[u8]) -> Option<(i64, i64)> {
-    let (rest, end_ms) = key.split_last_chunk()?;
-    let (_, start_ms) = rest.split_last_chunk()?;
-    Some((i64::from_be_bytes(*start_ms), i64::from_be_bytes(*end_ms)))
 }

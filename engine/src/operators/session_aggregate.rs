@@ -10,16 +10,13 @@
 //! or once a round for each session that changed, in the order of the last changes. With EMIT FINAL
 //! only closed sessions are passed on, once, in the order of (end, start, key).
 //!
-//! All open sessions of a key are stored as one entry, since a record may join any of them, and the
-//! key has a place on a timeline, at the end of its earliest session, so that keys nobody asks for any
-//! more are found when they are over.
+//! How sessions are stored is told in [`super::session_storage`].
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use bytes::Bytes;
 use tidemill_sql::plan::Emit;
 use tidemill_storage::state::{StateStore, WriteBatch};
 
@@ -28,49 +25,40 @@ use super::aggregate::admission::admit;
 use super::aggregate::calls::{Calls, SlotChanges, Values};
 use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
 use super::aggregate::steps::steps;
+use super::session_storage::Progress;
 use super::suppress::{Closer, closers};
 use super::{Context, Input, Operator, StateRoom};
 use crate::batch::{ChangeBatch, Headers, RowKind};
 use crate::error::Result;
-use crate::state::{RoomKeys, Session, Sessions, encoding};
+use crate::state::{RoomKeys, Session, Sessions};
 use crate::windows::{Bounds, SessionClosing};
-
-/// The most keys looked up in the store at a time.
-const LOOKUP_KEYS_MAX: usize = 4_096;
 
 /// The most keys that are over which one round takes from the timeline; the next round goes on.
 const SWEPT_KEYS_MAX: usize = 4_096;
 
 /// Aggregates in sessions.
 pub(super) struct SessionAggregate {
-    calls: Calls,
+    pub(super) calls: Calls,
     output: Output,
-    sessions: Sessions,
-    room_keys: RoomKeys,
-    closing: SessionClosing,
+    pub(super) sessions: Sessions,
+    pub(super) room_keys: RoomKeys,
+    pub(super) closing: SessionClosing,
     emit: Emit,
     with_before: bool,
     group_columns: usize,
-    progress: Progress,
+    pub(super) progress: Progress,
     /// What of the progress the store has.
-    committed: Progress,
-    opened: bool,
+    pub(super) committed: Progress,
+    pub(super) opened: bool,
+    /// The store may have all sessions of a key together.
+    pub(super) may_be_together: bool,
     /// Stored keys whose earliest session ends before this have been dealt with.
-    swept_before_ms: i64,
+    pub(super) swept_before_ms: i64,
     /// Results that changes of the round replace: their sources, and where each is.
     before: Vec<Vec<ArrayRef>>,
     before_rows: Vec<ValuesAt>,
     /// Headers of the last change of each touched session, where records have some.
     headers: HashMap<u32, Headers, ahash::RandomState>,
-}
-
-/// How far an aggregation in sessions has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Progress {
-    /// The greatest event time seen.
-    stream_time_ms: i64,
-    /// Number of the next change.
-    change: u64,
 }
 
 /// Changes that wait to be applied together.
@@ -113,26 +101,12 @@ impl SessionAggregate {
             progress: none,
             committed: none,
             opened: room.fresh,
+            may_be_together: false,
             swept_before_ms: i64::MIN,
             before: Vec::new(),
             before_rows: Vec::new(),
             headers: HashMap::default(),
         })
-    }
-
-    /// Takes up the progress of the last commit, once.
-    fn open(&mut self, store: &Arc<dyn StateStore>) -> Result<()> {
-        if self.opened {
-            return Ok(());
-        }
-        if let Some(value) = store.get(&self.room_keys.progress())? {
-            let mut body = encoding::open(&value)?;
-            self.progress = Progress { stream_time_ms: body.i64()?, change: body.varint()? };
-            body.finish()?;
-            self.committed = self.progress;
-        }
-        self.opened = true;
-        Ok(())
     }
 
     /// Numbers of the keys of a batch's rows; what the store has of new ones is loaded.
@@ -142,53 +116,6 @@ impl SessionAggregate {
         self.sessions.resolve(batch.rows(), |row| keys.get(row), &mut ids, &mut absent);
         self.load_all(&absent, store)?;
         Ok(ids)
-    }
-
-    fn load_all(&mut self, absent: &[u32], store: &Arc<dyn StateStore>) -> Result<()> {
-        for ids in absent.chunks(LOOKUP_KEYS_MAX) {
-            let keys: Vec<Bytes> = ids.iter().map(|id| self.entry_key(*id).into()).collect();
-            for (id, value) in ids.iter().zip(store.multi_get(&keys)?) {
-                if let Some(value) = value {
-                    self.load(*id, &value)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn entry_key(&self, id: u32) -> Vec<u8> {
-        let mut key = Vec::new();
-        self.room_keys.push_entry(&mut key, &self.sessions.key(id).key);
-        key
-    }
-
-    fn timeline_key(&self, id: u32, end_ms: i64) -> Vec<u8> {
-        let mut key = Vec::new();
-        self.room_keys.push_timeline(&mut key, end_ms, &self.sessions.key(id).key);
-        key
-    }
-
-    /// Takes over the stored sessions of a key. Those that are closed by now have had their results,
-    /// and are left out.
-    fn load(&mut self, id: u32, value: &[u8]) -> Result<()> {
-        let open_from_ms = self.closing.open_from(self.progress.stream_time_ms);
-        let mut body = encoding::open(value)?;
-        for index in 0..body.count()? {
-            let bounds = Bounds { start_ms: body.i64()?, end_ms: body.i64()? };
-            let mut state = encoding::Reader::of(body.bytes()?);
-            if index == 0 {
-                self.sessions.set_stored_end(id, Some(bounds.end_ms));
-            }
-            if bounds.end_ms < open_from_ms {
-                self.sessions.set_dirty(id);
-                continue;
-            }
-            let slot = self.sessions.loaded(id, bounds);
-            self.calls.resize(self.sessions.slots());
-            self.calls.decode(slot, &mut state)?;
-            state.finish()?;
-        }
-        body.finish()
     }
 
     /// Lets stream time advance row by row; gives the rows whose event time can be in a session.
@@ -467,43 +394,6 @@ impl SessionAggregate {
             self.sessions.free_slot(session.slot);
         }
     }
-
-    /// Brings stored keys with a session that ends before a bound into memory, where what is over is
-    /// seen; no more of them than given. Sessions that were closed at the stream time given are over
-    /// for good, the others are still to be passed on.
-    fn sweep(
-        &mut self,
-        open_from_ms: i64,
-        keys_max: usize,
-        time_before_ms: i64,
-        store: &Arc<dyn StateStore>,
-    ) -> Result<()> {
-        if self.sessions.is_complete() || open_from_ms <= self.swept_before_ms {
-            return Ok(());
-        }
-        let snapshot = store.snapshot();
-        let mut absent = Vec::new();
-        let mut swept_before_ms = open_from_ms;
-        for entry in snapshot.scan(self.room_keys.timeline(self.swept_before_ms..open_from_ms)) {
-            let (key, _) = entry?;
-            let (end_ms, group_key) = self.room_keys.parse_timed(&key)?;
-            if absent.len() >= keys_max {
-                // Keys at the same end may be left, so the next round begins with that end again.
-                swept_before_ms = end_ms;
-                break;
-            }
-            if self.sessions.find(group_key).is_none() {
-                let (mut ids, mut new) = (Vec::new(), Vec::new());
-                self.sessions.resolve(1, |_| group_key, &mut ids, &mut new);
-                absent.extend(new);
-            }
-        }
-        self.swept_before_ms = swept_before_ms;
-        let stream_time_ms = std::mem::replace(&mut self.progress.stream_time_ms, time_before_ms);
-        let loaded = self.load_all(&absent, store);
-        self.progress.stream_time_ms = stream_time_ms;
-        loaded
-    }
 }
 
 impl Operator for SessionAggregate {
@@ -524,14 +414,18 @@ impl Operator for SessionAggregate {
         let ids = self.resolve(&batch, context.store)?;
         let rows = self.advance(&batch, &ids, context);
         let values = self.calls.values(&batch.columns)?;
-        match self.emit {
-            Emit::Changes if context.every_update => self.change_each(&batch, &rows, &values, context, out),
-            Emit::Changes => self.change_all(&batch, &rows, &values, context),
-            Emit::Final => {
-                self.change_all(&batch, &rows, &values, context)?;
-                self.emit_closed(time_before_ms, &closers(time_before_ms, &batch), context, out)
-            }
+        if self.emit == Emit::Changes && context.every_update {
+            self.change_each(&batch, &rows, &values, context, out)?;
+        } else {
+            self.change_all(&batch, &rows, &values, context)?;
         }
+        if let Some(time_ms) = batch.times_ms.last() {
+            self.calls.report_troubles(*time_ms, context.reports);
+        }
+        if self.emit == Emit::Final {
+            self.emit_closed(time_before_ms, &closers(time_before_ms, &batch), context, out)?;
+        }
+        Ok(())
     }
 
     fn advance(
@@ -580,49 +474,7 @@ impl Operator for SessionAggregate {
     }
 
     fn commit(&mut self, changes: &mut WriteBatch) -> Result<()> {
-        let (mut value, mut state) = (Vec::new(), Vec::new());
-        for id in self.sessions.take_dirty() {
-            let stored_end_ms = self.sessions.key(id).stored_end_ms;
-            let first_end_ms = self.sessions.key(id).sessions.first().map(|session| session.bounds.end_ms);
-            if stored_end_ms != first_end_ms {
-                if let Some(end_ms) = stored_end_ms {
-                    changes.delete(self.timeline_key(id, end_ms));
-                }
-                if let Some(end_ms) = first_end_ms {
-                    changes.put(self.timeline_key(id, end_ms), Bytes::new());
-                }
-                self.sessions.set_stored_end(id, first_end_ms);
-            }
-            if first_end_ms.is_none() {
-                if stored_end_ms.is_some() {
-                    changes.delete(self.entry_key(id));
-                }
-                self.sessions.remove(id);
-                continue;
-            }
-            value.clear();
-            let start = encoding::begin(&mut value);
-            let sessions = &self.sessions.key(id).sessions;
-            encoding::put_varint(&mut value, sessions.len() as u64);
-            for session in sessions {
-                encoding::put_i64(&mut value, session.bounds.start_ms);
-                encoding::put_i64(&mut value, session.bounds.end_ms);
-                state.clear();
-                self.calls.encode(session.slot, &mut state);
-                encoding::put_bytes(&mut value, &state);
-            }
-            encoding::seal(&mut value, start);
-            changes.put(self.entry_key(id), Bytes::copy_from_slice(&value));
-        }
-        if self.progress != self.committed {
-            value.clear();
-            let start = encoding::begin(&mut value);
-            encoding::put_i64(&mut value, self.progress.stream_time_ms);
-            encoding::put_varint(&mut value, self.progress.change);
-            encoding::seal(&mut value, start);
-            changes.put(self.room_keys.progress(), value);
-            self.committed = self.progress;
-        }
+        self.store_changes(changes);
         Ok(())
     }
 

@@ -4,18 +4,24 @@
 //! equally long; the groups of a window are passed on in the order of their keys. So all windows that
 //! a batch has closed can be passed on behind it: rows that came for them after that are late.
 //!
-//! Groups that are not in memory are read from the store, window by window, in the same order.
+//! Groups that are not in memory are read from the store in the same order, a batch of results at a time,
+//! and forgotten again: a window may have more of them than memory holds.
 //!
 //! A result leaves with the event time of its own rows and the headers of the record that closed its
 //! window. What becomes of results that this record's event time has overtaken is [`Overtaken`]'s
 //! matter.
+
+use std::cmp::Ordering;
+use std::iter::Peekable;
+
+use bytes::Bytes;
 
 use super::aggregate::Overtaken;
 use super::aggregate::output::{OutputRow, Results, ValuesAt};
 use super::window_aggregate::WindowAggregate;
 use super::{Context, Dropped, Report};
 use crate::batch::{ChangeBatch, Headers, RowKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::windows::{FixedClosing, FixedWindows};
 
 /// What closed windows: the first row at which stream time was that or later.
@@ -49,8 +55,9 @@ impl WindowAggregate {
             return Ok(());
         }
         if !self.groups.any_absent_from(was_open_from_ms) {
+            let mut nothing = std::iter::empty().peekable();
             while let Some(start_ms) = self.next_in_memory(open_from_ms) {
-                self.emit_window(start_ms, (windows, closing), closers, context, out)?;
+                self.emit_window(start_ms, (windows, closing), closers, &mut nothing, context, out)?;
             }
             return Ok(());
         }
@@ -67,21 +74,7 @@ impl WindowAggregate {
             };
             let next = self.next_in_memory(open_from_ms).into_iter().chain(next_stored).min();
             let Some(start_ms) = next else { return Ok(()) };
-            if next_stored == Some(start_ms) {
-                let of_window =
-                    |key: &[u8]| self.room_keys.parse_timed(key).is_ok_and(|(at, _)| at == start_ms);
-                let mut entries = Vec::new();
-                while let Some(entry) =
-                    stored.next_if(|entry| entry.as_ref().is_ok_and(|(key, _)| of_window(key)))
-                {
-                    entries.push(entry?);
-                }
-                for (key, value) in entries {
-                    let group_key = self.room_keys.parse_timed(&key)?.1;
-                    self.load_stored(start_ms, group_key, &value)?;
-                }
-            }
-            self.emit_window(start_ms, (windows, closing), closers, context, out)?;
+            self.emit_window(start_ms, (windows, closing), closers, &mut stored, context, out)?;
         }
     }
 
@@ -89,21 +82,25 @@ impl WindowAggregate {
         self.groups.starts_before(open_from_ms).next()
     }
 
-    /// Takes over a stored group, unless memory has it: that is newer.
-    fn load_stored(&mut self, start_ms: i64, key: &[u8], value: &[u8]) -> Result<()> {
+    /// Takes over a stored group that memory does not have.
+    fn load_stored(&mut self, start_ms: i64, key: &[u8], value: &[u8]) -> Result<u32> {
         let hash = self.groups.hash(key);
         let (mut slots, mut absent) = (Vec::new(), Vec::new());
         self.groups.resolve(&[hash], Some(&[start_ms]), |_| key, &mut slots, &mut absent);
         self.calls.resize(self.groups.slots());
-        absent.into_iter().try_for_each(|slot| self.load(slot, value))
+        let [slot] = slots[..] else { return Err(Error::internal("a group has no slot")) };
+        self.load(slot, value)?;
+        Ok(slot)
     }
 
-    /// Passes on the groups of a window and forgets it with all before.
+    /// Passes on the groups of a window, those in memory and those that `stored` has of it from its place
+    /// on, and forgets it with all before.
     fn emit_window(
         &mut self,
         start_ms: i64,
         (windows, closing): (FixedWindows, FixedClosing),
         closers: &[Closer],
+        stored: &mut Peekable<impl Iterator<Item = StoredEntry>>,
         context: &mut Context<'_>,
         out: &mut Vec<ChangeBatch>,
     ) -> Result<()> {
@@ -120,37 +117,89 @@ impl WindowAggregate {
                 self.retention_ms,
             );
             context.reports.push(Report::of_row(Dropped::Late, end_ms, reason));
+            while self.next_of_window(stored, start_ms)?.is_some() {}
             self.forget_before(start_ms.saturating_add(1));
             return Ok(());
         }
         let headers = closer.and_then(|closer| closer.headers.clone());
-        let slots = self.groups.slots_of(start_ms);
-        let mut rest = &slots[..];
-        while !rest.is_empty() {
+        let mut in_memory = self.groups.slots_of(start_ms).into_iter().peekable();
+        let mut next_stored = self.next_of_window(stored, start_ms)?;
+        loop {
             let mut results = Results::default();
-            let mut taken = 0;
-            while taken < rest.len() && !results.is_full() {
-                let group = self.groups.group(rest[taken]);
-                let row = OutputRow {
-                    kind: RowKind::Insert,
-                    window: self.window_of(rest[taken]),
-                    row_time_ms: group.time_ms,
-                    time_ms: group.time_ms,
-                    values: ValuesAt { source: 0, row: taken },
-                    headers: headers.clone(),
+            let (mut slots, mut loaded) = (Vec::new(), Vec::new());
+            while !results.is_full() {
+                let next = match (in_memory.peek(), &next_stored) {
+                    (None, None) => break,
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                    (Some(slot), Some((key, _))) => self.groups.group(*slot).key[..].cmp(&key[..]),
                 };
-                results.push(&group.key, row);
-                taken += 1;
+                match (next, next_stored.take()) {
+                    (Ordering::Less, stored_later) => {
+                        slots.extend(in_memory.next());
+                        next_stored = stored_later;
+                    }
+                    (Ordering::Greater, Some((key, value))) => {
+                        let slot = self.load_stored(start_ms, &key, &value)?;
+                        loaded.push(slot);
+                        slots.push(slot);
+                        next_stored = self.next_of_window(stored, start_ms)?;
+                    }
+                    // What memory has is newer.
+                    (Ordering::Equal | Ordering::Greater, _) => {
+                        next_stored = self.next_of_window(stored, start_ms)?;
+                        continue;
+                    }
+                }
+                self.push_final(&slots, &headers, &mut results);
             }
-            let (slots, others) = rest.split_at(taken);
-            rest = others;
-            results.add_source(self.calls.evaluate(slots)?);
+            if slots.is_empty() {
+                break;
+            }
+            results.add_source(self.calls.evaluate(&slots)?);
             self.output.emit(results, out)?;
+            // More groups may be stored than memory holds.
+            loaded.iter().for_each(|slot| self.calls.reset(*slot));
+            self.groups.remove(&loaded);
         }
         self.forget_before(start_ms.saturating_add(1));
         Ok(())
     }
+
+    /// Adds the row of the last of some slots.
+    fn push_final(&self, slots: &[u32], headers: &Option<Headers>, results: &mut Results) {
+        let Some((slot, before)) = slots.split_last() else { return };
+        let group = self.groups.group(*slot);
+        let row = OutputRow {
+            kind: RowKind::Insert,
+            window: self.window_of(*slot),
+            row_time_ms: group.time_ms,
+            time_ms: group.time_ms,
+            values: ValuesAt { source: 0, row: before.len() },
+            headers: headers.clone(),
+        };
+        results.push(&group.key, row);
+    }
+
+    /// The next stored group of a window: its key and its value.
+    fn next_of_window(
+        &self,
+        stored: &mut Peekable<impl Iterator<Item = StoredEntry>>,
+        start_ms: i64,
+    ) -> Result<Option<(Bytes, Bytes)>> {
+        let of_window = |entry: &StoredEntry| match entry {
+            Ok((key, _)) => self.room_keys.parse_timed(key).is_ok_and(|(at_ms, _)| at_ms == start_ms),
+            Err(_) => true,
+        };
+        let Some(entry) = stored.next_if(of_window) else { return Ok(None) };
+        let (key, value) = entry?;
+        let group_key = key.slice_ref(self.room_keys.parse_timed(&key)?.1);
+        Ok(Some((group_key, value)))
+    }
 }
+
+/// A key of the store and its value.
+type StoredEntry = tidemill_storage::Result<(Bytes, Bytes)>;
 
 /// The rows of a batch at which stream time advanced.
 pub(super) fn closers(time_before_ms: i64, batch: &ChangeBatch) -> Vec<Closer> {

@@ -107,7 +107,7 @@ impl WindowAggregate {
             groups: Groups::new(stored),
             room_keys: RoomKeys::new(&room),
             windows,
-            overtaken: spec.overtaken,
+            overtaken: spec.policy.overtaken,
             retention_ms: spec.window.as_ref().map_or(0, retention_ms),
             emit: spec.emit,
             with_before: spec.with_before,
@@ -152,6 +152,9 @@ impl WindowAggregate {
             self.change_each(batch, &entries, &slots, &values, out)?;
         } else {
             self.change_all(batch, &entries, &slots, &values)?;
+        }
+        if let Some(time_ms) = batch.times_ms.last() {
+            self.calls.report_troubles(*time_ms, context.reports);
         }
         if self.emit == Emit::Final {
             let closers = closers(time_before_ms, batch);

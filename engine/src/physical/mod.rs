@@ -10,6 +10,7 @@ pub mod replacement;
 use arrow::datatypes::SchemaRef;
 use tidemill_sql::lookup::{SourceKind, WindowKind};
 use tidemill_sql::plan::explain::Length;
+use tidemill_sql::plan::join::JoinKind;
 
 use crate::error::Result;
 use crate::expressions::CompiledExpression;
@@ -19,6 +20,10 @@ use crate::operators::partition_by::KeyColumn;
 use crate::operators::{Input, Operator, StateRoom};
 use crate::runtime::scan::{ScanSpec, Untimed};
 use crate::windows;
+
+/// The form in which joins store their state. Those of queries from before form 1 had all of a foreign-key
+/// join in the first shard, and knew fixed windows by their ends as well as by their starts.
+pub const JOIN_STATE_VERSION: u32 = 1;
 
 /// A continuous query, ready to be run.
 #[derive(Clone)]
@@ -58,15 +63,26 @@ pub enum StageInput {
     Exchanged(Vec<SchemaRef>),
 }
 
-/// Rows go to the shard of a later stage that their key belongs to.
+/// Rows go to shards of a later stage.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// Index of the stage.
     pub stage: usize,
     /// Which of its inputs.
     pub input: Input,
-    /// Columns whose values choose the shard.
+    /// Columns of the key.
     pub key: Vec<usize>,
+    /// Which shards get a row.
+    pub recipients: Recipients,
+}
+
+/// Which shards of a stage get a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recipients {
+    /// The one that its key belongs to; without key columns, the first.
+    ShardOfKey,
+    /// Every one. A row whose key has a null part meets nobody, and comes to the first alone.
+    EveryShard,
 }
 
 /// How to make an operator; each worker makes its own.
@@ -171,6 +187,30 @@ impl PhysicalPlan {
         self.stages.iter().any(reads)
     }
 
+    /// The same plan, with joins that go on with state of an earlier form, see [`JOIN_STATE_VERSION`].
+    #[must_use]
+    pub fn with_join_state_version(mut self, version: u32) -> PhysicalPlan {
+        if version >= JOIN_STATE_VERSION {
+            return self;
+        }
+        let mut is_foreign = vec![false; self.stages.len()];
+        for (stage, is_foreign) in self.stages.iter_mut().zip(&mut is_foreign) {
+            for operator in &mut stage.operators {
+                if let OperatorKind::Join(spec) = &mut operator.kind {
+                    spec.window = None;
+                    *is_foreign |= spec.kind == JoinKind::ForeignKey;
+                }
+            }
+        }
+        for exchange in self.stages.iter_mut().filter_map(|stage| stage.exchange.as_mut()) {
+            if is_foreign[exchange.stage] {
+                exchange.key.clear();
+                exchange.recipients = Recipients::ShardOfKey;
+            }
+        }
+        self
+    }
+
     /// Names of the sources, each once, in the order of the stages that read them.
     #[must_use]
     pub fn sources(&self) -> Vec<String> {
@@ -202,7 +242,12 @@ impl PhysicalPlan {
             });
             lines.extend(stage.operators.iter().map(|operator| format!("     {}", operator.describe())));
             lines.push(match &stage.exchange {
-                Some(to) => format!("     to stage {} by {} key column(s)", to.stage, to.key.len()),
+                Some(to) => match to.recipients {
+                    Recipients::ShardOfKey => {
+                        format!("     to stage {} by {} key column(s)", to.stage, to.key.len())
+                    }
+                    Recipients::EveryShard => format!("     to every shard of stage {}", to.stage),
+                },
                 None => "     to the result".to_owned(),
             });
         }

@@ -10,7 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, TableScan};
-use tidemill_sql::lookup::{Source, SourceKind};
+use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
 use tidemill_sql::plan::QueryPlan;
 use tidemill_sql::plan::aggregate::StreamAggregate;
 use tidemill_sql::plan::explode::Explode;
@@ -21,20 +21,21 @@ use tidemill_sql::plan::source::SourceScan;
 use crate::error::{Error, Result};
 use crate::expressions::CompiledExpression;
 use crate::operators::Input;
-use crate::operators::aggregate::{AggregateSpec, CallSpec, Overtaken};
+use crate::operators::aggregate::{AggregatePolicy, AggregateSpec, CallSpec};
 use crate::operators::join::{JoinSide, JoinSpec};
 use crate::operators::partition_by::KeyColumn;
-use crate::physical::{Exchange, OperatorKind, OperatorPlan, PhysicalPlan, StageInput, StagePlan};
+use crate::physical::{
+    Exchange, OperatorKind, OperatorPlan, PhysicalPlan, Recipients, StageInput, StagePlan,
+};
 use crate::runtime::scan::{ScanColumn, ScanSpec};
 
-/// Compiles a continuous query; `overtaken` is what becomes of its final results that event time has
-/// overtaken.
+/// Compiles a continuous query; `policy` is that of its aggregations.
 ///
 /// # Errors
 /// `Unsupported` for a plan node that has no continuous operator, or an expression that does not
 /// compile.
-pub fn plan(query: &QueryPlan, overtaken: Overtaken) -> Result<PhysicalPlan> {
-    let mut lowering = Lowering { stages: Vec::new(), next_number: 0, overtaken };
+pub fn plan(query: &QueryPlan, policy: AggregatePolicy) -> Result<PhysicalPlan> {
+    let mut lowering = Lowering { stages: Vec::new(), next_number: 0, policy };
     let open = lowering.lower(&query.plan, false)?;
     let schema: SchemaRef = Arc::new(open.schema.as_arrow().clone());
     let key = query
@@ -65,12 +66,14 @@ struct Open {
     schema: DFSchemaRef,
     /// For a table: positions of its primary key's columns.
     primary_key: Vec<usize>,
+    /// Windows of its key.
+    window: Option<WindowKind>,
 }
 
 struct Lowering {
     stages: Vec<StagePlan>,
     next_number: u16,
-    overtaken: Overtaken,
+    policy: AggregatePolicy,
 }
 
 impl Lowering {
@@ -140,7 +143,7 @@ impl Lowering {
         if source.kind == SourceKind::Table && with_before {
             self.push(stage, OperatorKind::TableState { key: primary_key.clone(), schema: columns });
         }
-        Ok(Open { stage, schema: scan.projected_schema.clone(), primary_key })
+        Ok(Open { stage, schema: scan.projected_schema.clone(), primary_key, window: source.window })
     }
 
     fn lower_aggregate(&mut self, node: &StreamAggregate, with_before: bool) -> Result<Open> {
@@ -175,8 +178,12 @@ impl Lowering {
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         self.push(open.stage, OperatorKind::Project(columns));
         let stage = self.stages.len();
-        self.stages[open.stage].exchange =
-            Some(Exchange { stage, input: Input::Left, key: (0..node.groups.len()).collect() });
+        self.stages[open.stage].exchange = Some(Exchange {
+            stage,
+            input: Input::Left,
+            key: (0..node.groups.len()).collect(),
+            recipients: Recipients::ShardOfKey,
+        });
         self.stages.push(StagePlan {
             input: StageInput::Exchanged(vec![schema.clone()]),
             operators: Vec::new(),
@@ -191,11 +198,13 @@ impl Lowering {
                 window: node.window,
                 emit: node.emit,
                 input_kind: node.input_kind,
-                overtaken: self.overtaken,
+                policy: self.policy,
                 with_before,
             }),
         );
-        Ok(Open { stage, schema: node.schema.clone(), primary_key: (0..node.groups.len()).collect() })
+        let window = node.window.map(|window| window.kind);
+        let primary_key = (0..node.groups.len()).collect();
+        Ok(Open { stage, schema: node.schema.clone(), primary_key, window })
     }
 
     fn lower_join(&mut self, node: &StreamJoin, with_before: bool) -> Result<Open> {
@@ -212,12 +221,20 @@ impl Lowering {
         let right_side = self.join_side(&right, node.on.iter().map(|(_, right)| right))?;
         let stage = self.stages.len();
         // The left rows that refer to a right one may have any keys, and all of them must meet it.
-        let foreign = node.kind == JoinKind::ForeignKey;
-        let exchange_key = |side: &JoinSide| if foreign { Vec::new() } else { side.key.clone() };
+        let (left_key, right_recipients) = match node.kind {
+            JoinKind::ForeignKey => (left_side.primary_key.clone(), Recipients::EveryShard),
+            JoinKind::StreamStream { .. } | JoinKind::StreamTable | JoinKind::TableTable => {
+                (left_side.key.clone(), Recipients::ShardOfKey)
+            }
+        };
         self.stages[left.stage].exchange =
-            Some(Exchange { stage, input: Input::Left, key: exchange_key(&left_side) });
-        self.stages[right.stage].exchange =
-            Some(Exchange { stage, input: Input::Right, key: exchange_key(&right_side) });
+            Some(Exchange { stage, input: Input::Left, key: left_key, recipients: Recipients::ShardOfKey });
+        self.stages[right.stage].exchange = Some(Exchange {
+            stage,
+            input: Input::Right,
+            key: right_side.key.clone(),
+            recipients: right_recipients,
+        });
         self.stages.push(StagePlan {
             input: StageInput::Exchanged(vec![left_side.schema.clone(), right_side.schema.clone()]),
             operators: Vec::new(),
@@ -236,10 +253,11 @@ impl Lowering {
                 left: left_side,
                 right: right_side,
                 output,
+                window: left.window,
                 with_before,
             }),
         );
-        Ok(Open { stage, schema: node.schema.clone(), primary_key })
+        Ok(Open { stage, schema: node.schema.clone(), primary_key, window: left.window })
     }
 
     /// Puts the key's expressions behind a side's columns and tells where everything is.

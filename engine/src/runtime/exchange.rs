@@ -15,7 +15,7 @@ use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
 use crate::operators::Input;
 use crate::operators::interleaved::Interleaved;
-use crate::physical::Exchange;
+use crate::physical::{Exchange, Recipients};
 use crate::runtime::stable_hash;
 
 /// What one worker sent to one shard in a round, in its order.
@@ -72,7 +72,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Takes what a worker gave in a round and cuts it by the shards its rows belong to.
+    /// Takes what a worker gave in a round, for the shards that get its rows.
     ///
     /// # Errors
     /// Arrow's.
@@ -81,7 +81,11 @@ impl Mailbox {
         let mut routed: BTreeMap<usize, Vec<ChangeBatch>> = BTreeMap::new();
         for mut batch in batches {
             stamp(&mut batch, &exchange.key, &mut stream_time_ms);
-            for (shard, part) in split(&batch, &exchange.key, shards)? {
+            let parts = match exchange.recipients {
+                Recipients::ShardOfKey => split(&batch, &exchange.key, shards)?,
+                Recipients::EveryShard => copies(&batch, &exchange.key, shards)?,
+            };
+            for (shard, part) in parts {
                 routed.entry(shard).or_default().push(part);
             }
         }
@@ -98,9 +102,7 @@ impl Mailbox {
 /// Gives the rows of a run their stream times, given that of the rows before them. Rows that no
 /// operator behind the exchange takes, because they have no value or no key, do not advance it.
 fn stamp(batch: &mut ChangeBatch, key: &[usize], stream_time_ms: &mut i64) {
-    let keyed = key.iter().fold(None, |nulls: Option<NullBuffer>, index| {
-        NullBuffer::union(nulls.as_ref(), batch.columns.column(*index).logical_nulls().as_ref())
-    });
+    let keyed = keyed_rows(batch, key);
     let all_count =
         matches!(batch.kinds, Kinds::AllInsert) && keyed.as_ref().is_none_or(|keyed| keyed.null_count() == 0);
     let times = &batch.times_ms;
@@ -123,6 +125,31 @@ fn stamp(batch: &mut ChangeBatch, key: &[usize], stream_time_ms: &mut i64) {
         })
         .collect();
     batch.stream_times_ms = Some(stamped);
+}
+
+/// Which rows have a whole key; all of them if absent.
+fn keyed_rows(batch: &ChangeBatch, key: &[usize]) -> Option<NullBuffer> {
+    key.iter().fold(None, |nulls: Option<NullBuffer>, index| {
+        NullBuffer::union(nulls.as_ref(), batch.columns.column(*index).logical_nulls().as_ref())
+    })
+}
+
+/// A batch for every shard: all of it for the first, and for the others the rows that have a key. An
+/// update's two rows have the same one.
+fn copies(batch: &ChangeBatch, key: &[usize], shards: usize) -> Result<Vec<(usize, ChangeBatch)>> {
+    let others = match keyed_rows(batch, key).filter(|keyed| keyed.null_count() > 0) {
+        None => batch.clone(),
+        Some(keyed) => {
+            let rows: UInt32Array =
+                (0..batch.rows()).filter(|row| keyed.is_valid(*row)).map(|row| row as u32).collect();
+            batch.take(&rows)?
+        }
+    };
+    let mut copies = vec![(0, batch.clone())];
+    if others.rows() > 0 {
+        copies.extend((1..shards).map(|shard| (shard, others.clone())));
+    }
+    Ok(copies)
 }
 
 /// Cuts a batch by the shard its rows belong to. An update's two rows stay together where they have
@@ -266,9 +293,13 @@ mod tests {
         ChangeBatch::inserts(columns, rows.iter().map(|(time, _)| *time).collect())
     }
 
+    fn by_key(input: Input) -> Exchange {
+        Exchange { stage: 0, input, key: vec![0], recipients: Recipients::ShardOfKey }
+    }
+
     /// Sends a run to a stage of one shard.
     fn send(mailbox: &mut Mailbox, input: Input, batches: &[&[(i64, i64)]]) {
-        let exchange = Exchange { stage: 0, input, key: vec![0] };
+        let exchange = by_key(input);
         let batches = batches.iter().map(|rows| batch(rows)).collect();
         mailbox.take(&exchange, batches, 1).expect("takes a run");
     }
@@ -351,6 +382,23 @@ mod tests {
     }
 
     #[test]
+    fn rows_for_every_shard_come_to_each_of_them_and_those_without_a_key_to_the_first() {
+        let schema = Arc::new(Schema::new(vec![Field::new("V", DataType::Int64, true)]));
+        let values = Int64Array::from(vec![Some(1), None, Some(3)]);
+        let columns = RecordBatch::try_new(schema, vec![Arc::new(values)]).expect("columns fit the schema");
+        let rows = ChangeBatch::inserts(columns, vec![5, 6, 7].into());
+        let mut mailbox = Mailbox::default();
+        let exchange = Exchange { recipients: Recipients::EveryShard, ..by_key(Input::Right) };
+        mailbox.take(&exchange, vec![rows], 3).expect("takes a run");
+        let mut times: Vec<(usize, Vec<i64>)> = Vec::new();
+        for (shard, runs) in mailbox.runs {
+            let batches = in_turns(merge(runs).expect("merges"));
+            times.push((shard, batches.iter().flat_map(|(_, batch)| batch.times_ms.to_vec()).collect()));
+        }
+        assert_eq!(times, [(0, vec![5, 6, 7]), (1, vec![5, 7]), (2, vec![5, 7])]);
+    }
+
+    #[test]
     fn rows_of_each_shard_know_the_stream_time_of_all() {
         let rows: Vec<(i64, i64)> = (0..500).map(|n| ((n * 7919) % 1000, n % 37)).collect();
         // What each row would know in one shard.
@@ -361,7 +409,7 @@ mod tests {
             expected.push((*time_ms, stream_time_ms));
         }
         let mut mailbox = Mailbox::default();
-        let exchange = Exchange { stage: 0, input: Input::Left, key: vec![0] };
+        let exchange = by_key(Input::Left);
         let batches = rows.chunks(64).map(batch).collect();
         mailbox.take(&exchange, batches, 3).expect("takes a run");
         assert_eq!(mailbox.stream_times.of(Input::Left), Some(stream_time_ms));

@@ -10,7 +10,7 @@ use tidemill_storage::{TopicId, TopicName};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{Input, StateRoom};
-use crate::physical::{PhysicalPlan, StageInput, StagePlan};
+use crate::physical::{PhysicalPlan, Recipients, StageInput, StagePlan};
 use crate::runtime::positions::{self, Positions, StartAt};
 use crate::runtime::query::{Environment, QueryIdentity, QueryOptions};
 use crate::runtime::sink::SinkSpec;
@@ -83,11 +83,15 @@ pub fn build(
             }
             StageInput::Exchanged(_) => (0..options.shards).map(|_| None).collect(),
         };
+        let is_copied =
+            plan.stages.iter().filter_map(|from| from.exchange.as_ref()).any(|to| {
+                (to.stage, to.input, to.recipients) == (index, Input::Right, Recipients::EveryShard)
+            });
         let mut workers = Vec::with_capacity(readers.len());
         for (shard, reader) in readers.into_iter().enumerate() {
             let operators = Operators {
                 chain: chain(stage, identity.number, shard, environment)?,
-                followed: followed[index],
+                followed: followed_in(shard, followed[index], is_copied),
                 every_update: options.every_update,
             };
             let is_last = index + 1 == plan.stages.len();
@@ -130,6 +134,12 @@ pub fn topic(log: &dyn Log, name: &TopicName) -> Result<TopicDescription> {
 /// `NotFound`.
 pub fn partition_count(log: &dyn Log, name: &TopicName) -> Result<u32> {
     Ok(topic(log, name)?.settings.partitions)
+}
+
+/// Whose records come to a shard: where every shard gets those of the right side, they are records in the
+/// first one and copies in the others.
+fn followed_in(shard: usize, followed: Followed, is_copied: bool) -> Followed {
+    if is_copied && shard > 0 { Followed { right: None, ..followed } } else { followed }
 }
 
 /// Whose records come to each stage, and where they are kept.

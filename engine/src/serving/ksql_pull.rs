@@ -60,7 +60,7 @@ impl KsqlPull {
     pub fn new(session: &Session, select: &SelectStatement) -> Result<KsqlPull> {
         let engine = session.engine();
         let planned = planner::plan_query(select, &session.lookup(), &Purpose::Pull)?;
-        let physical = physical_planner::plan(&planned, session.overtaken())?;
+        let physical = physical_planner::plan(&planned, session.aggregate_policy())?;
         let mut stages = physical.stages;
         let (Some(StagePlan { input: StageInput::Scan(scan), operators, .. }), true) =
             (stages.pop(), stages.is_empty())

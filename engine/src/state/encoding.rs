@@ -152,6 +152,12 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
+    /// Whether everything has been read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

@@ -309,6 +309,25 @@ impl Groups {
         freed
     }
 
+    /// Forgets some groups that have no changes. Their slots are free then.
+    pub fn remove(&mut self, slots: &[u32]) {
+        for slot in slots {
+            let Group { key, start_ms, .. } = &self.groups[*slot as usize];
+            let (hash, key_bytes, start_ms) = (self.hash(key), key.len(), *start_ms);
+            if let Some(table) = self.tables.get_mut(&start_ms)
+                && let Ok(entry) = table.slots.find_entry(hash, |entry| entry.slot == *slot)
+            {
+                entry.remove();
+                table.complete = false;
+            }
+            let group = &mut self.groups[*slot as usize];
+            group.key = Box::default();
+            group.marks = 0;
+            self.key_bytes -= key_bytes;
+            self.free.push(*slot);
+        }
+    }
+
     /// Chooses which slots to keep so that about `kept_max` are: dirty and touched ones in any case,
     /// then those touched last.
     #[must_use]

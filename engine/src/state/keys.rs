@@ -4,16 +4,17 @@
 //! key       = the room's prefix, section (1 byte), rest
 //! progress  = 00                                     stream time and the like
 //! group     = 01, window start (i64), group key      groups of windows; without windows no start
-//! member    = 01, group key                          all open sessions of a key
+//! member    = 01, group key                          all open sessions of a key, as they once were stored
 //! timeline  = 02, end of a session (i64), group key  which key has a session that closes next
+//! session   = 03, group key with its length before it (4 bytes, big-endian), start of the session (i64)
 //! i64       = 8 bytes, big-endian, sign bit flipped: order of bytes is order of numbers
 //! ```
 //!
 //! Windows come before keys: the groups of closed windows are one range to read, in the order in
 //! which final results are passed on, and one range to delete. A group is looked up by its whole key,
-//! so nothing is lost by that. Sessions move while they grow; they are kept together under their key,
-//! where a record finds those it joins by one look-up, and the timeline leads from closing sessions
-//! back to their keys.
+//! so nothing is lost by that. Sessions are one range for each key, where a record finds those it joins,
+//! and the timeline leads from closing sessions back to their keys. Each is an entry of its own, so that
+//! what a commit writes does not grow with the sessions that a key has.
 
 use std::ops::Range;
 
@@ -27,6 +28,7 @@ use crate::state_keys::prefix_range;
 const PROGRESS: u8 = 0x00;
 const ENTRIES: u8 = 0x01;
 const TIMELINE: u8 = 0x02;
+const SESSIONS: u8 = 0x03;
 
 const SIGN: u64 = 1 << 63;
 
@@ -51,7 +53,8 @@ impl RoomKeys {
         key.into()
     }
 
-    /// Appends the key of an entry without a window (a group, or the sessions of a key).
+    /// Appends the key of an entry without a window (a group, or the sessions of a key as they once were
+    /// stored).
     pub fn push_entry(&self, bytes: &mut Vec<u8>, group_key: &[u8]) {
         bytes.extend_from_slice(&self.prefix);
         bytes.push(ENTRIES);
@@ -66,6 +69,39 @@ impl RoomKeys {
     /// Appends the key that says: this group key has a session that ends then.
     pub fn push_timeline(&self, bytes: &mut Vec<u8>, end_ms: i64, group_key: &[u8]) {
         self.push_timed(bytes, TIMELINE, end_ms, group_key);
+    }
+
+    /// Appends the key of a session of a group key.
+    pub fn push_session(&self, bytes: &mut Vec<u8>, group_key: &[u8], start_ms: i64) {
+        self.push_sessions(bytes, group_key);
+        bytes.extend_from_slice(&ordered(start_ms));
+    }
+
+    /// All sessions of a group key, in the order of their starts.
+    #[must_use]
+    pub fn sessions(&self, group_key: &[u8]) -> Range<Bytes> {
+        let mut prefix = Vec::new();
+        self.push_sessions(&mut prefix, group_key);
+        prefix_range(&prefix)
+    }
+
+    /// Start of the session of a key made by `push_session`.
+    ///
+    /// # Errors
+    /// `Corrupt`: it is another key.
+    pub fn parse_session_start(&self, key: &[u8]) -> Result<i64> {
+        key.strip_prefix(&self.prefix[..])
+            .filter(|rest| rest.first() == Some(&SESSIONS))
+            .and_then(|rest| rest.split_last_chunk())
+            .map(|(_, start)| (u64::from_be_bytes(*start) ^ SIGN) as i64)
+            .ok_or_else(|| damaged("its key has another form"))
+    }
+
+    fn push_sessions(&self, bytes: &mut Vec<u8>, group_key: &[u8]) {
+        bytes.extend_from_slice(&self.prefix);
+        bytes.push(SESSIONS);
+        bytes.extend_from_slice(&(group_key.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(group_key);
     }
 
     /// The groups of windows that start in a half-open range.
@@ -138,5 +174,24 @@ mod tests {
         }
         assert!(sorted.is_sorted());
         assert!(keys.parse_timed(b"elsewhere").is_err());
+    }
+
+    #[test]
+    fn sessions_are_a_range_of_their_key_alone_and_sort_by_start() {
+        let keys = RoomKeys::new(&StateRoom { prefix: Bytes::from_static(b"room"), fresh: true });
+        let key_of = |group: &str, start_ms: i64| {
+            let mut key = Vec::new();
+            keys.push_session(&mut key, group.as_bytes(), start_ms);
+            Bytes::from(key)
+        };
+        let of_a: Vec<Bytes> =
+            [i64::MIN, -1, 0, 7].into_iter().map(|start_ms| key_of("a", start_ms)).collect();
+        assert!(of_a.is_sorted());
+        assert!(of_a.iter().all(|key| keys.sessions(b"a").contains(key)));
+        for other in ["", "aa", "b"] {
+            assert!(!keys.sessions(b"a").contains(&key_of(other, 0)), "{other}");
+        }
+        assert_eq!(keys.parse_session_start(&key_of("ab", -5)).expect("ours"), -5);
+        assert!(keys.parse_session_start(b"room").is_err());
     }
 }

@@ -20,4 +20,4 @@ pub mod table_rows;
 pub use groups::{Group, Groups, Stored};
 pub use keys::RoomKeys;
 pub use row_codec::RowCodec;
-pub use sessions::{Session, SessionKey, Sessions};
+pub use sessions::{Gone, Session, SessionKey, Sessions};

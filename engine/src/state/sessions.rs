@@ -28,6 +28,10 @@ pub struct Session {
     pub touched_at: u64,
     /// It has a change that was not passed on yet.
     pub touched: bool,
+    /// The start under which it is stored, where it is.
+    pub stored_start_ms: Option<i64>,
+    /// It is no longer what is stored.
+    pub dirty: bool,
     /// What was passed on and is not withdrawn yet: the session under its bounds of then, and those
     /// it has absorbed. The number beside each is the caller's, to find the old values again.
     pub known: Vec<(Bounds, Option<u32>)>,
@@ -37,7 +41,15 @@ impl Session {
     /// A session that nobody has heard of.
     #[must_use]
     pub fn new(bounds: Bounds, slot: u32) -> Session {
-        Session { bounds, slot, touched_at: 0, touched: false, known: Vec::new() }
+        Session {
+            bounds,
+            slot,
+            touched_at: 0,
+            touched: false,
+            stored_start_ms: None,
+            dirty: true,
+            known: Vec::new(),
+        }
     }
 }
 
@@ -48,14 +60,25 @@ pub struct SessionKey {
     pub key: Box<[u8]>,
     /// Its sessions in order of time.
     pub sessions: Vec<Session>,
-    /// Its place on the stored timeline; it has an entry in the store if it has a place.
+    /// Its place on the stored timeline; it has sessions in the store if it has a place.
     pub stored_end_ms: Option<i64>,
+    /// What the store has of it and must not have any more.
+    pub gone: Gone,
     hash: u64,
     used: bool,
     dirty: bool,
     touched: bool,
     touched_at: u64,
     queued_end_ms: Option<i64>,
+}
+
+/// What the store has of a key and must not have any more.
+#[derive(Default, Debug)]
+pub struct Gone {
+    /// Starts under which sessions are stored that are over, or have become part of others.
+    pub starts_ms: Vec<i64>,
+    /// The entry in which all of its sessions once were stored together.
+    pub together: bool,
 }
 
 /// All keys in memory with their sessions.
@@ -160,11 +183,14 @@ impl Sessions {
         &self.keys[id as usize]
     }
 
-    /// Takes over a session the store had; they come in order of time.
-    pub fn loaded(&mut self, id: u32, bounds: Bounds) -> u32 {
+    /// Takes over a session the store had, under its start if it had one of its own; they come in order
+    /// of time.
+    pub fn loaded(&mut self, id: u32, bounds: Bounds, stored_start_ms: Option<i64>) -> u32 {
         let slot = self.new_slot();
         let mut session = Session::new(bounds, slot);
         session.known.push((bounds, None));
+        session.stored_start_ms = stored_start_ms;
+        session.dirty = stored_start_ms.is_none();
         let key = &mut self.keys[id as usize];
         key.sessions.push(session);
         let end_ms = key.sessions[0].bounds.end_ms;
@@ -175,6 +201,23 @@ impl Sessions {
     /// Notes where the store's timeline has a key.
     pub fn set_stored_end(&mut self, id: u32, end_ms: Option<i64>) {
         self.keys[id as usize].stored_end_ms = end_ms;
+    }
+
+    /// Notes that a stored session is over.
+    pub fn set_gone(&mut self, id: u32, stored_start_ms: i64) {
+        self.keys[id as usize].gone.starts_ms.push(stored_start_ms);
+        self.set_dirty(id);
+    }
+
+    /// Notes that the store has all sessions of a key together.
+    pub fn set_stored_together(&mut self, id: u32) {
+        self.keys[id as usize].gone.together = true;
+        self.set_dirty(id);
+    }
+
+    /// What the store must not have any more of a key; nothing afterwards.
+    pub fn take_gone(&mut self, id: u32) -> Gone {
+        std::mem::take(&mut self.keys[id as usize].gone)
     }
 
     /// The sessions of a key that a record of that time joins, as a range of them; `None` when the
@@ -189,13 +232,12 @@ impl Sessions {
     ) -> Option<Range<usize>> {
         let sessions = &self.keys[id as usize].sessions;
         let open_from_ms = closing.open_from(stream_time_ms);
-        let reached = |session: &Session| {
-            session.bounds.end_ms >= open_from_ms && session.bounds.reaches(time_ms, closing.gap_ms())
-        };
-        // A record nearly always joins the latest session, so the search begins at the end.
-        let end = sessions.iter().rposition(reached).map_or(0, |last| last + 1);
-        let start =
-            sessions[..end].iter().rposition(|session| !reached(session)).map_or(0, |other| other + 1);
+        let reached_from_ms = time_ms.saturating_sub(closing.gap_ms()).max(open_from_ms);
+        let reached_to_ms = time_ms.saturating_add(closing.gap_ms());
+        // Starts and ends have the same order, so those in reach are one behind the other.
+        let start = sessions.partition_point(|session| session.bounds.end_ms < reached_from_ms);
+        let behind = sessions.partition_point(|session| session.bounds.start_ms <= reached_to_ms);
+        let end = behind.max(start);
         let end_ms = sessions[start..end].last().map_or(time_ms, |last| last.bounds.end_ms.max(time_ms));
         (end_ms >= open_from_ms).then_some(start..end)
     }
@@ -221,7 +263,9 @@ impl Sessions {
         }
         let sessions = &mut self.keys[id as usize].sessions;
         absorbed.extend(sessions.drain(at + 1..joined.end));
-        let session = &mut sessions[at];
+        let stored = absorbed.iter().filter_map(|session: &Session| session.stored_start_ms);
+        self.keys[id as usize].gone.starts_ms.extend(stored);
+        let session = &mut self.keys[id as usize].sessions[at];
         session.bounds = session.bounds.joined(Bounds::instant(time_ms));
         for other in &mut absorbed {
             session.bounds = session.bounds.joined(other.bounds);
@@ -238,6 +282,7 @@ impl Sessions {
         let session = &mut key.sessions[at];
         session.touched_at = change;
         session.touched = true;
+        session.dirty = true;
         let end_ms = session.bounds.end_ms;
         if !std::mem::replace(&mut key.touched, true) {
             self.touched.push(id);
@@ -287,7 +332,10 @@ impl Sessions {
             }
             key.queued_end_ms = None;
             let open = key.sessions.partition_point(|session| session.bounds.end_ms < open_from_ms);
-            closed.extend(key.sessions.drain(..open).map(|session| (id, session)));
+            for session in key.sessions.drain(..open) {
+                key.gone.starts_ms.extend(session.stored_start_ms);
+                closed.push((id, session));
+            }
             if let Some(first) = key.sessions.first() {
                 let end_ms = first.bounds.end_ms;
                 self.queue(id, end_ms);
@@ -428,6 +476,7 @@ impl SessionKey {
             key: key.into(),
             sessions: Vec::new(),
             stored_end_ms: None,
+            gone: Gone::default(),
             hash,
             used: true,
             dirty: false,

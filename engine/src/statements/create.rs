@@ -85,7 +85,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let lookup = session.lookup();
     let planned = planner::plan_create_as_select(statement, &lookup)?;
     // A plan that cannot be run must not leave a topic behind.
-    let plan = physical::planner::plan(&planned.query, session.overtaken())?;
+    let plan = physical::planner::plan(&planned.query, session.aggregate_policy())?;
     let sink = planned.sink;
     check_formats(&sink)?;
     let catalog = engine.catalog().state();
@@ -157,7 +157,7 @@ async fn replace_query(
                 let record = QueryRecord {
                     statement: text.to_owned(),
                     every_update: session.every_update(),
-                    overtaken: session.overtaken(),
+                    policy: session.aggregate_policy(),
                     settings: session.planning_settings(),
                     ..query.as_ref().clone()
                 };
@@ -193,7 +193,7 @@ pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) ->
     let engine = session.engine();
     let planned = planner::plan_insert_select(statement, &session.lookup())?;
     let name = planned.target.name.as_str();
-    let plan = physical::planner::plan(&planned.query, session.overtaken())?;
+    let plan = physical::planner::plan(&planned.query, session.aggregate_policy())?;
     let sources = &planned.query.sources;
     let new = NewQuery::new(session, text, sources, &plan, "INSERTQUERY", planned.query_id)?;
     let record = engine.catalog().change(|state, changes| {
@@ -307,7 +307,8 @@ impl<'a> NewQuery<'a> {
             start_at: start_at.to_owned(),
             shards: self.session.engine().queries().defaults().shards,
             every_update: self.session.every_update(),
-            overtaken: self.session.overtaken(),
+            policy: self.session.aggregate_policy(),
+            join_state_version: physical::JOIN_STATE_VERSION,
             settings: self.session.planning_settings(),
         });
         state.queries.insert(record.id.clone(), record.clone());

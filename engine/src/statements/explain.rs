@@ -52,7 +52,7 @@ fn continuous(session: &Session, query: &SelectStatement, purpose: &Purpose) -> 
     let logical = planner::plan_query(query, &session.lookup(), purpose)?;
     let mut lines = vec!["Logical plan".to_owned()];
     lines.extend(logical.plan.display_indent().to_string().lines().map(|line| format!("  {line}")));
-    lines.extend(physical::planner::plan(&logical, session.overtaken())?.describe());
+    lines.extend(physical::planner::plan(&logical, session.aggregate_policy())?.describe());
     Ok(lines)
 }
 

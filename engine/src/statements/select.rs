@@ -141,7 +141,7 @@ pub fn plan_push(session: &Session, select: &SelectStatement) -> Result<Physical
         plan.emit = tidemill_sql::plan::Emit::Final;
     }
     let needs_legal_times = session.setting(LEGAL_TIMES).is_some_and(|value| settings::is_on(&value));
-    Ok(physical::planner::plan(&plan, session.overtaken())?.with_legal_times_needed(needs_legal_times))
+    Ok(physical::planner::plan(&plan, session.aggregate_policy())?.with_legal_times_needed(needs_legal_times))
 }
 
 /// The columns of a result under the names the session shows.

@@ -48,10 +48,6 @@ fn partitions(value: &str) -> bool {
     value.trim().parse::<u32>().is_ok_and(|partitions| partitions > 0)
 }
 
-fn entries(value: &str) -> bool {
-    value.trim().parse::<usize>().is_ok()
-}
-
 fn duration(value: &str) -> bool {
     parse_duration(value).is_some()
 }
@@ -62,6 +58,10 @@ fn offset_reset(value: &str) -> bool {
 
 fn overtaken(value: &str) -> bool {
     ["emit", "forget"].contains(&value.to_lowercase().as_str())
+}
+
+fn overflow(value: &str) -> bool {
+    ["null", "fail"].contains(&value.to_lowercase().as_str())
 }
 
 macro_rules! settings {
@@ -76,8 +76,8 @@ macro_rules! settings {
 settings! {
     "auto.offset.reset", "", offset_reset, "Where a new query begins: earliest or latest. Unset: persistent queries at the earliest record, queries of a session at the latest.";
     "cache.max.bytes.buffering", "", number, "0: every update of a key is passed on one by one. Otherwise updates within a round are combined.";
-    "ksql.functions.collect_list.limit", "", entries, "The most entries an array of COLLECT_LIST holds in a query made from now on; unset for all.";
-    "ksql.functions.collect_set.limit", "", entries, "The same for COLLECT_SET.";
+    "ksql.functions.collect_list.limit", "", number, "The most entries an array of COLLECT_LIST holds in a query made from now on; unset or negative for all.";
+    "ksql.functions.collect_set.limit", "", number, "The same for COLLECT_SET.";
     "ksql.new.query.planner.enabled", "false", boolean, "Whether a stream's key columns are ordered as they are selected, as ksqlDB's newer planner does.";
     "ksql.persistence.default.format.key", "KAFKA", any, "Key format of sources that name none.";
     "ksql.persistence.default.format.value", "", any, "Value format of sources that name none.";
@@ -91,6 +91,7 @@ settings! {
     "ksql.sink.partitions", "", partitions, "Partitions of result topics whose statement does not say; unset for those of the input.";
     "ksql.timestamp.throw.on.invalid", "false", boolean, "Whether a record without a legal event time ends queries made from now on. Otherwise it is rejected and the others go on.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
+    "tidemill.sum.overflow", "null", overflow, "What becomes of the SUM of a DECIMAL that does not fit its type, in new queries: it is null while that is so, or the query fails as in ksqlDB.";
     "tidemill.ksqldb.limits", "false", boolean, "Refuse what ksqlDB cannot run although it could be run here: for statements that have to run on both.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";

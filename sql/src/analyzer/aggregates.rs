@@ -6,6 +6,7 @@ use datafusion_expr::Expr;
 
 use crate::analyzer::expression::{Expression, Node};
 use crate::analyzer::lower::Lowering;
+use crate::analyzer::scope::bound_outside_select;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{AggregateFunction, Lookup};
 use crate::plan::aggregate::AggregateCall;
@@ -31,7 +32,7 @@ pub fn as_aggregate<'e>(
 /// Adds the calls of aggregate functions in an expression to `calls`, each once.
 ///
 /// # Errors
-/// An aggregate stands in the arguments of another.
+/// An aggregate stands in the arguments of another, or a bound of the windows whose rows it aggregates.
 pub fn collect_calls(
     expression: &Expression,
     lookup: &dyn Lookup,
@@ -46,6 +47,16 @@ pub fn collect_calls(
                     inner
                 ))
                 .at(inner.span));
+            }
+            let mut bound = None;
+            argument.walk(&mut |part| {
+                if let Node::WindowBound(found) = part.node {
+                    bound.get_or_insert((found, part.span));
+                }
+                bound.is_none()
+            });
+            if let Some((bound, span)) = bound {
+                return Err(bound_outside_select(bound, span));
             }
         }
         if !calls.contains(expression) {
@@ -137,12 +148,13 @@ pub fn lower_call(
     })
 }
 
-/// The limit that the setting `ksql.functions.NAME.limit` puts on the entries of a collection.
+/// The limit that the setting `ksql.functions.NAME.limit` puts on the entries of a collection; a negative
+/// one is none.
 fn entries_max(function: &str, lookup: &dyn Lookup) -> Result<Option<usize>, SqlError> {
     let setting = format!("ksql.functions.{}.limit", function.to_lowercase());
     let Some(written) = lookup.property(&setting) else { return Ok(None) };
-    let limit = written.trim().parse();
-    limit.map(Some).map_err(|_| {
+    let limit: Result<i64, _> = written.trim().parse();
+    limit.map(|limit| usize::try_from(limit).ok()).map_err(|_| {
         let message = format!("Invalid value {written} for configuration {setting}: not a number of entries");
         SqlError::new(SqlErrorKind::InvalidProperty, message)
     })

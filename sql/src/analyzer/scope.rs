@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion_common::{Column, TableReference};
 use datafusion_expr::Expr;
 use indexmap::IndexMap;
+use sqlparser::tokenizer::Span;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{ColumnReference, Expression, Node, WindowBound};
@@ -24,6 +25,17 @@ pub fn is_pseudo_column(name: &str) -> bool {
 #[must_use]
 pub fn is_time_column(name: &str) -> bool {
     [ROWTIME, WINDOWSTART, WINDOWEND].contains(&name)
+}
+
+/// The error for a bound of the query's own windows where only what is aggregated has a meaning.
+#[must_use]
+pub fn bound_outside_select(bound: WindowBound, span: Span) -> SqlError {
+    SqlError::invalid(format!(
+        "Window bounds column {} can only be used in the SELECT clause of windowed aggregations and can not \
+         be passed to aggregate functions.\nSee https://github.com/confluentinc/ksql/issues/4397",
+        bound.name()
+    ))
+    .at(span)
 }
 
 /// A source a query reads.
@@ -176,13 +188,7 @@ impl Scope {
         if let Some(bound) = bound.filter(|_| self.aggregates_in_windows) {
             match clause {
                 Clause::Select => return Ok(Some(Node::WindowBound(bound))),
-                Clause::Having => {
-                    let message = format!(
-                        "Window bounds column {name} can only be used in the SELECT clause of windowed \
-                         aggregations"
-                    );
-                    return Err(SqlError::invalid(message).at(written.span));
-                }
+                Clause::Having => return Err(bound_outside_select(bound, written.span)),
                 _ => {}
             }
         }

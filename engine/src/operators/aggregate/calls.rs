@@ -2,12 +2,13 @@
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::DataType;
 use tidemill_sql::lookup::{AggregateFunction as _, SourceKind};
 
-use super::{AggregateSpec, CallSpec};
-use crate::aggregates::{self, Accumulator, Changes, ResolvedCall};
+use super::{AggregateSpec, CallSpec, Overflow};
+use crate::aggregates::{self, Accumulator, Changes, ResolvedCall, Trouble};
 use crate::error::{Error, ErrorKind, Result};
+use crate::operators::{Dropped, Report};
 use crate::state::encoding::Reader;
 
 /// The accumulators of all calls, with the same slots.
@@ -18,6 +19,7 @@ pub(in crate::operators) struct Calls {
 }
 
 struct Call {
+    function: String,
     accumulator: Box<dyn Accumulator>,
     /// Positions among the distinct columns.
     values: Vec<usize>,
@@ -50,7 +52,7 @@ impl Calls {
         let mut columns: Vec<usize> = Vec::new();
         let mut calls = Vec::with_capacity(spec.calls.len());
         for call in &spec.calls {
-            let (accumulator, taken) = accumulator(call, spec.input_kind, &spec.input)?;
+            let (accumulator, taken) = accumulator(call, spec)?;
             let mut positions = Vec::with_capacity(taken);
             for column in &call.arguments[..taken] {
                 let position = columns.iter().position(|known| known == column).unwrap_or_else(|| {
@@ -59,7 +61,7 @@ impl Calls {
                 });
                 positions.push(position);
             }
-            calls.push(Call { accumulator, values: positions });
+            calls.push(Call { function: call.function.clone(), accumulator, values: positions });
         }
         Ok(Calls { calls, columns })
     }
@@ -103,6 +105,16 @@ impl Calls {
             })?;
         }
         Ok(())
+    }
+
+    /// Reports what rows could not do since it was asked last; `time_ms` is that of the latest of them.
+    pub(in crate::operators) fn report_troubles(&mut self, time_ms: i64, reports: &mut Vec<Report>) {
+        for call in &mut self.calls {
+            let Some(Trouble { rows, reason }) = call.accumulator.take_trouble() else { continue };
+            let more = if rows > 1 { format!(" ({rows} rows)") } else { String::new() };
+            let reason = format!("{}: {reason}{more}", call.function);
+            reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
+        }
     }
 
     /// Adds to one slot what another one has, and empties that.
@@ -151,18 +163,14 @@ impl Calls {
 }
 
 /// The accumulator of a call, and how many of its arguments are values.
-fn accumulator(
-    call: &CallSpec,
-    input_kind: SourceKind,
-    input: &SchemaRef,
-) -> Result<(Box<dyn Accumulator>, usize)> {
+fn accumulator(call: &CallSpec, spec: &AggregateSpec) -> Result<(Box<dyn Accumulator>, usize)> {
     let function = aggregates::lookup(&call.function).ok_or_else(|| {
         let name = &call.function;
         Error::new(ErrorKind::UnknownFunction, format!("Can't find any functions with the name '{name}'"))
     })?;
     let constant = |position: usize| call.constants.get(position).and_then(Option::as_ref);
     let data_type =
-        |(position, index): (usize, &usize)| match (constant(position), input.fields().get(*index)) {
+        |(position, index): (usize, &usize)| match (constant(position), spec.input.fields().get(*index)) {
             (Some(constant), _) => Ok(constant.data_type()),
             (None, Some(field)) => Ok(field.data_type().clone()),
             (None, None) => Err(no_column(*index)),
@@ -171,8 +179,9 @@ fn accumulator(
         arguments: call.arguments.iter().enumerate().map(data_type).collect::<Result<_>>()?,
         constants: call.constants.clone(),
         return_type: call.return_type.clone(),
-        retracts: input_kind == SourceKind::Table,
+        retracts: spec.input_kind == SourceKind::Table,
         entries_max: call.entries_max,
+        overflow_ends_query: spec.policy.overflow == Overflow::Fail,
     };
     let return_type: DataType = function
         .return_type(&resolved.arguments, &resolved.constants)

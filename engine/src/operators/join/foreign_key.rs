@@ -1,8 +1,14 @@
 //! A left table's expression with the right table's key: a table with the left one's key.
 //!
-//! Many left rows may meet one right row. A change on the left looks up one right row; a change on the
-//! right changes the results of all left rows that refer to it, in the order of their keys. Both sides
-//! are in one shard, since a left row moves between right ones.
+//! Many left rows may meet one right row. A change on the left looks up one right row, and its result has
+//! the later time of the two; a change on the right changes the results of all left rows that refer to
+//! it, in the order of their keys, at the time of the change. A shard has its part of the left rows, by
+//! their keys, and all right ones, since a left row may come to refer to any of them.
+//!
+//! What ends is told as ksqlDB tells it, which does not know whether there was a result: a left row that
+//! no longer refers to a right one is answered with a delete unless there is a new result, and so is the
+//! removal of a right row that never was. Whoever takes rows back must not be told to take back what
+//! never was, and is told of results only.
 //!
 //! ```text
 //! left rows   = 10, left key                 foreign key and row
@@ -123,6 +129,11 @@ impl ForeignKeyJoin {
             let has = remains && (right_now.is_some() || self.keeps_unmatched);
             let latest =
                 |right: Option<&RememberedRow>| right.map_or(time_ms, |right| time_ms.max(right.time_ms));
+            let no_longer_refers = foreign_key_before.is_some() && foreign_key_before != foreign_key;
+            let ended_ms = match foreign_key {
+                None if !self.keeps_unmatched => latest(right_before),
+                _ => time_ms,
+            };
             let mut push = |kind: RowKind, time_ms: i64, left: Part, right: Option<&RememberedRow>| {
                 let right = Part::kept(right.map(|right| &right.row));
                 rows.push(kind, time_ms, (batch, row), left, right);
@@ -131,17 +142,15 @@ impl ForeignKeyJoin {
             let part_now = Part::Arrived(row as u32);
             match (had, has) {
                 (false, true) => push(RowKind::Insert, latest(right_now), part_now, right_now),
-                (true, false) => push(RowKind::Delete, latest(right_before), part_before(), right_before),
+                (true, false) => push(RowKind::Delete, ended_ms, part_before(), right_before),
                 (true, true) => {
                     if self.with_before {
                         push(RowKind::UpdateBefore, latest(right_now), part_before(), right_before);
                     }
                     push(RowKind::UpdateAfter, latest(right_now), part_now, right_now);
                 }
-                // ksqlDB answers the removal of a left row with a tombstone in every case. Whoever
-                // takes rows back, however, must not be told to take back what never was.
-                (false, false) if !remains && !self.with_before => {
-                    push(RowKind::Delete, time_ms, part_before(), None);
+                (false, false) if no_longer_refers && !self.with_before => {
+                    push(RowKind::Delete, ended_ms, part_before(), None);
                 }
                 (false, false) => {}
             }
@@ -172,8 +181,7 @@ impl ForeignKeyJoin {
             let now = matches!(kind, RowKind::Insert | RowKind::UpdateAfter)
                 .then(|| RememberedRow { time_ms: batch.times_ms[row], row: encoded.copy(row) });
             let before = self.tables.right.replace(key, now.clone());
-            if before.is_none() && now.is_none() {
-                context.ledger.filtered += 1;
+            if before.is_none() && now.is_none() && self.with_before {
                 continue;
             }
             let range = self.references.range(key);
@@ -211,16 +219,15 @@ impl ForeignKeyJoin {
         before: Option<&RememberedRow>,
         remains: bool,
     ) -> Result<()> {
-        let time_ms = batch.times_ms[row].max(left.time_ms);
+        let time_ms = batch.times_ms[row];
         let left = Part::Kept(LeftRow::open(left)?.row);
         let part_before = Part::kept(before.map(|before| &before.row));
         let part_now = if remains { Part::Arrived(row as u32) } else { Part::Missing };
         let mut push =
             |kind: RowKind, right: Part| rows.push(kind, time_ms, (batch, row), left.clone(), right);
         match (before.is_some() || self.keeps_unmatched, remains || self.keeps_unmatched) {
-            (false, false) => {}
             (false, true) => push(RowKind::Insert, part_now),
-            (true, false) => push(RowKind::Delete, part_before),
+            (_, false) => push(RowKind::Delete, part_before),
             (true, true) => {
                 if self.with_before {
                     push(RowKind::UpdateBefore, part_before);

@@ -19,8 +19,8 @@ fn a_right_row_changes_the_results_of_all_that_refer_to_it() {
          L +I 6 m a
          L +I 7 o b
          R +I 1 a 1
-         = +I 6 m a a 1
-         = +I 5 n a a 1
+         = +I 1 m a a 1
+         = +I 1 n a a 1
          R +U 8 a 2
          = +U 8 m a a 2
          = +U 8 n a a 2
@@ -50,7 +50,80 @@ fn a_left_row_that_refers_elsewhere_moves() {
          R +U 13 b 5
          L -U 14 n c
          L +U 14 n _
+         = -D 14 n c _ _
          R +U 15 c 5",
+    );
+}
+
+#[test]
+fn a_left_row_that_refers_elsewhere_is_told_to_end_even_without_a_result() {
+    check(
+        &spec(KIND, JoinType::Inner),
+        "L +I 1 n a
+         L -U 2 n a
+         L +U 2 n a
+         L -U 3 n a
+         L +U 3 n b
+         = -D 3 n a _ _
+         L -U 4 n b
+         L +U 4 n _
+         = -D 4 n b _ _
+         L -D 5 n _
+         R +I 20 a 1
+         L +I 6 m a
+         = +I 20 m a a 1
+         L -U 7 m a
+         L +U 7 m b
+         = -D 7 m a a 1
+         L -U 8 m b
+         L +U 8 m a
+         = +I 20 m a a 1
+         L -D 9 m a
+         = -D 20 m a a 1",
+    );
+}
+
+#[test]
+fn the_removal_of_a_right_row_that_never_was_is_answered_unless_rows_are_taken_back() {
+    let script = "L +I 1 n a
+         R -D 2 a _
+         = -D 2 n a _ _
+         R -D 3 b _";
+    check(&spec(KIND, JoinType::Inner), script);
+    let script = "L +I 1 n a
+         = +I 1 n a _ _
+         R -D 2 a _
+         = +U 2 n a _ _";
+    check(&spec(KIND, JoinType::Left), script);
+    let mut spec = spec(KIND, JoinType::Inner);
+    spec.with_before = true;
+    check(
+        &spec,
+        "L +I 1 n a
+         R -D 2 a _",
+    );
+}
+
+#[test]
+fn the_removal_of_a_left_row_of_a_left_join_has_its_own_time() {
+    check(
+        &spec(KIND, JoinType::Left),
+        "R +I 9 a 1
+         L +I 1 n a
+         = +I 9 n a a 1
+         L -D 2 n a
+         = -D 2 n a a 1",
+    );
+}
+
+#[test]
+fn a_change_of_a_right_row_is_told_at_its_own_time() {
+    check(
+        &spec(KIND, JoinType::Left),
+        "L +I 5 n a
+         = +I 5 n a _ _
+         R +I 1 a 1
+         = +U 1 n a a 1",
     );
 }
 

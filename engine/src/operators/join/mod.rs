@@ -23,6 +23,7 @@ use std::fmt;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::JoinType;
+use tidemill_sql::lookup::WindowKind;
 use tidemill_sql::plan::join::JoinKind;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +42,8 @@ pub struct JoinSpec {
     pub right: JoinSide,
     /// Columns of the result: the output columns of the left side, then those of the right side.
     pub output: SchemaRef,
+    /// Windows of the left side's key, which are those of the result; the right side has some as well then.
+    pub window: Option<WindowKind>,
     /// Whether updates of the result carry the row they replace (table results only).
     pub with_before: bool,
 }

@@ -9,6 +9,7 @@ use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::Rows;
 use bytes::Bytes;
+use tidemill_sql::lookup::WindowKind;
 
 use super::{JoinSide, JoinSpec};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
@@ -133,6 +134,8 @@ pub(super) struct JoinOutput {
     left: SideRows,
     right: SideRows,
     schema: SchemaRef,
+    /// The size of the result's windows, where all have one: the right side's may have another.
+    window_size_ms: Option<i64>,
 }
 
 impl JoinOutput {
@@ -145,6 +148,10 @@ impl JoinOutput {
             left: SideRows::new(&spec.left)?,
             right: SideRows::new(&spec.right)?,
             schema: spec.output.clone(),
+            window_size_ms: match spec.window {
+                Some(WindowKind::Tumbling { size_ms } | WindowKind::Hopping { size_ms, .. }) => Some(size_ms),
+                Some(WindowKind::Session { .. }) | None => None,
+            },
         })
     }
 
@@ -190,7 +197,12 @@ impl JoinOutput {
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let windows = (rows.windows.len() == rows.len()).then(|| Windows {
             start_ms: rows.windows.iter().map(|(start_ms, _)| *start_ms).collect(),
-            end_ms: rows.windows.iter().map(|(_, end_ms)| *end_ms).collect(),
+            end_ms: match self.window_size_ms {
+                Some(size_ms) => {
+                    rows.windows.iter().map(|(start_ms, _)| start_ms.saturating_add(size_ms)).collect()
+                }
+                None => rows.windows.iter().map(|(_, end_ms)| *end_ms).collect(),
+            },
         });
         out.push(ChangeBatch {
             columns: RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?,

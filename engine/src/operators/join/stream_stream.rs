@@ -6,9 +6,10 @@
 //!
 //! Outer joins pass on unmatched records too. With a grace period a record waits until its window and
 //! the grace are over, by stream time (the greatest event time of both sides), and is passed on alone
-//! only if it met nobody; records are kept for the window and the grace. A record that comes after its
-//! own window is closed does not wait. Without a grace period nothing waits: a record that meets nobody
-//! on arrival is passed on alone at once, even if somebody follows.
+//! only if it met nobody; records are kept for the window and the grace. A record that comes when its
+//! own window is over already does not wait for the grace: it is passed on alone at once, even if
+//! somebody follows, as ksqlDB has it. Without a grace period nothing waits, and that is so of every
+//! record.
 //!
 //! ```text
 //! progress  = stream time of the left side, of the right side, of both; number of the next record;
@@ -31,7 +32,7 @@ use super::{JoinSpec, sub_room, unsupported};
 use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
 use crate::operators::interleaved::{InputLedgers, Interleaved, process_in_turns};
-use crate::operators::row_keys::{RowKeys, window_of_key};
+use crate::operators::row_keys::RowKeys;
 use crate::operators::{Context, Dropped, Input, Ledger, Operator, Report, StateRoom};
 use crate::state::encoding::Reader;
 use crate::state::{RoomKeys, encoding};
@@ -128,8 +129,8 @@ impl StreamStreamJoin {
         let buffer =
             |section: u8| RecordBuffer::new(&sub_room(room, section), span_ms, matching.retention_ms());
         Ok(StreamStreamJoin {
-            left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
+            left_keys: RowKeys::meeting(&spec.left.key, &spec.left.schema, spec.window)?,
+            right_keys: RowKeys::meeting(&spec.right.key, &spec.right.schema, spec.window)?,
             output: JoinOutput::new(spec)?,
             left: buffer(LEFT_RECORDS),
             right: buffer(RIGHT_RECORDS),
@@ -178,8 +179,8 @@ impl StreamStreamJoin {
             return Ok(());
         }
         self.stream_time_ms = Some(stream_time_ms);
-        while let Some(closed) = self.waiting.take_closed(stream_time_ms) {
-            let window = if self.windowed { window_of_key(&closed.key) } else { None };
+        for closed in self.waiting.take_closed(stream_time_ms) {
+            let window = if self.windowed { self.left_keys.window_of(&closed.key) } else { None };
             let parts = left_and_right(closed.side, Part::Kept(closed.row), Part::Missing);
             rows.push_windowed(RowKind::Insert, closed.time_ms, row, window, parts);
             self.output.emit_full(arrived, rows, out)?;
@@ -274,15 +275,15 @@ impl StreamStreamJoin {
                 }
                 continue;
             }
-            let closes_ms = self.matching.closes_ms(*input, time_ms);
-            let closed = self.stream_time_ms.is_some_and(|stream_time_ms| closes_ms < stream_time_ms);
-            if self.matching.grace_ms.is_none() || closed {
+            let window_end_ms = *self.matching.partners(*input, time_ms).end();
+            let is_over = self.stream_time_ms.is_some_and(|stream_time_ms| window_end_ms < stream_time_ms);
+            if self.matching.grace_ms.is_none() || is_over {
                 let (left, right) = left_and_right(*input, own_part(), Part::Missing);
                 results.push(RowKind::Insert, time_ms, (*batch, row), left, right);
             } else {
                 let key = Bytes::copy_from_slice(key);
                 let waits = WaitingRecord { side: *input, time_ms, key, row: kept_row };
-                self.waiting.insert(closes_ms, sequence, waits);
+                self.waiting.insert(self.matching.closes_ms(*input, time_ms), sequence, waits);
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::JoinType;
 use proptest::prelude::*;
+use tidemill_sql::lookup::WindowKind;
 use tidemill_sql::plan::join::JoinKind;
 
 use super::RETENTION_MS;
@@ -60,6 +61,41 @@ fn a_record_behind_its_window_is_passed_on_alone_by_an_outer_join() {
          L +I 100 b y
          = +I 100 b y _ _
          R +I 100 b 1",
+    );
+}
+
+#[test]
+fn a_record_that_comes_behind_its_window_does_not_wait_for_the_grace() {
+    check(
+        &within(10, 10, Some(50), JoinType::Full),
+        "L +I 100 a x
+         L +I 89 b y
+         = +I 89 b y _ _
+         R +I 90 b 1
+         = +I 90 b y b 1
+         R +I 90 c 2
+         L +I 160 d z
+         = +I 90 _ _ c 2
+         R +I 161 e 3
+         = +I 100 a x _ _",
+    );
+}
+
+#[test]
+fn records_that_have_waited_come_out_by_their_times_then_the_right_side_then_by_their_keys() {
+    check(
+        &within(30, 30, Some(0), JoinType::Full),
+        "L +I 100 b x
+         L +I 100 a y
+         R +I 100 c 1
+         R +I 99 d 2
+         L +I 110 e z
+         L +I 200 f w
+         = +I 99 _ _ d 2
+         = +I 100 _ _ c 1
+         = +I 100 a y _ _
+         = +I 100 b x _ _
+         = +I 110 e z _ _",
     );
 }
 
@@ -190,6 +226,28 @@ fn windowed_records_meet_those_of_their_own_window_only() {
         driver.take_rows(),
         ["+I 103 [0,50) b y b 2", "+I 100 [0,50) a x _ _", "+I 101 [50,100) _ _ a 1"]
     );
+}
+
+#[test]
+fn windows_of_different_sizes_meet_where_they_start_together_and_the_result_has_the_left_ones() {
+    let sized = JoinSpec {
+        window: Some(WindowKind::Hopping { size_ms: 50, advance_ms: 10 }),
+        ..within(10, 10, Some(0), JoinType::Full)
+    };
+    let mut driver = driver(&sized);
+    let windowed = |batch: ChangeBatch, start_ms: i64, end_ms: i64| {
+        let windows = Windows { start_ms: vec![start_ms].into(), end_ms: vec![end_ms].into() };
+        ChangeBatch { windows: Some(windows), ..batch }
+    };
+    let left = |text: &str| batch(&sized.left.schema, text);
+    let right = |text: &str| batch(&sized.right.schema, text);
+    driver.push(Input::Left, windowed(left("+I 100 a x"), 90, 140)).expect("joins");
+    driver.push(Input::Right, windowed(right("+I 101 a 1"), 90, 110)).expect("joins");
+    driver.push(Input::Right, windowed(right("+I 102 b 2"), 100, 120)).expect("joins");
+    driver.commit();
+    driver.restart();
+    driver.push(Input::Left, windowed(left("+I 200 c y"), 190, 240)).expect("joins");
+    assert_eq!(driver.take_rows(), ["+I 101 [90,140) a x a 1", "+I 102 [100,150) _ _ b 2"]);
 }
 
 #[test]

@@ -36,8 +36,8 @@ impl StreamTableJoin {
     pub(super) fn new(spec: &JoinSpec, room: StateRoom) -> Result<StreamTableJoin> {
         let keeps_unmatched = spec.keeps_unmatched()?;
         Ok(StreamTableJoin {
-            left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
+            left_keys: RowKeys::meeting(&spec.left.key, &spec.left.schema, spec.window)?,
+            right_keys: RowKeys::meeting(&spec.right.key, &spec.right.schema, spec.window)?,
             output: JoinOutput::new(spec)?,
             table: RememberedRows::new(room),
             keeps_unmatched,

@@ -1,8 +1,11 @@
 //! Two tables on their keys: a table again.
 //!
-//! A change of either side changes the result of its key: it appears, is updated, or disappears. A
-//! key that had no result is never deleted. The time of a result is the later one of its two rows and
-//! the change that led to it.
+//! A change of either side changes the result of its key: it appears, is updated, or disappears. The
+//! time of a result is the later one of its two rows and the change that led to it.
+//!
+//! The removal of a row that never was is answered as ksqlDB answers it where the key has a row on the
+//! other side: with the result as it is, or a delete where there is none. Whoever takes rows back must
+//! not be told to take back what never was, and is told nothing.
 
 use datafusion::common::JoinType;
 use tidemill_storage::state::WriteBatch;
@@ -37,8 +40,8 @@ impl TableTableJoin {
         }
         Ok(TableTableJoin {
             join_type: spec.join_type,
-            left_keys: RowKeys::new(&spec.left.key, &spec.left.schema)?,
-            right_keys: RowKeys::new(&spec.right.key, &spec.right.schema)?,
+            left_keys: RowKeys::meeting(&spec.left.key, &spec.left.schema, spec.window)?,
+            right_keys: RowKeys::meeting(&spec.right.key, &spec.right.schema, spec.window)?,
             output: JoinOutput::new(spec)?,
             tables: BothTables::new(room),
             with_before: spec.with_before,
@@ -96,11 +99,12 @@ impl Operator for TableTableJoin {
                 .then(|| RememberedRow { time_ms, row: encoded.copy(row) });
             let remains = now.is_some();
             let before = own_rows.replace(key, now);
-            if before.is_none() && !remains {
+            let other = other_rows.get(key);
+            let never_was = before.is_none() && !remains;
+            if never_was && (self.with_before || other.is_none()) {
                 context.ledger.filtered += 1;
                 continue;
             }
-            let other = other_rows.get(key);
             let time_ms = other.map_or(time_ms, |other| time_ms.max(other.time_ms));
             let mut push = |kind: RowKind, own: Part| {
                 let (left, right) = left_and_right(input, own, Part::kept(other.map(|other| &other.row)));
@@ -111,6 +115,8 @@ impl Operator for TableTableJoin {
             let had = has_result(self.join_type, input, before.is_some(), other.is_some());
             let has = has_result(self.join_type, input, remains, other.is_some());
             match (had, has) {
+                // What was removed brings its key along, and nothing else.
+                (false, false) if never_was => push(RowKind::Delete, Part::Arrived(row as u32)),
                 (false, false) => {}
                 (false, true) => push(RowKind::Insert, part_now),
                 (true, false) => push(RowKind::Delete, part_before()),

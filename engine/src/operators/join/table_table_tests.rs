@@ -76,6 +76,38 @@ fn a_full_join_has_a_result_while_either_row_is_there() {
 }
 
 #[test]
+fn the_removal_of_a_row_that_never_was_is_answered_where_the_other_side_has_one() {
+    let removal_of_left = "R +I 5 a 1
+         L -D 3 a _
+         = -D 5 a _ a 1
+         L -D 4 b _";
+    check(&spec(KIND, JoinType::Inner), removal_of_left);
+    check(&spec(KIND, JoinType::Left), removal_of_left);
+    check(
+        &spec(KIND, JoinType::Left),
+        "L +I 1 a x
+         = +I 1 a x _ _
+         R -D 2 a _
+         = +U 2 a x _ _
+         R -D 3 b _",
+    );
+    check(
+        &spec(KIND, JoinType::Full),
+        "R +I 1 a 1
+         = +I 1 _ _ a 1
+         L -D 2 a _
+         = +U 2 _ _ a 1",
+    );
+    let mut spec = spec(KIND, JoinType::Inner);
+    spec.with_before = true;
+    check(
+        &spec,
+        "R +I 5 a 1
+         L -D 6 a _",
+    );
+}
+
+#[test]
 fn updates_carry_the_result_they_replace_when_asked() {
     let mut spec = spec(KIND, JoinType::Left);
     spec.with_before = true;

@@ -37,7 +37,7 @@ pub(super) fn spec(kind: JoinKind, join_type: JoinType) -> JoinSpec {
         Field::new("R_K", DataType::Utf8, true),
         Field::new("W", DataType::Int32, true),
     ]));
-    JoinSpec { kind, join_type, left, right, output, with_before: false }
+    JoinSpec { kind, join_type, left, right, output, window: None, with_before: false }
 }
 
 pub(super) fn driver(spec: &JoinSpec) -> Driver {

@@ -97,12 +97,20 @@ impl Waiting {
         }
     }
 
-    /// Takes the next record whose window closes before a time.
-    pub(super) fn take_closed(&mut self, before_ms: i64) -> Option<WaitingRecord> {
-        let first = self.records.first_entry().filter(|first| first.key().0 < before_ms)?;
-        let (place, record) = first.remove_entry();
-        self.forget(place, &record);
-        Some(record)
+    /// Takes the records whose windows close before a time: by their own times, of one time first those
+    /// of the right side, of one side by their keys, and else in the order in which they came.
+    pub(super) fn take_closed(&mut self, before_ms: i64) -> Vec<WaitingRecord> {
+        let mut closed = Vec::new();
+        while let Some(first) = self.records.first_entry().filter(|first| first.key().0 < before_ms) {
+            let (place, record) = first.remove_entry();
+            self.forget(place, &record);
+            closed.push(record);
+        }
+        closed.sort_by(|one, other| {
+            let order = |record: &WaitingRecord| (record.time_ms, record.side == Input::Left);
+            order(one).cmp(&order(other)).then_with(|| one.key.cmp(&other.key))
+        });
+        closed
     }
 
     /// Appends what has changed since the last commit.

@@ -74,10 +74,12 @@ pub(super) fn join_sources(
         };
         let schema = plan.schema().join(right.schema()).map_err(internal)?;
         // Where an earlier join has the same criterion, its key has a value even where a column that
-        // stands for it is NULL: rows meet by the key, and keep it.
+        // stands for it is NULL: rows meet by the key, and keep it. But what a full join has of one
+        // stream alone meets nobody by a column of the other; only tables need a key in every row.
         let earlier = index.checked_sub(1).and_then(|earlier| from.joins.get(earlier));
         let same_key = earlier.is_some_and(|earlier| {
             earlier.kind != JoinKind::ForeignKey
+                && (earlier.outer != ast::JoinKind::Full || earlier.kind == JoinKind::TableTable)
                 && (earlier.key_columns.contains(&step.on.0)
                     || earlier.on.0 == step.on.0
                     || earlier.on.1 == step.on.0)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlparser::tokenizer::Span;
 
-use super::joins::{Criterion, JoinStep, plan_step};
+use super::joins::{Criterion, JoinStep, check_partitions, plan_step};
 use crate::analyzer::expression::Expression;
 use crate::analyzer::scope::{Scope, ScopeSource};
 use crate::error::{SqlError, SqlErrorKind};
@@ -49,6 +49,7 @@ impl FromClause {
             .collect::<Result<Vec<_>, SqlError>>()?;
         for (index, (join, criterion)) in joins.iter().zip(criteria).enumerate() {
             let step = plan_step(&from, index + 1, join, criterion)?;
+            check_partitions(&from, index + 1, &step, join.span, lookup)?;
             from.joins.push(step);
         }
         Ok(from)

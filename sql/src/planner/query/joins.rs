@@ -13,6 +13,7 @@ use crate::lookup::{ColumnRole, Lookup, SourceKind, WindowKind};
 use crate::parser::ast::{self, Join};
 use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
+use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// One source joined to those before it.
@@ -89,6 +90,39 @@ pub(super) fn plan_step(
         key_type: criterion.key_type,
         key_columns,
     })
+}
+
+/// ksqlDB joins partition with partition, so their topics must have as many; here rows are brought
+/// together by their keys, and any numbers do.
+///
+/// # Errors
+/// What ksqlDB cannot run is to be refused, and the topics differ in their numbers of partitions.
+pub(super) fn check_partitions(
+    from: &FromClause,
+    index: usize,
+    step: &JoinStep,
+    span: Span,
+    lookup: &dyn Lookup,
+) -> Result<(), SqlError> {
+    if step.kind == JoinKind::ForeignKey || !within_ksqldb_limits(lookup) {
+        return Ok(());
+    }
+    // What was joined before has the partitions and, in the message, the name of its first source.
+    let (left, right) = (&from.scope.sources[0], &from.scope.sources[index]);
+    let partitions = |source: &ScopeSource| {
+        lookup.topic_partitions(&source.source.topic).unwrap_or(source.source.partitions)
+    };
+    let (left_count, right_count) = (partitions(left), partitions(right));
+    if left_count == right_count {
+        return Ok(());
+    }
+    let (left, right) = (quoted_name(&left.alias), quoted_name(&right.alias));
+    Err(SqlError::unsupported(format!(
+        "Can't join {left} with {right} since the number of partitions don't match. {left} partitions = \
+         {left_count}; {right} partitions = {right_count}. Please repartition either one so that the number of \
+         partitions match."
+    ))
+    .at(span))
 }
 
 /// `left = right`, where right is over the source that joins.
