@@ -116,6 +116,10 @@ pub(crate) struct Test {
     /// is a failure, and so is one that is listed and passes.
     #[arg(long, value_name = "FILE")]
     pub(crate) known: Option<PathBuf>,
+    /// Let everything count in files of cases, as it does in directories: what has to exist, the kind and
+    /// the words of errors, records of topics that no output names, and whole numbers as they are written.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Where other records came out than were expected, expect these from now on: the outputs are written
     /// into the files. Errors that were expected, and statements, stay as they are.
     #[arg(long)]

@@ -105,6 +105,42 @@ fn three_files_in_a_directory_are_a_case_and_can_be_updated() {
 }
 
 #[test]
+fn what_a_case_says_beside_its_outputs_counts_where_it_is_strict() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let cases = folder.path().join("cases.json");
+    let varied = |id: &str, vary: &dyn Fn(&mut Value)| {
+        let mut case = doubling(12)["cases"][0].take();
+        case["id"] = id.into();
+        vary(&mut case);
+        case
+    };
+    let all = json!({"cases": [
+        varied("right", &|_| {}),
+        varied("another table", &|case| case["post"] = json!({"sources": [{"name": "T", "type": "table"}]})),
+        varied("other words", &|case| {
+            case["statements"][1] = "CREATE STREAM doubled AS SELECT nothing FROM s;".into();
+            case["expectedException"] = json!({"type": "KsqlException", "message": "the moon is made of cheese"});
+        }),
+        varied("a fraction", &|case| case["outputs"][0]["value"]["V"] = json!(2.5)),
+        varied("another topic", &|case| {
+            let more = "CREATE STREAM more AS SELECT k, v FROM s;".into();
+            case["statements"].as_array_mut().expect("a list").push(more);
+        }),
+    ]});
+    fs::write(&cases, all.to_string()).expect("writes");
+    let (code, out, _) = run(&[path(&cases)]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.ends_with("5 passed, 0 failed\n"), "{out}");
+    assert!(out.contains("PASSED, BUT another table"), "{out}");
+    let (code, out, _) = run(&[path(&cases), "--strict"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.ends_with("1 passed, 4 failed\n"), "{out}");
+    for line in ["topic MORE: the records differ in number (0 expected, 2 came out)", "FAILED other words (own)"] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
+}
+
+#[test]
 fn a_case_that_fails_has_to_be_known_and_one_that_passes_must_not_be() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let [cases, known] = ["cases.json", "known.txt"].map(|name| folder.path().join(name));

@@ -20,7 +20,10 @@ pub(crate) fn run(arguments: Test) -> Result<(), CommandError> {
     telemetry::start(Some(LOG_FILTER));
     let selection = Selection { filter: arguments.filter, tiers: arguments.tier };
     let known = arguments.known.as_deref().map(KnownFailures::read).transpose()?;
-    let sources = collect(&arguments.paths, &selection)?;
+    let mut sources = collect(&arguments.paths, &selection)?;
+    if arguments.strict {
+        sources.iter_mut().for_each(CaseSource::be_strict);
+    }
     if sources.is_empty() {
         return Err(CommandError("no case was found, or none was selected".to_owned()));
     }

@@ -75,8 +75,12 @@ fn check_rows(
     Ok(())
 }
 
+/// What a row consists of: its columns, or the text of a message.
 fn columns(row: &Value) -> Option<&Value> {
-    row.get("row")?.get("columns")
+    match row.get("row")? {
+        text @ Value::String(_) => Some(text),
+        row => row.get("columns"),
+    }
 }
 
 fn check_members(expected: &Map<String, Value>, actual: &Value, statement: &str) -> Result<(), String> {
@@ -161,6 +165,17 @@ mod tests {
         assert!(check(&expected(json!({"queryId|starts_with": "b"})), &actual, false, "").is_err());
         assert!(check(&expected(json!({"schema": "`B` INTEGER"})), &actual, false, "").is_err());
         assert!(check(&json!({"admin": {}}), &actual, false, "").is_err());
+    }
+
+    #[test]
+    fn rows_may_be_texts_of_messages() {
+        let rows = |rows: &[&str]| {
+            let rows = rows.iter().map(|text| json!({ "row": text }));
+            json!({ "queryProto": rows.collect::<Vec<_>>() })
+        };
+        assert_eq!(check(&rows(&["a: 1", "a: 2"]), &rows(&["a: 2", "a: 1"]), false, ""), Ok(()));
+        assert!(check(&rows(&["a: 1", "a: 2"]), &rows(&["a: 2", "a: 1"]), true, "").is_err());
+        assert!(check(&rows(&["a: 1"]), &rows(&["a: 2"]), false, "").is_err());
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! What a server would answer to a case's requests, as JSON: of a statement that changes something that
-//! it was done, of a query its rows between a header and a closing line.
+//! it was done, of a query its rows between a header and a closing line. Where messages of Protobuf are
+//! asked for, a row is one, shown as text.
 
+use arrow::array::RecordBatch;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tidemill_engine::driver::{rows_to_json, schema_text};
+use tidemill_engine::formats::{EncodedPayloads, MessageTexts};
 use tidemill_engine::response::{SOURCE_KIND, TOMBSTONES};
+use tidemill_engine::serving::row_messages::RowMessages;
 use tidemill_engine::{Error, Response, Rows};
 use tidemill_sql::parser::ast::Statement;
 use tidemill_sql::parser::parse_one;
@@ -50,42 +54,106 @@ pub(super) fn ask(world: &mut World, query: &str, from_now_on: bool) -> Result<A
 ///
 /// # Errors
 /// What ended the query.
-pub(super) fn take(world: &World, asked: Asked, rows_expected: usize) -> Result<Value, Error> {
-    let Asked { mut rows, limit, from_now_on } = asked;
-    let wanted = match (rows.endless, limit) {
-        (true, None) => rows_expected,
-        (true, Some(limit)) => limit,
-        (false, _) => ROWS_MAX,
-    };
-    let (endless, stream) = (rows.endless, &mut rows.stream);
-    let mut found: Vec<(Vec<Value>, bool)> = Vec::new();
-    world.block_on(async {
-        while found.len() < wanted
-            && let Some(batch) = stream.next().await
-        {
-            let batch = batch?;
-            let is_deletion = batch.schema_ref().metadata().contains_key(TOMBSTONES);
-            found.extend(rows_to_json(&batch)?.into_iter().map(|columns| (columns, is_deletion)));
-        }
-        Ok::<(), Error>(())
-    })?;
-    found.truncate(wanted);
-    let id = match (endless, from_now_on) {
+pub(super) fn take(world: &World, mut asked: Asked, rows_expected: usize) -> Result<Value, Error> {
+    let wanted = asked.wanted(rows_expected);
+    let batches = asked.batches(world, wanted)?;
+    let id = match (asked.rows.endless, asked.from_now_on) {
         (true, true) => "SCALABLE_PUSH_QUERY",
         _ => "transient",
     };
-    let mut answer = vec![json!({ "header": { "queryId": id, "schema": schema_text(&rows.schema)? } })];
-    answer.extend(found.into_iter().map(|(columns, is_deletion)| match is_deletion {
-        false => json!({ "row": { "columns": columns } }),
-        true => json!({ "row": { "columns": columns, "tombstone": true } }),
-    }));
-    let of_stream = rows.schema.metadata().get(SOURCE_KIND).is_some_and(|kind| kind == STREAM);
-    if endless && limit.is_some() {
-        answer.push(json!({ "finalMessage": "Limit Reached" }));
-    } else if of_stream && !endless {
-        answer.push(json!({ "finalMessage": "Query Completed" }));
+    let mut answer = vec![json!({ "header": { "queryId": id, "schema": schema_text(&asked.rows.schema)? } })];
+    for batch in &batches {
+        let is_deletion = batch.schema_ref().metadata().contains_key(TOMBSTONES);
+        answer.extend(rows_to_json(batch)?.into_iter().map(|columns| match is_deletion {
+            false => json!({ "row": { "columns": columns } }),
+            true => json!({ "row": { "columns": columns, "tombstone": true } }),
+        }));
     }
+    answer.truncate(wanted.saturating_add(1));
+    answer.extend(asked.end());
     Ok(json!({ "query": answer }))
+}
+
+/// As [`take`], with each row as the text of a message of Protobuf.
+///
+/// # Errors
+/// What ended the query, and columns that messages do not have.
+pub(super) fn take_messages(
+    world: &World,
+    mut asked: Asked,
+    rows_expected: usize,
+) -> Result<Value, Error> {
+    let wanted = asked.wanted(rows_expected);
+    let batches = asked.batches(world, wanted)?;
+    let mut messages = RowMessages::new(&asked.rows.schema)?;
+    let mut encoded = EncodedPayloads::new();
+    batches.iter().try_for_each(|batch| messages.encode(batch, &mut encoded))?;
+    let texts = MessageTexts::new(messages.schema_text())?;
+    let mut answer = vec![json!({ "header": { "protoSchema": messages.schema_text() } })];
+    for message in encoded.iter().take(wanted) {
+        answer.push(json!({ "row": texts.of_bytes(message.unwrap_or_default())? }));
+    }
+    answer.extend(asked.end());
+    Ok(json!({ "queryProto": answer }))
+}
+
+/// An answer of messages as it is expected, with the texts of its rows in the form that [`take_messages`]
+/// gives them.
+///
+/// # Errors
+/// A row that is no message of the schema that is expected, for people.
+pub(super) fn in_one_form(expected: &Value) -> Result<Value, String> {
+    let mut expected = expected.clone();
+    let Some(rows) = expected.get_mut("queryProto").and_then(Value::as_array_mut) else {
+        return Ok(expected);
+    };
+    let schema = rows.iter().find_map(|row| row.get("header")?.get("protoSchema")?.as_str());
+    let texts = MessageTexts::new(schema.unwrap_or_default());
+    let texts = texts.map_err(|error| format!("the schema that is expected: {error}"))?;
+    for row in rows {
+        if let Some(Value::String(text)) = row.get_mut("row") {
+            *text = texts.of_text(text).map_err(|error| format!("a row that is expected: {error}"))?;
+        }
+    }
+    Ok(expected)
+}
+
+impl Asked {
+    /// How many rows are taken.
+    fn wanted(&self, rows_expected: usize) -> usize {
+        match (self.rows.endless, self.limit) {
+            (true, None) => rows_expected,
+            (true, Some(limit)) => limit,
+            (false, _) => ROWS_MAX,
+        }
+    }
+
+    /// Batches with as many rows as are wanted, or a few more.
+    fn batches(&mut self, world: &World, wanted: usize) -> Result<Vec<RecordBatch>, Error> {
+        let stream = &mut self.rows.stream;
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        let mut rows = 0;
+        world.block_on(async {
+            while rows < wanted
+                && let Some(batch) = stream.next().await
+            {
+                let batch = batch?;
+                rows += batch.num_rows();
+                batches.push(batch);
+            }
+            Ok(batches)
+        })
+    }
+
+    /// The line that closes the answer, if there is one.
+    fn end(&self) -> Option<Value> {
+        let of_stream = self.rows.schema.metadata().get(SOURCE_KIND).is_some_and(|kind| kind == STREAM);
+        match self.rows.endless {
+            true if self.limit.is_some() => Some(json!({ "finalMessage": "Limit Reached" })),
+            false if of_stream => Some(json!({ "finalMessage": "Query Completed" })),
+            _ => None,
+        }
+    }
 }
 
 /// The LIMIT of a query over changes.

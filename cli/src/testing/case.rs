@@ -32,6 +32,13 @@ pub(crate) struct Case {
     pub(crate) responses: Vec<Value>,
     /// The error that a request has to lead to.
     pub(crate) expected_error: Option<ExpectedError>,
+    /// Whether every query is asked once more, for rows as messages of Protobuf.
+    #[serde(rename = "testPullWithProtoFormat")]
+    pub(crate) asks_for_messages: bool,
+    /// Whether everything counts: what has to exist, the kind and the words of an error, records of topics
+    /// that no output names, and whole numbers as they are written.
+    #[serde(skip)]
+    pub(crate) is_strict: bool,
     /// When the records go in.
     pub(crate) input_conditions: InputConditions,
     /// How answers are compared.

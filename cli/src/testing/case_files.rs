@@ -26,6 +26,15 @@ pub(crate) struct CaseSource {
     pub(crate) case: Result<Box<Case>, String>,
 }
 
+impl CaseSource {
+    /// Lets everything count that the case says.
+    pub(crate) fn be_strict(&mut self) {
+        if let Ok(case) = &mut self.case {
+            case.is_strict = true;
+        }
+    }
+}
+
 /// All selected cases, in the order of the paths, and within a directory in that of the files' names.
 ///
 /// # Errors

@@ -17,9 +17,11 @@ use super::world::World;
 
 /// Runs a case.
 pub(super) fn run(case: &Case) -> Verdict {
-    if case.has_requests() {
-        return request_case::run(case);
-    }
+    let verdict = if case.has_requests() { request_case::run(case) } else { run_queries(case) };
+    if case.is_strict { verdict.strictly() } else { verdict }
+}
+
+fn run_queries(case: &Case) -> Verdict {
     let mut world = match World::open(case) {
         Ok(world) => world,
         Err(reason) => return Verdict::failed(reason),
@@ -80,13 +82,13 @@ fn verdict(world: &World, case: &Case, fed: &Fed) -> Verdict {
     verdict
 }
 
-/// What stands in the topics that count: those of the expected records, and where none are expected
-/// those that queries write.
+/// What stands in the topics that count: those of the expected records, and where none are expected, or
+/// everything counts, those that queries write.
 pub(super) fn came_out(world: &World, case: &Case) -> Result<BTreeMap<String, Vec<ReadRecord>>, String> {
-    let topics: Vec<String> = match case.outputs.is_empty() {
-        false => case.outputs.iter().map(|record| record.topic.clone()).collect(),
-        true => world.engine.persistent_queries().into_iter().map(|query| query.sink_topic).collect(),
-    };
+    let mut topics: Vec<String> = case.outputs.iter().map(|record| record.topic.clone()).collect();
+    if topics.is_empty() || case.is_strict {
+        topics.extend(world.engine.persistent_queries().into_iter().map(|query| query.sink_topic));
+    }
     let mut by_topic = BTreeMap::new();
     for topic in topics {
         if by_topic.contains_key(&topic) {
@@ -115,7 +117,11 @@ pub(super) fn check_outputs(case: &Case, by_topic: &BTreeMap<String, Vec<ReadRec
             && value.as_str().is_none_or(|text| !text.eq_ignore_ascii_case("false"))
     });
     let comparison = Comparison {
-        numbers: if is_exact { Numbers::Exact } else { Numbers::Approximate },
+        numbers: match (is_exact, case.is_strict) {
+            (false, _) => Numbers::Approximate,
+            (true, false) => Numbers::Exact,
+            (true, true) => Numbers::AsWritten,
+        },
         zero_is_any_time: case.inputs.is_empty(),
         headers: !case.has_requests(),
         more_allowed: case.has_requests(),

@@ -95,22 +95,32 @@ fn answers(world: &mut World, case: &Case) -> Result<Result<Answered, Box<Refuse
     }
     feeding::write_inputs(world, case)?;
     let fed = feeding::drive(world, case).map_err(|breakdown| breakdown.tell())?;
-    for query in queries {
-        let number = answers.len();
+    for query in &queries {
         let asked = match waiting.take() {
             Some(asked) => Ok(asked),
             None => answers::ask(world, query, from_now_on),
         };
-        let expected = case.responses.get(number).and_then(|expected| expected.get("query"));
-        let rows_expected = expected
-            .and_then(Value::as_array)
-            .map_or(0, |rows| rows.iter().filter(|row| row.get("row").is_some()).count());
+        let rows_expected = rows_expected(case, answers.len(), "query");
         match asked.and_then(|asked| answers::take(world, asked, rows_expected)) {
-            Ok(answer) => answers.push((answer, query.clone())),
+            Ok(answer) => answers.push((answer, (*query).clone())),
+            Err(error) => return Ok(Err(refused(query, error))),
+        }
+    }
+    for query in queries.iter().filter(|_| case.asks_for_messages) {
+        let rows_expected = rows_expected(case, answers.len(), "queryProto");
+        let asked = answers::ask(world, query, from_now_on);
+        match asked.and_then(|asked| answers::take_messages(world, asked, rows_expected)) {
+            Ok(answer) => answers.push((answer, (*query).clone())),
             Err(error) => return Ok(Err(refused(query, error))),
         }
     }
     Ok(Ok((answers, fed)))
+}
+
+/// How many rows the answer of that number is to have.
+fn rows_expected(case: &Case, number: usize, kind: &str) -> usize {
+    let expected = case.responses.get(number).and_then(|expected| expected.get(kind)?.as_array());
+    expected.map_or(0, |rows| rows.iter().filter(|row| row.get("row").is_some()).count())
 }
 
 fn verdict(world: &World, case: &Case, answers: &[(Value, String)], fed: &Fed) -> Verdict {
@@ -122,13 +132,12 @@ fn verdict(world: &World, case: &Case, answers: &[(Value, String)], fed: &Fed) -
         }
     }
     for (number, expected) in case.responses.iter().enumerate() {
-        if expected.get("queryProto").is_some() {
-            return Verdict::failed("answers in protobuf cannot be tested yet");
-        }
         let Some((answer, statement)) = answers.get(number) else {
             return Verdict::failed(format!("answer {} is missing: {expected}", number + 1));
         };
-        let checked = answer_match::check(expected, answer, case.output_conditions.verify_order, statement);
+        let checked = answers::in_one_form(expected).and_then(|expected| {
+            answer_match::check(&expected, answer, case.output_conditions.verify_order, statement)
+        });
         if let Err(reason) = checked {
             return Verdict::failed(format!("answer {} to {statement}\n  {reason}", number + 1));
         }
@@ -152,7 +161,14 @@ fn judge(expected: &ExpectedError, refused: &Refused) -> Verdict {
         kind: class.is_none_or(|class| (class == REQUEST_ERROR) == *is_push),
         message: whole.contains(words),
     };
-    let reason = (!grades.message).then(|| format!("the message does not hold: {words}\n  it is: {whole}"));
+    let mut reason = Vec::new();
+    if !grades.kind {
+        reason.push(format!("the error is of another kind than {}", class.unwrap_or_default()));
+    }
+    if !grades.message {
+        reason.push(format!("the message does not hold: {words}\n  it is: {whole}"));
+    }
+    let reason = (!reason.is_empty()).then(|| reason.join("\n"));
     Verdict { passed: true, error: Some(grades), reason, ..Verdict::default() }
 }
 

@@ -1,5 +1,5 @@
 //! A case of three files in a directory, as people write them by hand: `statements.sql`, `input.json`
-//! with `{"inputs": […]}` and `output.json` with `{"outputs": […]}`.
+//! with `{"inputs": […]}` and `output.json` with `{"outputs": […]}`. Such a case is strict.
 
 use std::fs;
 use std::path::Path;
@@ -44,6 +44,7 @@ fn read_case(directory: &Path, id: &str) -> Result<Case, String> {
         statements: statements.map(|piece| format!("{};", piece.text)).collect(),
         inputs: if input.is_file() { records(&input, "inputs")? } else { Vec::new() },
         outputs: records(&directory.join(OUTPUT), "outputs")?,
+        is_strict: true,
         ..Case::default()
     })
 }

@@ -1,8 +1,9 @@
 //! Whether a value is the one that was expected.
 //!
 //! What is expected is JSON, and its numbers count as they are written: of a decimal the digits and the
-//! scale have to be the same, so that `10.30` is not `10.3`. A whole number is compared with what is
-//! left of the expected one without its fraction, and a floating point number may differ a little.
+//! scale have to be the same, so that `10.30` is not `10.3`. A floating point number may differ a little. A
+//! whole number is compared with what is left of the expected one without its fraction, unless the case is
+//! strict.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +25,8 @@ pub(super) enum Numbers {
     Exact,
     /// Decimals as floating point numbers.
     Approximate,
+    /// Like `Exact`, and whole numbers only by whole numbers.
+    AsWritten,
 }
 
 /// Whether a value is the one expected.
@@ -60,6 +63,9 @@ pub(super) fn matches(expected: &Value, actual: &WireValue, numbers: Numbers) ->
 fn number_matches(expected: &str, actual: &WireValue, numbers: Numbers) -> bool {
     let Ok(decimal) = expected.parse::<BigDecimal>() else { return false };
     match actual {
+        WireValue::Integer(actual) if numbers == Numbers::AsWritten => {
+            is_whole(expected) && decimal == BigDecimal::from(*actual)
+        }
         WireValue::Integer(actual) => {
             decimal.with_scale_round(0, RoundingMode::Down).to_i64() == Some(*actual)
         }
@@ -119,6 +125,18 @@ mod tests {
         assert!(matches(&json("10.30"), &wire("10.3"), Numbers::Approximate));
         assert!(!matches(&json("10.30"), &wire("10.4"), Numbers::Approximate));
         assert!(matches(&json("0.3"), &WireValue::Double(0.1 + 0.2), Numbers::Exact));
+    }
+
+    #[test]
+    fn a_fraction_is_no_whole_number_where_numbers_count_as_they_are_written() {
+        for (expected, numbers, same) in [
+            ("1.9", Numbers::Exact, true),
+            ("1.9", Numbers::AsWritten, false),
+            ("1.0", Numbers::AsWritten, false),
+            ("1", Numbers::AsWritten, true),
+        ] {
+            assert_eq!(matches(&json(expected), &wire("1"), numbers), same, "{expected} {numbers:?}");
+        }
     }
 
     #[test]

@@ -40,6 +40,14 @@ impl Verdict {
         Verdict { reason: Some(reason.into()), ..Verdict::default() }
     }
 
+    /// The verdict where everything counts that was looked at.
+    pub(crate) fn strictly(self) -> Verdict {
+        let is_right = self.sources_ok != Some(false)
+            && self.topics_ok != Some(false)
+            && self.error.is_none_or(|grades| grades.rejected && grades.kind && grades.message);
+        Verdict { passed: self.passed && is_right, ..self }
+    }
+
     /// The reason in one line.
     pub(crate) fn summary(&self) -> Option<String> {
         let reason = self.reason.as_ref()?;

@@ -55,7 +55,8 @@ pub use encoded::{EncodedPayloads, RowSelection};
 pub use inference::inferred_columns;
 pub(crate) use json::{JsonKind, JsonValue, write_json_string};
 pub use part_format::{PartFormat, Registration, part_schema};
-pub use protobuf::NullableRepresentation;
+pub(crate) use protobuf::described_messages;
+pub use protobuf::{MessageTexts, NullableRepresentation};
 pub use schema_payload::{
     declared_payload_to_value, json_to_declared_payload, json_to_payload, payload_to_value,
 };

@@ -137,6 +137,23 @@ impl PartFormat {
         Ok(())
     }
 
+    /// Registers the schema where that of `before`, a declaration that this one takes the place of, is the
+    /// newest of the topic (blocking): then nobody else describes what is written there.
+    ///
+    /// # Errors
+    /// As [`PartFormat::register`].
+    pub fn register_in_place_of(&self, before: &PartFormat, schemas: &SchemaRegistry) -> Result<()> {
+        let Some(format) = self.format.schemas().filter(|_| self.schema_id.is_none()) else { return Ok(()) };
+        let subject = subject(&self.topic, self.shape.part);
+        let newest = schemas.latest(&subject).map(|newest| newest.id);
+        let declared = before.declared_schema();
+        let declared = declared.and_then(|(subject, definition)| schemas.id_of(&subject, &definition));
+        if newest.is_some() && newest == declared {
+            self.newest_version(format, &subject, schemas)?;
+        }
+        Ok(())
+    }
+
     /// The schema of the columns and the subject it belongs to, where the format has schemas and can have
     /// the columns.
     #[must_use]

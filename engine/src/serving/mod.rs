@@ -1,5 +1,6 @@
 //! Reading results: what is there now ([`pull`] by PostgreSQL's rules, [`ksql_pull`] by ksqlDB's, both over a
-//! [`source_table`] of one [`pull_environment`]), and changes as they come ([`push`]).
+//! [`source_table`] of one [`pull_environment`]), and changes as they come ([`push`]). [`row_messages`] writes
+//! rows as messages of Protobuf.
 
 mod column_names;
 pub mod ksql_pull;
@@ -9,6 +10,7 @@ pub mod pull_environment;
 pub mod push;
 mod result_rows;
 mod rewrite;
+pub mod row_messages;
 mod row_scan;
 pub mod source_table;
 mod stored_rows;

@@ -10,17 +10,19 @@ use crate::catalog::CatalogSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Response;
 use crate::session::Session;
-use crate::statements::create::check_formats;
+use crate::statements::create::{check_formats, register_changed_schemas};
 use crate::statements::text_rows::done;
 
-/// Gives a declared stream or table more columns. What was written before has no value for them.
+/// Gives a declared stream or table more columns. What was written before has no value for them. Where
+/// the schema that the declaration registered is the newest of the topic, that of the new columns follows
+/// it.
 ///
 /// Queries that were planned over the source go on as they are. They are planned anew when they start
 /// again, and must come to the same plan then: one that reads all columns or fills the source stands in the
 /// way.
 ///
 /// # Errors
-/// Everything that is wrong with the statement, `InUse`, and those of the disk.
+/// Everything that is wrong with the statement, `InUse`, those of the schema registry, and of the disk.
 pub fn alter_source(session: &Session, statement: &AlterSource, text: &str) -> Result<Response> {
     let engine = session.engine();
     let PlannedAlteration { before, after } = planner::plan_alter_source(statement, &session.lookup())?;
@@ -30,8 +32,9 @@ pub fn alter_source(session: &Session, statement: &AlterSource, text: &str) -> R
         let old = Arc::new(state.clone());
         let found = state.source(&name)?.clone();
         check_alterable(&found, &before)?;
+        let after = Arc::new(after);
         let altered = CatalogSource {
-            source: Arc::new(after),
+            source: after.clone(),
             // What was declared and what was added, in the order in which it was said.
             statement: format!("{};\n{text}", found.statement),
             ..found.as_ref().clone()
@@ -39,7 +42,7 @@ pub fn alter_source(session: &Session, statement: &AlterSource, text: &str) -> R
         state.sources.insert(name.clone(), Arc::new(altered));
         let affected = engine.queries().changed_between(&old, &Arc::new(state.clone()));
         if affected.is_empty() {
-            return Ok(());
+            return register_changed_schemas(engine, &before, &after);
         }
         let message = format!(
             "Cannot alter '{name}': queries [{}] would read or write other columns",

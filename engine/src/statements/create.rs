@@ -53,6 +53,9 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
         engine.catalog().change(|state, _| {
             let before = state.sources.get(name).cloned();
             check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
+            if let Some(before) = &before {
+                register_changed_schemas(engine, &before.source, &source)?;
+            }
             let declared = CatalogSource {
                 oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
                 statement: text.to_owned(),
@@ -397,4 +400,12 @@ pub(super) fn register_schemas(engine: &Engine, source: &Source, registration: R
     [RecordPart::Key, RecordPart::Value]
         .into_iter()
         .try_for_each(|part| PartFormat::of(source, part)?.register(engine.schemas(), registration))
+}
+
+/// Registers the schemas of a declaration that takes the place of another, where the other's are what the
+/// topic has (blocking).
+pub(super) fn register_changed_schemas(engine: &Engine, before: &Source, after: &Source) -> Result<()> {
+    [RecordPart::Key, RecordPart::Value].into_iter().try_for_each(|part| {
+        PartFormat::of(after, part)?.register_in_place_of(&PartFormat::of(before, part)?, engine.schemas())
+    })
 }

@@ -1,7 +1,7 @@
 //! Columns to payloads: messages behind the id of their schema, or bare ones.
 //!
 //! A null is a field that is not set. In a list, where every item has its place, and as the key of a
-//! map it is written as the default value, which is what an unset field means.
+//! map it is written as the default value, which is what an unset field means: 0, or what is nearest to it.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -249,12 +249,13 @@ impl<'a> Values<'a> {
         let Values::Scalar(ValueLayout::Scalar(encoding), values) = self else {
             return rows.try_for_each(|row| {
                 write_tag(number, WireType::Bytes, out);
-                write_with_length(
-                    out,
-                    |out| {
-                        if self.is_null(row) { Ok(()) } else { self.write_message(row, out) }
-                    },
-                )
+                write_with_length(out, |out| {
+                    if self.is_null(row) {
+                        self.write_default_message(out);
+                        return Ok(());
+                    }
+                    self.write_message(row, out)
+                })
             });
         };
         let item =
@@ -269,6 +270,19 @@ impl<'a> Values<'a> {
             write_tag(number, encoding.wire(), out);
             item(row).map(|item| item.write(out))
         })
+    }
+
+    /// Writes the content of the message that stands for no value where there has to be one: nothing, where
+    /// that can be read as one, else 0 or the first day of 1970.
+    fn write_default_message(&self, out: &mut Vec<u8>) {
+        match self {
+            Values::Scalar(ValueLayout::Decimal, ScalarValues::Decimal(_, scale))
+            | Values::Scalar(ValueLayout::Decimal, ScalarValues::WideDecimal(_, scale)) => {
+                write_decimal(i256::ZERO, *scale, out);
+            }
+            Values::Scalar(ValueLayout::Date, _) => write_numbers([1970, 1, 1], out),
+            _ => {}
+        }
     }
 
     /// Writes the content of a message.

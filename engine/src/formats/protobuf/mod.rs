@@ -11,6 +11,8 @@
 //!
 //! PROTOBUF puts the schema's id and the message's place in the schema in front of a message
 //! ([`message_indexes`]). PROTOBUF_NOSR has neither: both sides make the schema of their columns.
+//! Answers to queries are such messages too, with their schema as text ([`described_messages`]);
+//! [`message_text`] shows messages to people.
 
 mod columns_of_schema;
 mod decode_plan;
@@ -19,6 +21,7 @@ mod encode_plan;
 mod encoder;
 mod encoding;
 mod message_indexes;
+mod message_text;
 mod nullable;
 mod reader;
 mod reason;
@@ -37,6 +40,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use prost_reflect::MessageDescriptor;
 use tidemill_sql::type_system::StructField;
 
+pub use self::message_text::MessageTexts;
 pub use self::nullable::NullableRepresentation;
 
 use self::decoder::ProtobufDecoder;
@@ -140,6 +144,17 @@ pub(super) fn unregistered_encoder(
 ) -> Result<Box<dyn Encoder>> {
     let message = message_of_columns(columns, nullable).map_err(unsupported)?;
     Ok(Box::new(ProtobufEncoder::new(columns.clone(), &message, None)?))
+}
+
+/// The schema of messages that hold the columns, as text, and the encoder of rows as such messages, with
+/// nothing in front.
+///
+/// # Errors
+/// As [`unregistered_decoder`].
+pub(crate) fn described_messages(columns: &SchemaRef) -> Result<(String, Box<dyn Encoder>)> {
+    let schema = schema_of_columns(columns, None, NullableRepresentation::Default).map_err(unsupported)?;
+    let message = root_message::find(schema.file(), None).map_err(unsupported)?;
+    Ok((schema.canonical_text(), Box::new(ProtobufEncoder::new(columns.clone(), &message, None)?)))
 }
 
 /// Whether messages have a type, but for what their names and its place say.

@@ -17,7 +17,9 @@ use super::schema_of_columns::schema_of_columns;
 use crate::formats::column_builder::ColumnBuilder;
 use crate::formats::scalar::ScalarBuilder;
 use crate::formats::schema_format_harness::{present, schema as columns};
-use crate::formats::{Decoded, Decoder as _, EncodedPayloads, Encoder as _, Rejection, RowSelection};
+use crate::formats::{
+    Decoded, Decoder as _, EncodedPayloads, Encoder as _, Format, Rejection, RowSelection, Wrapping,
+};
 
 /// Numbers that follow from a seed: the test's only source of chance besides its inputs.
 struct Numbers(u64);
@@ -180,9 +182,7 @@ fn row(schema: &SchemaRef, message: &MessageDescriptor, payload: &[u8]) -> Strin
     match rejections.first() {
         Some(rejection) => rejection.reason.clone(),
         None => {
-            let mut encoder = crate::formats::Format::Json
-                .encoder(schema, crate::formats::Wrapping::Record)
-                .expect("an encoder");
+            let mut encoder = Format::Json.encoder(schema, Wrapping::Record).expect("an encoder");
             let mut out = EncodedPayloads::new();
             encoder.encode(&decoded.columns, RowSelection::Range(0..1), &mut out).expect("text");
             String::from_utf8(out.get(0).expect("a row").to_vec()).expect("text")
@@ -569,6 +569,20 @@ fn nulls_in_lists_keep_their_place_and_the_first_choice_that_is_set_is_written()
     let payloads = encode(&schema, &message, &[Arc::new(list), Arc::new(choice)]);
     assert_eq!(payloads, [[0x0a, 3, 1, 0, 3, 0x1a, 0]]);
     assert_eq!(row(&schema, &message, &payloads[0]), "{\"l\":[1,0,3],\"o_0\":{\"a\":null,\"b\":\"\"}}");
+}
+
+#[test]
+fn nulls_in_lists_of_messages_are_written_as_values_that_can_be_read() {
+    let message = message(
+        "syntax = \"proto3\"; import \"confluent/type/decimal.proto\"; import \"google/type/date.proto\"; \
+         message M { repeated confluent.type.Decimal n = 1; repeated google.type.Date d = 2; }",
+    );
+    let schema = columns(&[("n", "ARRAY<DECIMAL(4, 2)>"), ("d", "ARRAY<DATE>")]);
+    let mut json = Format::Json.decoder(&schema, &[0, 1], Wrapping::Record).expect("JSON has the columns");
+    let line: &[u8] = b"{\"n\":[1.25,null],\"d\":[null,7]}";
+    let decoded = json.decode(&[Some(line)], &mut Vec::new()).expect("a row");
+    let payloads = encode(&schema, &message, &decoded.columns);
+    assert_eq!(row(&schema, &message, &payloads[0]), "{\"n\":[1.25,0.00],\"d\":[0,7]}");
 }
 
 #[test]
