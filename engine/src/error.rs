@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tidemill_sql::parser::variables::Substituted;
-use tidemill_sql::{SqlError, SqlErrorKind, closest};
+use tidemill_sql::{SqlError, SqlErrorKind, Stage, WholeText, closest};
 use tidemill_storage::StorageError;
 
 /// Result of everything in this crate.
@@ -81,13 +81,15 @@ pub struct Error {
     pub hint: Option<String>,
     /// Where in the statement.
     pub position: Option<Position>,
+    /// What was being done with the statement, where ksqlDB's clients are told.
+    pub stage: Option<Stage>,
 }
 
 impl Error {
     /// Makes an error of a kind.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), detail: None, hint: None, position: None }
+        Error { kind, message: message.into(), detail: None, hint: None, position: None, stage: None }
     }
 
     /// A bug of this server.
@@ -153,23 +155,16 @@ impl Error {
     /// of their own.
     #[must_use]
     pub fn whole_text(&self) -> String {
-        let place = self.position.map(|position| (position.line, position.column));
-        let mut text = match (self.kind, place) {
-            (ErrorKind::Syntax, Some((line, column))) => format!("line {line}:{column}: Syntax Error\n"),
-            (ErrorKind::Syntax, None) => "Syntax Error\n".to_owned(),
-            (_, Some((line, column))) => format!("Line: {line}, Col: {column}: "),
-            (_, None) => String::new(),
+        let place = |position: Position| tidemill_sql::Position { line: position.line, column: position.column };
+        let text = WholeText {
+            is_syntax: self.kind == ErrorKind::Syntax,
+            position: self.position.map(place),
+            stage: self.stage,
+            message: &self.message,
+            detail: self.detail.as_deref(),
+            hint: self.hint.as_deref(),
         };
-        text.push_str(&self.message);
-        if let Some(detail) = &self.detail {
-            text.push('\n');
-            text.push_str(detail);
-        }
-        if let Some(hint) = &self.hint {
-            text.push_str("\nHint: ");
-            text.push_str(hint);
-        }
-        text
+        text.to_string()
     }
 
     /// Adds more about it.
@@ -236,7 +231,14 @@ impl From<SqlError> for Error {
             column: position.column,
             offset: 0,
         });
-        Error { kind, message: error.message, detail: error.detail, hint: error.hint, position }
+        Error {
+            kind,
+            message: error.message,
+            detail: error.detail,
+            hint: error.hint,
+            position,
+            stage: error.stage,
+        }
     }
 }
 

@@ -344,7 +344,7 @@ pub fn plan_record(
     };
     let plan = match parse_one(&record.statement)?.statement {
         Statement::CreateAsSelect(create) => {
-            planner::plan_query(&create.query, &lookup, &Purpose::Persistent { sink: record.sink.clone() })?
+            planner::plan_query(&create.query, &lookup, &Purpose::Persistent { sink: record.sink.clone(), event_time: None })?
         }
         Statement::InsertSelect(insert) => planner::plan_insert_select(&insert, &lookup)?.query,
         _ => {

@@ -85,6 +85,15 @@ impl Position {
     }
 }
 
+/// What was being done with a statement when it was refused, where ksqlDB's texts say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its parts were put together.
+    Preparing,
+    /// Its names were looked up.
+    Resolving,
+}
+
 /// An error of parsing, analysing or planning a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlError {
@@ -98,12 +107,65 @@ pub struct SqlError {
     pub detail: Option<String>,
     /// What to write or do instead.
     pub hint: Option<String>,
+    /// When it was found.
+    pub stage: Option<Stage>,
+}
+
+/// An error as ksqlDB's clients are told of it: the place, then the message, then detail and hint on lines of
+/// their own.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeText<'a> {
+    /// Whether the text is no statement.
+    pub is_syntax: bool,
+    /// Where in the text.
+    pub position: Option<Position>,
+    /// When it was found.
+    pub stage: Option<Stage>,
+    /// What is wrong.
+    pub message: &'a str,
+    /// More about the cause.
+    pub detail: Option<&'a str>,
+    /// What to write or do instead.
+    pub hint: Option<&'a str>,
+}
+
+/// Begins the message of a syntax error that says what was found; the place is told behind it.
+pub(crate) const SYNTAX_ERROR_NEAR: &str = "Syntax error at or near ";
+
+impl fmt::Display for WholeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.stage == Some(Stage::Resolving) {
+            f.write_str("Exception while preparing statement: ")?;
+        }
+        match (self.is_syntax, self.position) {
+            (true, Some(Position { line, column })) => writeln!(f, "line {line}:{column}: Syntax Error")?,
+            (true, None) => writeln!(f, "Syntax Error")?,
+            (false, Some(Position { line, column })) => write!(f, "Line: {line}, Col: {column}: ")?,
+            (false, None) => {}
+        }
+        if self.stage == Some(Stage::Preparing) {
+            f.write_str("Failed to prepare statement: ")?;
+        }
+        f.write_str(self.message)?;
+        if let Some(Position { line, column }) = self.position
+            && self.message.starts_with(SYNTAX_ERROR_NEAR)
+        {
+            write!(f, " at line {line}:{column}")?;
+        }
+        if let Some(detail) = self.detail {
+            write!(f, "\n{detail}")?;
+        }
+        if let Some(hint) = self.hint {
+            write!(f, "\nHint: {hint}")?;
+        }
+        Ok(())
+    }
 }
 
 impl SqlError {
     /// An error of `kind` without a position.
     pub fn new(kind: SqlErrorKind, message: impl Into<String>) -> Self {
-        SqlError { kind, message: message.into(), position: None, detail: None, hint: None }
+        SqlError { kind, message: message.into(), position: None, detail: None, hint: None, stage: None }
     }
 
     /// A syntax error.
@@ -171,6 +233,13 @@ impl SqlError {
         self
     }
 
+    /// Says when it was found.
+    #[must_use]
+    pub fn during(mut self, stage: Stage) -> Self {
+        self.stage = Some(stage);
+        self
+    }
+
     /// Adds the hint `did you mean …?` when one of `candidates` is close to `found`.
     #[must_use]
     pub fn with_suggestion<'a>(self, found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
@@ -182,26 +251,16 @@ impl SqlError {
 }
 
 impl fmt::Display for SqlError {
-    /// The error as ksqlDB writes it: the place, then the message, then detail and hint on lines of
-    /// their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.kind, self.position) {
-            (SqlErrorKind::Syntax, Some(Position { line, column })) => {
-                write!(f, "line {line}:{column}: Syntax Error\n{}", self.message)?;
-            }
-            (SqlErrorKind::Syntax, None) => write!(f, "Syntax Error\n{}", self.message)?,
-            (_, Some(Position { line, column })) => {
-                write!(f, "Line: {line}, Col: {column}: {}", self.message)?;
-            }
-            (_, None) => f.write_str(&self.message)?,
-        }
-        if let Some(detail) = &self.detail {
-            write!(f, "\n{detail}")?;
-        }
-        if let Some(hint) = &self.hint {
-            write!(f, "\nHint: {hint}")?;
-        }
-        Ok(())
+        let text = WholeText {
+            is_syntax: self.kind == SqlErrorKind::Syntax,
+            position: self.position,
+            stage: self.stage,
+            message: &self.message,
+            detail: self.detail.as_deref(),
+            hint: self.hint.as_deref(),
+        };
+        text.fmt(f)
     }
 }
 
@@ -236,6 +295,31 @@ mod tests {
         assert_eq!(position.character(text), 19);
         let behind = Position { line: 9, column: 9 };
         assert_eq!(behind.byte_offset(text), text.len());
+    }
+
+    #[test]
+    fn what_was_found_where_is_told_once_the_place_is_known() {
+        let error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}'FROM'"));
+        assert_eq!(error.to_string(), "Syntax Error\nSyntax error at or near 'FROM'");
+        let error = SqlError { position: Some(Position { line: 3, column: 7 }), ..error };
+        assert_eq!(
+            error.to_string(),
+            "line 3:7: Syntax Error\nSyntax error at or near 'FROM' at line 3:7"
+        );
+    }
+
+    #[test]
+    fn what_was_being_done_is_told_as_ksqldb_tells_it() {
+        let position = Some(Position { line: 1, column: 9 });
+        let error = SqlError { position, ..SqlError::invalid("it is wrong") };
+        assert_eq!(
+            error.clone().during(Stage::Preparing).to_string(),
+            "Line: 1, Col: 9: Failed to prepare statement: it is wrong"
+        );
+        assert_eq!(
+            error.during(Stage::Resolving).to_string(),
+            "Exception while preparing statement: Line: 1, Col: 9: it is wrong"
+        );
     }
 
     #[test]

@@ -16,4 +16,4 @@ pub mod planner;
 pub mod print;
 pub mod type_system;
 
-pub use error::{Position, SqlError, SqlErrorKind, closest};
+pub use error::{Position, SqlError, SqlErrorKind, Stage, WholeText, closest};

@@ -127,7 +127,7 @@ mod tests {
 
     fn refused(index: usize, kind: ErrorKind, message: &str) -> Failure {
         let (statement, error) = ("SELECT 1".to_owned(), Error::new(kind, message));
-        Failure::Statement(Box::new(Refusal { index, count: 2, statement, error }))
+        Failure::Statement(Box::new(Refusal { index, count: 2, statement, error, while_read: false }))
     }
 
     fn grades(expected: &ExpectedException, failure: Option<&Failure>) -> [bool; 3] {
@@ -149,6 +149,18 @@ mod tests {
         assert_eq!(grades(&syntax, Some(&refusal(1, ErrorKind::Invalid))), [true, false, false]);
         let message = expected("KsqlException", "Statement: SELECT 1;");
         assert_eq!(grades(&message, Some(&refusal(1, ErrorKind::Invalid))), [true; 3]);
+    }
+
+    #[test]
+    fn what_is_refused_while_it_is_read_is_no_statement() {
+        let syntax = expected("ParseFailedException", "no such unit");
+        let error = Error::new(ErrorKind::Type, "there is no such unit");
+        let refusal = |while_read| {
+            let (statement, error) = ("SELECT 1".to_owned(), error.clone());
+            Failure::Statement(Box::new(Refusal { index: 1, count: 2, statement, error, while_read }))
+        };
+        assert_eq!(grades(&syntax, Some(&refusal(true))), [true; 3]);
+        assert_eq!(grades(&syntax, Some(&refusal(false))), [true, false, true]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Refusal {
     pub(super) statement: String,
     /// What is wrong with it.
     pub(super) error: Error,
+    /// Whether it was refused while it was read, and so whatever exists.
+    pub(super) while_read: bool,
 }
 
 impl Refusal {
@@ -25,9 +27,9 @@ impl Refusal {
         self.index + 1 == self.count
     }
 
-    /// Whether the statement is none at all.
+    /// Whether the text alone tells that the statement is none.
     pub(super) fn is_syntax(&self) -> bool {
-        self.error.kind == ErrorKind::Syntax
+        self.while_read || self.error.kind == ErrorKind::Syntax
     }
 
     /// What is wrong with which statement, for people.
@@ -49,7 +51,7 @@ pub(super) fn read(case: &Case) -> Result<Vec<String>, Box<Refusal>> {
     let statements: Vec<String> = pieces.map(|piece| piece.text.to_owned()).collect();
     for (index, statement) in statements.iter().enumerate() {
         if let Err(error) = parse_one(statement) {
-            return Err(refusal(&statements, index, error.into()));
+            return Err(Box::new(Refusal { while_read: true, ..refusal(&statements, index, error.into()) }));
         }
     }
     Ok(statements)
@@ -62,7 +64,7 @@ pub(super) fn read(case: &Case) -> Result<Vec<String>, Box<Refusal>> {
 pub(super) fn run(world: &mut World, statements: &[String]) -> Result<(), Box<Refusal>> {
     for (index, statement) in statements.iter().enumerate() {
         if let Err(error) = world.execute(statement) {
-            return Err(refusal(statements, index, error));
+            return Err(Box::new(refusal(statements, index, error)));
         }
     }
     Ok(())
@@ -70,10 +72,11 @@ pub(super) fn run(world: &mut World, statements: &[String]) -> Result<(), Box<Re
 
 /// What is told of a refused statement: the place of the error is one among all statements, each of which
 /// begins on a line of its own.
-fn refusal(statements: &[String], index: usize, mut error: Error) -> Box<Refusal> {
+fn refusal(statements: &[String], index: usize, mut error: Error) -> Refusal {
     let before: usize = statements[..index].iter().map(|statement| statement.lines().count()).sum();
     if let Some(position) = &mut error.position {
         position.line += u32::try_from(before).unwrap_or(0);
     }
-    Box::new(Refusal { index, count: statements.len(), statement: statements[index].clone(), error })
+    let statement = statements[index].clone();
+    Refusal { index, count: statements.len(), statement, error, while_read: false }
 }

@@ -75,7 +75,7 @@ impl CatalogState {
     pub fn query(&self, id: &str) -> Result<&Arc<QueryRecord>> {
         let found = self.queries.values().find(|query| query.id.eq_ignore_ascii_case(id));
         found.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no query '{id}'"))
+            Error::new(ErrorKind::NotFound, format!("Unknown queryId: {id}"))
                 .with_suggestion(id, self.queries.keys().map(String::as_str))
                 .or_hint("SHOW QUERIES lists what runs")
         })

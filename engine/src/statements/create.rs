@@ -10,7 +10,7 @@ use tidemill_sql::{SqlError, SqlErrorKind};
 use tidemill_storage::ProducerId;
 use tidemill_storage::state::WriteBatch;
 
-use crate::catalog::record::QueryRecord;
+use crate::catalog::record::{QueryRecord, print_type};
 use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,8 +36,7 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     let word = statement.kind.keyword();
     let tag = format!("CREATE {word}");
     let name = statement.name.value.as_str();
-    if let Some(answer) = exists_already(session, name, statement.if_not_exists, statement.or_replace, &tag)?
-    {
+    if let Some(answer) = exists_already(session, name, statement.kind, statement.if_not_exists, &tag) {
         return Ok(answer);
     }
     let planned = planner::plan_create_source(statement, &session.lookup())?;
@@ -81,8 +80,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     let word = statement.kind.keyword();
     let tag = format!("CREATE {word}");
     let name = statement.name.value.as_str();
-    if let Some(answer) = exists_already(session, name, statement.if_not_exists, statement.or_replace, &tag)?
-    {
+    if let Some(answer) = exists_already(session, name, statement.kind, statement.if_not_exists, &tag) {
         return Ok(answer);
     }
     let lookup = session.lookup();
@@ -228,7 +226,10 @@ pub fn create_type(
             if if_not_exists {
                 return Ok(false);
             }
-            let message = format!("Cannot register custom type '{name}' since it is already registered");
+            let message = format!(
+                "Cannot register custom type '{name}' since it is already registered with type: {}",
+                print_type(&state.types[name])?
+            );
             return Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("DROP TYPE it first"));
         }
         state.types.insert(name.to_owned(), resolved);
@@ -323,24 +324,18 @@ impl<'a> NewQuery<'a> {
 fn exists_already(
     session: &Session,
     name: &str,
+    kind: SourceKind,
     if_not_exists: bool,
-    or_replace: bool,
     tag: &str,
-) -> Result<Option<Response>> {
-    let Some(existing) = session.lookup().source(name) else { return Ok(None) };
-    let kind = match existing.kind {
-        SourceKind::Stream => "stream",
-        SourceKind::Table => "table",
-    };
-    if if_not_exists {
-        let message = format!("Cannot add {kind} `{name}`: A {kind} with the same name already exists.");
-        return Ok(Some(done(tag, message)));
-    }
-    if or_replace {
-        return Ok(None);
-    }
-    let message = format!("Cannot add {kind} '{name}': A {kind} with the same name already exists");
-    Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("use CREATE OR REPLACE, or DROP it first"))
+) -> Option<Response> {
+    let existing = session.lookup().source(name).filter(|_| if_not_exists)?;
+    let word = |kind: SourceKind| kind.keyword().to_lowercase();
+    let message = format!(
+        "Cannot add {} `{name}`: A {} with the same name already exists.",
+        word(kind),
+        word(existing.kind)
+    );
+    Some(done(tag, message))
 }
 
 /// Whether a name may be taken over: queries that read the source were planned over its old shape, and

@@ -41,8 +41,13 @@ pub fn describe(session: &Session, target: &DescribeTarget, extended: bool) -> R
     match target {
         DescribeTarget::Source(name) => {
             let describe = if extended { describe_extended } else { describe_source };
-            describe(session, name.value.as_str())
-                .map_err(|error| error.at(Position::from_location(name.span.start)))
+            let name_text = name.value.as_str();
+            describe(session, name_text).map_err(|mut error| {
+                if error.kind == ErrorKind::NotFound {
+                    error.message = format!("Could not find STREAM/TABLE '{name_text}' in the Metastore");
+                }
+                error.at(Position::from_location(name.span.start))
+            })
         }
         DescribeTarget::Streams => show::show(session, &Show { what: ShowWhat::Streams, extended }),
         DescribeTarget::Tables => show::show(session, &Show { what: ShowWhat::Tables, extended }),

@@ -7,6 +7,7 @@ use tidemill_sql::lookup::SourceKind;
 use tidemill_sql::parser::ast::DropSource;
 use tidemill_storage::TopicName;
 
+use crate::catalog::{CatalogSource, CatalogState};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Response;
@@ -28,7 +29,7 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     let catalog = engine.catalog().state();
     let Some(found) = catalog.sources.get(name) else {
         let shown = if statement.kind == SourceKind::Table { "Table" } else { "Stream" };
-        let message = format!("{shown} {name} does not exist");
+        let message = format!("{shown} {name} does not exist.");
         if statement.if_exists {
             return Ok(done(format!("DROP {word}"), message));
         }
@@ -40,8 +41,8 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     let is_table = found.source.kind == SourceKind::Table;
     if is_table != (statement.kind == SourceKind::Table) {
         let other = if is_table { "TABLE" } else { "STREAM" };
-        return Err(Error::new(ErrorKind::Invalid, format!("'{name}' is a {}", other.to_lowercase()))
-            .with_hint(format!("use DROP {other} {name}")));
+        let message = format!("Incompatible data source type is {other}, but statement was DROP {word}");
+        return Err(Error::new(ErrorKind::Invalid, message).with_hint(format!("use DROP {other} {name}")));
     }
     if found.source.topic == crate::processing_log::TOPIC {
         return Err(Error::new(
@@ -60,6 +61,9 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     let own: Vec<String> = own.into_iter().collect();
     while_halted(engine, &own, || {
         engine.catalog().change(|state, changes| {
+            if statement.delete_topic {
+                check_topic_unshared(state, name, &topic)?;
+            }
             for record in own.iter().filter_map(|id| state.queries.remove(id)) {
                 forget_query(&record, changes);
             }
@@ -78,23 +82,51 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     Ok(done(format!("DROP {word}"), format!("Source `{name}`{also} was dropped")))
 }
 
+/// A topic goes with its source only where no other source needs it.
+fn check_topic_unshared(catalog: &CatalogState, name: &str, topic: &str) -> Result<()> {
+    let shares = |(other, source): &(&String, &Arc<CatalogSource>)| {
+        source.source.topic == topic && other.as_str() != name
+    };
+    let others: Vec<&str> = catalog.sources.iter().filter(shares).map(|(other, _)| other.as_str()).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "Refusing to delete topic. Found other data sources ({}) using topic {topic}",
+        others.join(", ")
+    );
+    Err(Error::new(ErrorKind::InUse, message).with_hint("leave DELETE TOPIC out, or drop those first"))
+}
+
 /// Nothing but its own query may read or write it.
-fn check_unused(catalog: &crate::catalog::CatalogState, name: &str, own: Option<&str>) -> Result<()> {
+fn check_unused(catalog: &CatalogState, name: &str, own: Option<&str>) -> Result<()> {
     let readers = catalog.readers(name);
     let writers: Vec<&str> = catalog.writers(name).into_iter().filter(|id| Some(*id) != own).collect();
     if readers.is_empty() && writers.is_empty() {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::InUse,
+    let filled_by = |id: &str| {
+        let sink = catalog.queries.get(id).map(|query| query.sink.as_str())?;
+        let source = catalog.sources.get(sink)?;
+        (source.query.as_deref() == Some(id)).then(|| sink.to_owned())
+    };
+    let mut sinks: Vec<String> = readers.iter().filter_map(|id| filled_by(id)).collect();
+    let message = if writers.is_empty() && sinks.len() == readers.len() {
+        sinks.sort_unstable();
         format!(
-            "Cannot drop {name}. The following queries read from this source: [{}]. The following queries write \
-             into this source: [{}]",
+            "Cannot drop {name}.\nThe following streams and/or tables read from this source: [{}].\nYou need to \
+             drop them before dropping {name}.",
+            sinks.join(", ")
+        )
+    } else {
+        format!(
+            "Cannot drop {name}.\nThe following queries read from this source: [{}].\nThe following queries \
+             write into this source: [{}].\nYou need to terminate them before dropping {name}.",
             readers.join(", "),
             writers.join(", ")
-        ),
-    )
-    .with_hint("terminate these queries, or drop what they fill, first"))
+        )
+    };
+    Err(Error::new(ErrorKind::InUse, message))
 }
 
 /// Drops a type. Sources hold what their types stand for, but queries are planned from their statements
@@ -117,7 +149,7 @@ pub fn drop_type(engine: &Engine, name: &str, if_exists: bool) -> Result<Respons
     })?;
     if !dropped && !if_exists {
         let catalog = engine.catalog().state();
-        return Err(Error::new(ErrorKind::NotFound, format!("type '{name}' does not exist"))
+        return Err(Error::new(ErrorKind::NotFound, format!("Type {name} does not exist."))
             .with_suggestion(name, catalog.types.keys().map(String::as_str))
             .or_hint("SHOW TYPES lists what exists"));
     }

@@ -28,12 +28,12 @@ pub async fn explain(session: &Session, statement: &Explain, text: &str) -> Resu
             Statement::CreateAsSelect(create) => continuous(
                 session,
                 &create.query,
-                &Purpose::Persistent { sink: create.name.value.as_str().to_owned() },
+                &Purpose::Persistent { sink: create.name.value.as_str().to_owned(), event_time: None },
             )?,
             Statement::InsertSelect(insert) => continuous(
                 session,
                 &insert.query,
-                &Purpose::Persistent { sink: insert.target.value.as_str().to_owned() },
+                &Purpose::Persistent { sink: insert.target.value.as_str().to_owned(), event_time: None },
             )?,
             Statement::Query(query) if select::is_push(query) => continuous(session, query, &Purpose::Push)?,
             Statement::Query(query) => now(session, query, text, statement.analyze).await?,

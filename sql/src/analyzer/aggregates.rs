@@ -6,7 +6,7 @@ use datafusion_expr::Expr;
 
 use crate::analyzer::expression::{Expression, Node};
 use crate::analyzer::lower::Lowering;
-use crate::analyzer::scope::bound_outside_select;
+use crate::analyzer::scope::misused_bound;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{AggregateFunction, Lookup};
 use crate::plan::aggregate::AggregateCall;
@@ -40,24 +40,14 @@ pub fn collect_calls(
 ) -> Result<(), SqlError> {
     if let Some((function, arguments)) = as_aggregate(expression, lookup) {
         for argument in arguments {
-            if let Some(inner) = first_call(argument, lookup) {
-                return Err(SqlError::invalid(format!(
-                    "Aggregate functions can not be nested: {}({})",
-                    function.name(),
-                    inner
-                ))
-                .at(inner.span));
+            if let Some(inner) = first_call(argument, lookup)
+                && let Node::Call { name, .. } = &inner.node
+            {
+                let outer = function.name();
+                let message = format!("Aggregate functions can not be nested: {outer}({name}())");
+                return Err(SqlError::invalid(message).at(inner.span));
             }
-            let mut bound = None;
-            argument.walk(&mut |part| {
-                if let Node::WindowBound(found) = part.node {
-                    bound.get_or_insert((found, part.span));
-                }
-                bound.is_none()
-            });
-            if let Some((bound, span)) = bound {
-                return Err(bound_outside_select(bound, span));
-            }
+            check_no_bounds(argument)?;
         }
         if !calls.contains(expression) {
             calls.push(expression.clone());
@@ -65,6 +55,18 @@ pub fn collect_calls(
         return Ok(());
     }
     expression.children().into_iter().try_for_each(|child| collect_calls(child, lookup, calls))
+}
+
+/// The bounds of a window are not known before its rows are aggregated.
+fn check_no_bounds(argument: &Expression) -> Result<(), SqlError> {
+    let mut bound = None;
+    argument.walk(&mut |part| {
+        if let Node::WindowBound(found) = part.node {
+            bound = bound.or(Some((found, part.span)));
+        }
+        bound.is_none()
+    });
+    bound.map_or(Ok(()), |(bound, span)| Err(misused_bound(bound).at(span)))
 }
 
 /// The first call of an aggregate function in an expression.

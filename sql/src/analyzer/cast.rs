@@ -17,18 +17,31 @@ use crate::type_system::SqlType;
 /// Whether CAST can convert values of `from` to `to`; some values may still fail.
 #[must_use]
 pub fn is_supported(from: &SqlType, to: &SqlType) -> bool {
+    unsupported(from, to).is_none()
+}
+
+/// The types that stand in the way of a CAST from `from` to `to`: these, or those of parts of them.
+#[must_use]
+pub fn unsupported<'a>(from: &'a SqlType, to: &'a SqlType) -> Option<(&'a SqlType, &'a SqlType)> {
+    match (from, to) {
+        (SqlType::Array(from), SqlType::Array(to)) => unsupported(from, to),
+        (SqlType::Map { key, value }, SqlType::Map { key: to_key, value: to_value }) => {
+            unsupported(key, to_key).or_else(|| unsupported(value, to_value))
+        }
+        (SqlType::Struct(from), SqlType::Struct(to)) => to.iter().find_map(|field| {
+            let source = from.iter().find(|source| source.name == field.name)?;
+            unsupported(&source.data_type, &field.data_type)
+        }),
+        _ => (!is_plain_supported(from, to)).then_some((from, to)),
+    }
+}
+
+/// The same for types that are not both of the same nested kind.
+fn is_plain_supported(from: &SqlType, to: &SqlType) -> bool {
     if from == to {
         return true;
     }
     match (from, to) {
-        (SqlType::Array(from), SqlType::Array(to)) => is_supported(from, to),
-        (SqlType::Map { key, value }, SqlType::Map { key: to_key, value: to_value }) => {
-            is_supported(key, to_key) && is_supported(value, to_value)
-        }
-        (SqlType::Struct(from), SqlType::Struct(to)) => to.iter().all(|field| {
-            let source = from.iter().find(|source| source.name == field.name);
-            source.is_none_or(|source| is_supported(&source.data_type, &field.data_type))
-        }),
         (SqlType::Bytes, _) | (_, SqlType::Bytes) => false,
         (_, SqlType::String) => true,
         (from, to) if from.is_numeric() && to.is_numeric() => true,

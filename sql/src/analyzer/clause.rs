@@ -24,9 +24,9 @@ pub enum Clause {
 }
 
 impl Clause {
-    /// What stands before an error about the types of operands.
+    /// What stands before what is wrong with a condition that filters rows.
     #[must_use]
-    pub fn type_error_prefix(self) -> &'static str {
+    pub fn filter_error_prefix(self) -> &'static str {
         match self {
             Clause::Where => "Error in WHERE expression: ",
             Clause::Having => "Error in HAVING expression: ",

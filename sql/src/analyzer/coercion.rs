@@ -101,6 +101,9 @@ fn widen(expression: &Expression, data_type: &SqlType, common: &SqlType) -> Resu
     }
     if let Node::Literal(literal) = &expression.node {
         if let Literal::String(text) = literal {
+            if matches!(common, SqlType::Array(_) | SqlType::Map { .. } | SqlType::Struct(_)) {
+                return Err(no_operator(expression, data_type, common));
+            }
             return type_of_text(text, common).ok_or_else(|| not_readable(expression, text, common));
         }
         // A number or truth value among text is that text.
@@ -219,16 +222,8 @@ fn type_of_text(text: &str, common: &SqlType) -> Option<SqlType> {
     value_of_text(text, common).map(|_| common.clone())
 }
 
-/// A type without its digits, as messages about literals name it.
-fn short_name(data_type: &SqlType) -> String {
-    match data_type {
-        SqlType::Decimal { .. } => "DECIMAL".to_owned(),
-        other => other.to_string(),
-    }
-}
-
 fn not_readable(expression: &Expression, text: &str, common: &SqlType) -> SqlError {
-    let message = format!("invalid input syntax for type {}: \"{text}\".", short_name(common));
+    let message = format!("invalid input syntax for type {}: \"{text}\".", common.base_name());
     SqlError::new(SqlErrorKind::InvalidLiteral, message).at(expression.span)
 }
 

@@ -17,6 +17,7 @@ use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::Lookup;
 use crate::parser::expression::{field_access, interval_unit};
 use crate::parser::identifier::{Name, stored_name};
+use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// Resolves the expressions of one clause.
@@ -318,9 +319,23 @@ impl Resolver<'_> {
     fn lambda(&self, lambda: &LambdaFunction) -> Result<Node, SqlError> {
         let variables: Vec<String> =
             lambda.params.iter().map(|parameter| stored_name(&parameter.name)).collect();
-        if let Some(twice) = variables.iter().enumerate().find(|(at, name)| variables[..*at].contains(name)) {
-            let message = format!("A lambda has two variables of the name '{}'.", twice.1);
-            return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(lambda.body.span()));
+        let duplicate = |message: String| {
+            Err(SqlError::new(SqlErrorKind::Duplicate, message).at(lambda.body.span()))
+        };
+        if variables.iter().enumerate().any(|(at, name)| variables[..at].contains(name)) {
+            return duplicate(format!("Lambda arguments have duplicates: [{}]", variables.join(", ")));
+        }
+        if within_ksqldb_limits(self.lookup) {
+            let is_column = |name: &&String| {
+                let mut columns = self.scope.sources.iter().flat_map(|source| &source.source.columns);
+                columns.any(|column| column.name == **name)
+            };
+            if let Some(column) = variables.iter().find(is_column) {
+                return duplicate(format!("Lambda function argument can't be a column name: {column}"));
+            }
+            if variables.iter().any(|name| self.variables.contains(name)) {
+                return duplicate("Reusing lambda arguments in nested lambda is not allowed".to_owned());
+            }
         }
         // The variables of the inner lambda hide those of the same name around it.
         let visible: Vec<String> = variables.iter().chain(self.variables).cloned().collect();
@@ -394,9 +409,14 @@ pub fn unknown_function(name: &str, lookup: &dyn Lookup) -> SqlError {
         ))
         .with_hint("leave out EMIT CHANGES and CREATE … AS, or call it where the result is read");
     }
+    let message = format!("Can't find any functions with the name '{name}'");
+    if lookup.table_function(name).is_some() {
+        return SqlError::new(SqlErrorKind::UnknownFunction, message).with_hint(format!(
+            "{name} is a table function: it makes rows, and stands in the SELECT of a stream alone"
+        ));
+    }
     let names = lookup.function_names();
     let candidates = names.iter().map(String::as_str).filter(|name| !reserved::is_reserved(name));
-    let message = format!("Can't find any functions with the name '{name}'");
     SqlError::new(SqlErrorKind::UnknownFunction, message).with_suggestion(name, candidates)
 }
 

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Span;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{ColumnReference, Expression, Node, WindowBound};
-use crate::error::{SqlError, SqlErrorKind};
+use crate::error::{SqlError, SqlErrorKind, Stage};
 use crate::lookup::{ColumnRole, Source};
 use crate::parser::identifier::Name;
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART, pseudo_columns};
@@ -25,17 +25,6 @@ pub fn is_pseudo_column(name: &str) -> bool {
 #[must_use]
 pub fn is_time_column(name: &str) -> bool {
     [ROWTIME, WINDOWSTART, WINDOWEND].contains(&name)
-}
-
-/// The error for a bound of the query's own windows where only what is aggregated has a meaning.
-#[must_use]
-pub fn bound_outside_select(bound: WindowBound, span: Span) -> SqlError {
-    SqlError::invalid(format!(
-        "Window bounds column {} can only be used in the SELECT clause of windowed aggregations and can not \
-         be passed to aggregate functions.\nSee https://github.com/confluentinc/ksql/issues/4397",
-        bound.name()
-    ))
-    .at(span)
 }
 
 /// A source a query reads.
@@ -124,6 +113,7 @@ impl Scope {
             let message = format!("'{}' is not a valid stream/table name or alias.", name.value);
             SqlError::new(SqlErrorKind::UnknownSource, message)
                 .at(name.span)
+                .during(Stage::Preparing)
                 .with_suggestion(&name.value, self.sources.iter().map(|source| source.alias.as_str()))
         })
     }
@@ -188,7 +178,7 @@ impl Scope {
         if let Some(bound) = bound.filter(|_| self.aggregates_in_windows) {
             match clause {
                 Clause::Select => return Ok(Some(Node::WindowBound(bound))),
-                Clause::Having => return Err(bound_outside_select(bound, written.span)),
+                Clause::Having | Clause::GroupBy => return Err(misused_bound(bound).at(written.span)),
                 _ => {}
             }
         }
@@ -210,6 +200,7 @@ impl Scope {
                 let message = format!("Column '{name}' is ambiguous. Could be {}.", list.join(" or "));
                 Err(SqlError::new(SqlErrorKind::AmbiguousColumn, message)
                     .at(written.span)
+                    .during(Stage::Resolving)
                     .with_hint("write the source's name or alias before the column"))
             }
         }
@@ -220,7 +211,7 @@ impl Scope {
             source.map_or_else(|| name.value.clone(), |source| format!("{}.{}", source.value, name.value));
         let window_bound = [WINDOWSTART, WINDOWEND].contains(&name.value.as_str());
         let message = if clause == Clause::Where && window_bound && self.aggregates_in_windows {
-            format!("{}Unknown column {}.", clause.type_error_prefix(), name.value)
+            format!("{}Unknown column {}.", clause.filter_error_prefix(), name.value)
         } else {
             format!("{clause} column '{written}' cannot be resolved.")
         };
@@ -242,6 +233,16 @@ impl Scope {
         }
         spellings
     }
+}
+
+/// The error for the bound of a window where it is not known yet.
+#[must_use]
+pub fn misused_bound(bound: WindowBound) -> SqlError {
+    SqlError::invalid(format!(
+        "Window bounds column {} can only be used in the SELECT clause of windowed aggregations and can not be \
+         passed to aggregate functions.\nSee https://github.com/confluentinc/ksql/issues/4397",
+        bound.name()
+    ))
 }
 
 impl ColumnReference {

@@ -135,7 +135,11 @@ fn check_role(column: &ColumnDef, kind: SourceKind) -> Result<(), ParserError> {
             "Column `{}` is a '{declared}' column: please use '{instead}' for {sources}.",
             column.name.value
         ))
-        .at(column.name.span),
+        .at(column.name.span)
+        .with_detail(
+            "Tables have PRIMARY KEYs, which are unique and NON NULL.\nStreams have KEYs, which have no \
+             uniqueness or NON NULL constraints.",
+        ),
     ))
 }
 

@@ -11,7 +11,7 @@ use sqlparser::tokenizer::{Location, TokenWithSpan};
 use super::cursor::unquoted;
 use super::dialect::END_OF_TEXT;
 use super::keywords;
-use crate::error::{Position, SqlError, SqlErrorKind};
+use crate::error::{Position, SYNTAX_ERROR_NEAR, SqlError, SqlErrorKind};
 
 /// Begins the text of a [`ParserError`] that is an envelope; no message of sqlparser begins so.
 const ENVELOPE: char = '\u{1f}';
@@ -116,7 +116,7 @@ fn unexpected(
         Some(token) => format!("'{}'", excerpt(&token.token.to_string())),
         None => "the end of the statement".to_owned(),
     };
-    let mut error = SqlError::syntax(format!("Syntax error at or near {what} at line {line}:{column}"))
+    let mut error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}{what}"))
         .at_location(Location { line, column });
     if let Some(expected) = expected {
         error = error.with_detail(format!("expected {}", lower_first(expected)));

@@ -56,7 +56,7 @@ pub fn plan_alter_source(
         let data_type = resolve_custom_types(&column.data_type, lookup, column.span)?;
         if after.columns.iter().any(|existing| existing.name == column.name.value) {
             let message = format!(
-                "Duplicate value columns found in schema: {} {data_type}",
+                "Cannot add column {} to schema. A column with the same name already exists.",
                 quoted_name(&column.name.value)
             );
             return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(column.name.span));

@@ -46,7 +46,8 @@ pub fn plan_create_as_select(
         .at(statement.query.span));
     }
     let formats = [properties.format(RecordPart::Key)?, properties.format(RecordPart::Value)?];
-    let purpose = Purpose::Persistent { sink: name.clone() };
+    let (event_time, _) = properties.timestamp()?;
+    let purpose = Purpose::Persistent { sink: name.clone(), event_time };
     let query = plan_query(&statement.query, lookup, &purpose)?;
     check_kind(kind, query.kind)?;
     let leading = query

@@ -8,6 +8,7 @@ use super::formats::infers_columns;
 use super::inference;
 use super::properties::{Properties, declared_format};
 use super::topic::TopicOptions;
+use super::upgrade::not_upgradeable;
 use crate::analyzer::resolve::resolve_custom_types;
 use crate::analyzer::scope::is_pseudo_column;
 use crate::error::{SqlError, SqlErrorKind};
@@ -111,23 +112,35 @@ pub(super) fn timestamp_column(
     let span = properties.get("TIMESTAMP").map_or_else(Span::empty, |property| property.value_span);
     let invalid = |message: String| SqlError::new(SqlErrorKind::InvalidProperty, message).at(span);
     let Some(column) = columns.iter().find(|column| column.name == name) else {
-        return Err(invalid(format!(
-            "The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'"
-        ))
-        .with_suggestion(&name, columns.iter().map(|column| column.name.as_str())));
+        return Err(no_timestamp_column(&name, columns.iter().map(|column| column.name.as_str())).at(span));
     };
-    let fits = match SqlType::from_arrow(&column.data_type)? {
-        SqlType::Bigint | SqlType::Timestamp => format.is_none(),
-        SqlType::String => format.is_some(),
-        _ => false,
-    };
-    if !fits {
-        return Err(invalid(format!(
-            "Timestamp column, {name}, should be LONG(INT64), TIMESTAMP, or a String with a \
-             timestamp_format specified."
-        )));
+    match (SqlType::from_arrow(&column.data_type)?, &format) {
+        (SqlType::Bigint | SqlType::Timestamp, None) | (SqlType::String, Some(_)) => {
+            Ok(Some(TimestampColumn { column: name, format }))
+        }
+        (SqlType::String, None) => Err(invalid(
+            "A String timestamp field has been specified without also specifying the timestamp_format"
+                .to_owned(),
+        )
+        .with_hint("TIMESTAMP_FORMAT = 'yyyy-MM-dd HH:mm:ss' says how it is written")),
+        (_, Some(_)) => Err(invalid(
+            "'TIMESTAMP_FORMAT' set in the WITH clause can only be used when the timestamp column is of type \
+             STRING."
+                .to_owned(),
+        )),
+        (_, None) => Err(invalid(format!(
+            "Timestamp column, {}, should be LONG(INT64), TIMESTAMP, or a String with a timestamp_format \
+             specified",
+            quoted_name(&name)
+        ))),
     }
-    Ok(Some(TimestampColumn { column: name, format }))
+}
+
+/// The error for an event time that is no column.
+pub(super) fn no_timestamp_column<'a>(name: &str, columns: impl Iterator<Item = &'a str>) -> SqlError {
+    let message =
+        format!("The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'");
+    SqlError::new(SqlErrorKind::InvalidProperty, message).with_suggestion(name, columns)
 }
 
 /// Refuses a name that is taken by something that is not to be replaced.
@@ -152,15 +165,13 @@ pub(super) fn check_name_free(
         ));
     }
     if or_replace && existing.kind != kind {
-        return refuse(format!(
-            "{name} is a {} and cannot become another kind of source.",
-            kind_word(existing.kind)
-        ));
+        return Err(not_upgradeable(&existing, "type", existing.kind.keyword(), kind.keyword()));
     }
     if or_replace || if_not_exists {
         return Ok(());
     }
-    refuse(format!("A {} with the same name already exists.", kind_word(existing.kind)))
+    refuse(format!("A {} with the same name already exists", kind_word(existing.kind)))
+        .map_err(|error| error.with_hint("use CREATE OR REPLACE, or DROP it first"))
 }
 
 fn check_replaceable(statement: &CreateSource, lookup: &dyn Lookup) -> Result<(), SqlError> {
@@ -216,7 +227,7 @@ fn declared_columns(elements: &[ColumnDef], lookup: &dyn Lookup) -> Result<Vec<S
         let name = &element.name.value;
         check_column_name(&element.name)?;
         if !names.insert(name) {
-            let message = format!("Duplicate column names: {name}");
+            let message = format!("Duplicate column names: {}", quoted_name(name));
             return Err(SqlError::new(SqlErrorKind::Duplicate, message).at(element.name.span));
         }
         let data_type = resolve_custom_types(&element.data_type, lookup, element.span)?;
@@ -240,33 +251,41 @@ pub(super) fn check_column_name(name: &Name) -> Result<(), SqlError> {
     if !is_pseudo_column(&name.value) {
         return Ok(());
     }
-    Err(SqlError::invalid(format!("'{}' is a reserved column name.", name.value))
-        .at(name.span)
-        .with_hint("pseudo columns are there without being declared"))
+    Err(SqlError::invalid(format!(
+        "'{}' is a reserved column name. You cannot use it as a name for a column.",
+        name.value
+    ))
+    .at(name.span)
+    .with_hint("pseudo columns are there without being declared"))
 }
 
 fn check_header(role: &ColumnRole, data_type: &SqlType, before: &[SourceColumn]) -> Result<(), SqlError> {
-    let (shown, expected) = match role {
+    let shown = |role: &ColumnRole| match role {
+        ColumnRole::Header(key) => format!("HEADER('{key}')"),
+        _ => "HEADERS".to_owned(),
+    };
+    let expected = match role {
         ColumnRole::Key | ColumnRole::Value => return Ok(()),
-        ColumnRole::Headers => ("HEADERS".to_owned(), headers_type()),
-        ColumnRole::Header(key) => (format!("HEADER('{key}')"), SqlType::Bytes),
+        ColumnRole::Headers => headers_type(),
+        ColumnRole::Header(_) => SqlType::Bytes,
     };
     if *data_type != expected {
         return Err(SqlError::type_error(format!(
-            "Invalid type for {shown} column: expected {expected}, got {data_type}"
+            "Invalid type for {} column: expected {expected}, got {data_type}",
+            shown(role)
         )));
     }
-    let clash = before.iter().any(|column| match (&column.role, role) {
+    let clash = before.iter().find(|column| match (&column.role, role) {
         (ColumnRole::Headers, _) | (ColumnRole::Header(_), ColumnRole::Headers) => true,
         (before, role) => before == role,
     });
-    if clash {
-        return Err(SqlError::new(
-            SqlErrorKind::Duplicate,
-            format!("Schema already contains a {shown} column."),
-        ));
+    match clash {
+        None => Ok(()),
+        Some(clash) => {
+            let message = format!("Schema already contains a {} column.", shown(&clash.role));
+            Err(SqlError::new(SqlErrorKind::Duplicate, message))
+        }
     }
-    Ok(())
 }
 
 fn headers_type() -> SqlType {

@@ -8,6 +8,7 @@ use super::properties::Properties;
 use crate::analyzer::scope::is_pseudo_column;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{FormatSpec, Lookup, RecordPart, SchemaInquiry, Source, SourceColumn};
+use crate::parser::identifier::quoted_name;
 
 /// Declared columns with those that the registry has: keys where no key column is declared, values
 /// where no other is, each where the part's format leaves its columns to the registry.
@@ -40,11 +41,13 @@ pub(super) fn completed(
     let mut names = HashSet::with_capacity(columns.len());
     for SourceColumn { name, .. } in &columns {
         if is_pseudo_column(name) {
-            return Err(SqlError::invalid(format!("'{name}' is a reserved column name."))
+            let message =
+                format!("'{name}' is a reserved column name. You cannot use it as a name for a column.");
+            return Err(SqlError::invalid(message)
                 .with_hint("declare the columns: the schema has one with the name of a pseudo column"));
         }
         if !names.insert(name) {
-            return Err(SqlError::new(SqlErrorKind::Duplicate, format!("Duplicate column names: {name}"))
+            return Err(SqlError::new(SqlErrorKind::Duplicate, format!("Duplicate column names: {}", quoted_name(name)))
                 .with_hint("declare the columns: those of the schema clash"));
         }
     }

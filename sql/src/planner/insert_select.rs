@@ -64,13 +64,17 @@ pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Resu
             .at(name.span)
             .with_hint("name the columns in the projection with AS"));
     }
+    if statement.query.limit.is_some() {
+        return Err(SqlError::unsupported("INSERT INTO statements don't support LIMIT clause.")
+            .at(statement.query.span));
+    }
     let query_id = Properties::of_insert(&statement.properties)?.query_id()?;
-    let purpose = Purpose::Persistent { sink: target.name.clone() };
+    let purpose = Purpose::Persistent { sink: target.name.clone(), event_time: None };
     let query = plan_query(&statement.query, lookup, &purpose)?;
     if query.kind == SourceKind::Table {
         return Err(SqlError::invalid(format!(
-            "Incompatible data sink and query result. Data sink ({}) type is STREAM but select query result \
-             is TABLE.",
+            "Incompatible data sink and query result. Data sink ({}) type is KSTREAM but select query result \
+             is KTABLE.",
             target.name
         ))
         .at(statement.query.span));

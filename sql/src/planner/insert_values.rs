@@ -11,12 +11,12 @@ use crate::analyzer::cast::{convert, is_supported, null};
 use crate::analyzer::clause::Clause;
 use crate::analyzer::coercion::widest_number;
 use crate::analyzer::expression::{Expression, Literal, Node};
-use crate::analyzer::lower::{Lowering, type_text};
+use crate::analyzer::lower::Lowering;
 use crate::analyzer::resolve::Resolver;
 use crate::analyzer::scope::{Scope, is_pseudo_column};
 use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::time_text::parse_timestamp;
-use crate::error::{Position, SqlError, SqlErrorKind};
+use crate::error::{Position, SqlError, SqlErrorKind, Stage};
 use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::ast::InsertValues;
 use crate::parser::identifier::{Name, quoted_name};
@@ -56,7 +56,10 @@ pub fn plan_insert_values(statement: &InsertValues, lookup: &dyn Lookup) -> Resu
     let rows = statement
         .rows
         .iter()
-        .map(|row| plan_row(row, &columns, &target, lookup))
+        .map(|row| {
+            check_count(row, &columns, !statement.columns.is_empty())?;
+            plan_row(row, &columns, &target, lookup)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(PlannedRows { target, rows })
 }
@@ -190,14 +193,36 @@ fn place(name: &Name, target: &Source) -> Result<Place, SqlError> {
     }
     let position = target.columns.iter().position(|column| column.name == name.value);
     position.map(Place::Column).ok_or_else(|| {
-        let message = format!(
-            "Column name {} does not exist in {}.",
-            quoted_name(&name.value),
-            quoted_name(&target.name)
-        );
+        let message = format!("Column name {} does not exist.", quoted_name(&name.value));
         SqlError::new(SqlErrorKind::UnknownColumn, message)
             .with_suggestion(&name.value, target.columns.iter().map(|column| column.name.as_str()))
     })
+}
+
+/// Each column has its value; `listed` says that the statement names them.
+fn check_count(
+    row: &[sqlparser::ast::Expr],
+    columns: &[(Place, Name)],
+    listed: bool,
+) -> Result<(), SqlError> {
+    if row.len() == columns.len() {
+        return Ok(());
+    }
+    let message = if listed {
+        format!("Expected number columns and values to match: {}, {}", columns.len(), row.len())
+    } else {
+        let names: Vec<String> = columns.iter().map(|(_, name)| quoted_name(&name.value)).collect();
+        let values: Vec<String> = row.iter().map(ToString::to_string).collect();
+        format!(
+            "Expected a value for each column. Expected Columns: [{}]. Got [{}]",
+            names.join(", "),
+            values.join(", ")
+        )
+    };
+    let span = row.first().map_or(Span::empty(), Spanned::span);
+    let error = SqlError::invalid(message).at(span);
+    // Where columns are listed, the statement is enough to tell.
+    Err(if listed { error.during(Stage::Preparing) } else { error })
 }
 
 fn plan_row(
@@ -206,14 +231,6 @@ fn plan_row(
     target: &Source,
     lookup: &dyn Lookup,
 ) -> Result<PlannedRow, SqlError> {
-    if row.len() != columns.len() {
-        return Err(SqlError::invalid(format!(
-            "Expected number columns and values to match: {}, {}",
-            columns.len(),
-            row.len()
-        ))
-        .at(row.first().map_or(Span::empty(), Spanned::span)));
-    }
     let scope = Scope::default();
     let resolver = Resolver { scope: &scope, clause: Clause::Values, lookup, variables: &[] };
     let lowering =
@@ -229,7 +246,7 @@ fn plan_row(
         };
         let value = match (place, rowtime_of_text(&expression)) {
             (Place::Rowtime, Some(value)) => value,
-            _ => assign(&expression, &target_type, name, &lowering)
+            _ => assign(&expression, &target_type, (&target.name, name), &lowering)
                 .map_err(|error| error.or_at(expression.span))?,
         };
         match place {
@@ -283,7 +300,7 @@ fn rowtime_of_text(expression: &Expression) -> Option<Expr> {
 fn assign(
     expression: &Expression,
     target: &SqlType,
-    column: &Name,
+    (source, column): (&str, &Name),
     lowering: &Lowering<'_>,
 ) -> Result<Expr, SqlError> {
     let typed = lowering.lower(expression)?;
@@ -303,10 +320,10 @@ fn assign(
     let fits = found == target || passes(found, target) || is_nested_fit(found, target);
     if !fits {
         return Err(SqlError::type_error(format!(
-            "Failed to insert values: expected type {target} for field {}, got {}({})",
+            "Failed to insert values into '{source}'. Expected type {target} for field {} but got \
+             {}({expression})",
             quoted_name(&column.value),
-            type_text(Some(found)),
-            expression
+            found.base_name()
         ))
         .with_hint(format!("CAST the value to {target}")));
     }

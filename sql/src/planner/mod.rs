@@ -39,7 +39,7 @@ use crate::plan::QueryPlan;
 pub const KSQLDB_LIMITS: &str = "tidemill.ksqldb.limits";
 
 /// Whether what ksqlDB cannot run is refused.
-fn within_ksqldb_limits(lookup: &dyn Lookup) -> bool {
+pub(crate) fn within_ksqldb_limits(lookup: &dyn Lookup) -> bool {
     lookup.switch(KSQLDB_LIMITS) == Some(true)
 }
 
@@ -50,6 +50,8 @@ pub enum Purpose {
     Persistent {
         /// Stored name of the stream or table.
         sink: String,
+        /// Stored name of the column that is to be its event time, where the statement names one.
+        event_time: Option<String>,
     },
     /// Its results are sent to a client as they come.
     Push,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::formats::{format_name, infers_columns, wraps_or_not};
 use super::topic::CleanupPolicy;
-use crate::error::{SqlError, SqlErrorKind};
+use crate::error::{SqlError, SqlErrorKind, Stage};
 use crate::lookup::{ColumnRole, FormatSpec, Lookup, RecordPart, SourceColumn, WindowKind};
 use crate::parser::ast::{DurationUnit, Property, PropertyValue, WithProperties};
 
@@ -43,6 +43,9 @@ const COMMON: [&str; 23] = [
 /// The id of the query that the statement starts.
 const QUERY_ID: &str = "QUERY_ID";
 
+/// A size where there are no windows of one size.
+const SIZE_OF_SESSIONS: &str = "'WINDOW_SIZE' should not be set for SESSION windows.";
+
 /// Properties of CREATE STREAM and TABLE with columns.
 const OF_DECLARED: [&str; 2] = ["WINDOW_SIZE", "WINDOW_TYPE"];
 
@@ -57,6 +60,10 @@ impl<'a> Properties<'a> {
     /// # Errors
     /// A property that does not exist, and properties that exclude each other.
     pub(super) fn new(properties: &'a WithProperties, declared: bool) -> Result<Properties<'a>, SqlError> {
+        Properties::checked(properties, declared).map_err(|error| error.during(Stage::Preparing))
+    }
+
+    fn checked(properties: &'a WithProperties, declared: bool) -> Result<Properties<'a>, SqlError> {
         for property in &properties.entries {
             let name = property.name.as_str();
             let known = COMMON.contains(&name) || (declared && OF_DECLARED.contains(&name));
@@ -69,6 +76,10 @@ impl<'a> Properties<'a> {
             }
         }
         let properties = Properties { properties };
+        for part in [RecordPart::Key, RecordPart::Value] {
+            properties.check_delimiter(part)?;
+        }
+        properties.check_one_name()?;
         if let Some(property) = properties.properties.get(QUERY_ID).filter(|_| declared) {
             return Err(invalid(property, "QUERY_ID is the id of a query, and this statement starts none")
                 .with_hint("leave it out"));
@@ -88,6 +99,36 @@ impl<'a> Properties<'a> {
             }
         }
         Ok(properties)
+    }
+
+    /// A delimiter is one character; the blank ones have names.
+    fn check_delimiter(&self, part: RecordPart) -> Result<(), SqlError> {
+        let Some(property) = self.properties.get(&format!("{}DELIMITER", part.prefix())) else {
+            return Ok(());
+        };
+        if !text(property)?.trim().is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "Configuration {} is invalid: Delimiter cannot be empty, if you meant to have a tab or space for \
+             delimiter, please use the special values 'TAB' or 'SPACE'\nExample valid value: ';'",
+            property.name
+        );
+        Err(invalid(property, message))
+    }
+
+    /// The name of the value's schema has two spellings, of which one is enough.
+    fn check_one_name(&self) -> Result<(), SqlError> {
+        const OLD: &str = "VALUE_AVRO_SCHEMA_FULL_NAME";
+        const NEW: &str = "VALUE_SCHEMA_FULL_NAME";
+        match (self.properties.get(OLD), self.properties.get(NEW)) {
+            (Some(old), Some(_)) => {
+                let message =
+                    format!("Cannot supply both '{OLD}' and '{NEW}' properties. Please only set '{NEW}'.");
+                Err(invalid(old, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes the WITH clause of INSERT INTO … SELECT.
@@ -122,11 +163,14 @@ impl<'a> Properties<'a> {
         let Some(property) = self.properties.get("PARTITIONS") else {
             return Ok(None);
         };
-        let partitions: u32 = number(property)?;
-        if partitions == 0 {
-            return Err(invalid(property, "Invalid partition count for PARTITIONS: it must be at least 1"));
+        let partitions: i32 = number(property, "INT")?;
+        match u32::try_from(partitions) {
+            Ok(partitions) if partitions > 0 => Ok(Some(partitions)),
+            _ => {
+                Err(invalid(property, format!("Invalid number of partitions: {partitions}"))
+                    .with_hint("a topic has at least one partition"))
+            }
         }
-        Ok(Some(partitions))
     }
 
     /// Number of the topic's replicas.
@@ -134,7 +178,7 @@ impl<'a> Properties<'a> {
     /// # Errors
     /// It is no number.
     pub(super) fn replicas(&self) -> Result<Option<i16>, SqlError> {
-        self.properties.get("REPLICAS").map(number).transpose()
+        self.properties.get("REPLICAS").map(|property| number(property, "SHORT")).transpose()
     }
 
     /// How long records stay, in milliseconds; negative for ever.
@@ -142,7 +186,7 @@ impl<'a> Properties<'a> {
     /// # Errors
     /// It is no number.
     pub(super) fn retention_ms(&self) -> Result<Option<i64>, SqlError> {
-        self.properties.get("RETENTION_MS").map(number).transpose()
+        self.properties.get("RETENTION_MS").map(|property| number(property, "LONG")).transpose()
     }
 
     /// Which records of the topic go.
@@ -214,7 +258,7 @@ impl<'a> Properties<'a> {
         });
         own.map(|property| {
             if property.name.ends_with("_SCHEMA_ID") {
-                let _: i32 = number(property)?;
+                let _: i32 = number(property, "INT")?;
             }
             Ok((property.name.clone(), property.value.as_text()))
         })
@@ -239,13 +283,24 @@ impl<'a> Properties<'a> {
             let hint = format!("only DELIMITED has a delimiter: {prefix}FORMAT = 'DELIMITED'");
             return unsupported(property, "delimiter", hint);
         }
-        if let Some(property) = self.properties.get(&format!("{prefix}PROTOBUF_NULLABLE_REPRESENTATION"))
+        let nullable = self.properties.get(&format!("{prefix}PROTOBUF_NULLABLE_REPRESENTATION"));
+        if let Some(property) = nullable
             && !format.starts_with("PROTOBUF")
         {
             let message = format!("Property {} can only be enabled with protobuf format", property.name);
             return Err(SqlError::new(SqlErrorKind::InvalidProperty, message)
                 .at(property.name_span)
                 .with_hint(format!("leave it out, or set {prefix}FORMAT = 'PROTOBUF'")));
+        } else if let Some(property) = nullable {
+            let written = text(property)?;
+            if !["OPTIONAL", "WRAPPER"].contains(&written.as_str()) {
+                let name = &property.name;
+                let message = format!(
+                    "Invalid value {written} for configuration {name}: String must be one of: OPTIONAL, \
+                     WRAPPER, null"
+                );
+                return Err(invalid(property, message));
+            }
         }
         for name in ["SCHEMA_FULL_NAME", "AVRO_SCHEMA_FULL_NAME"] {
             let Some(property) = self.properties.get(&format!("{prefix}{name}")) else {
@@ -299,7 +354,7 @@ impl<'a> Properties<'a> {
         let size = self.properties.get("WINDOW_SIZE");
         let Some(kind) = self.properties.get("WINDOW_TYPE") else {
             return match size {
-                Some(size) => Err(invalid(size, "WINDOW_SIZE needs WINDOW_TYPE")),
+                Some(size) => Err(invalid(size, SIZE_OF_SESSIONS).with_hint("WINDOW_SIZE needs WINDOW_TYPE")),
                 None => Ok(None),
             };
         };
@@ -318,7 +373,7 @@ impl<'a> Properties<'a> {
         };
         match kind_text.as_str() {
             "SESSION" => match size {
-                Some(size) => Err(invalid(size, "'WINDOW_SIZE' should not be set for SESSION windows.")),
+                Some(size) => Err(invalid(size, SIZE_OF_SESSIONS)),
                 None => Ok(Some(WindowKind::Session { gap_ms: 0 })),
             },
             "TUMBLING" => Ok(Some(WindowKind::Tumbling { size_ms: needs_size()? })),
@@ -399,12 +454,13 @@ fn text(property: &Property) -> Result<String, SqlError> {
     }
 }
 
-fn number<T: std::str::FromStr>(property: &Property) -> Result<T, SqlError> {
+/// A whole number of the type that messages call `kind`.
+fn number<T: std::str::FromStr>(property: &Property, kind: &str) -> Result<T, SqlError> {
     text(property)?.trim().parse().map_err(|_| {
         invalid(
             property,
             format!(
-                "Invalid value {} for configuration {}: not a whole number it can be",
+                "Invalid value {} for configuration {}: Not a number of type {kind}",
                 property.value.as_text(),
                 property.name
             ),
@@ -429,23 +485,20 @@ fn boolean(property: &Property) -> Result<bool, SqlError> {
 /// `10 SECONDS`.
 fn duration(property: &Property) -> Result<i64, SqlError> {
     let written = text(property)?;
-    let wrong = || {
-        invalid(
-            property,
-            format!(
-                "Configuration {} is invalid: Invalid duration: '{written}'. It should be a positive number \
-                 and a unit of time, for example '10 SECONDS'",
-                property.name
-            ),
-        )
+    let wrong = |reason: String| {
+        let name = &property.name;
+        let message = format!("Configuration {name} is invalid: Invalid duration: '{written}'. {reason}");
+        invalid(property, message).with_hint("write a positive number and a unit of time: '10 SECONDS'")
     };
-    let mut words = written.split_whitespace();
-    let (Some(amount), Some(unit), None) = (words.next(), words.next(), words.next()) else {
-        return Err(wrong());
+    let words: Vec<&str> = written.split_whitespace().collect();
+    let [amount, unit] = words.as_slice() else {
+        return Err(wrong(format!("Expected 2 tokens, got: {}", words.len())));
     };
-    let amount: i64 = amount.parse().map_err(|_| wrong())?;
-    let unit = DurationUnit::from_word(unit).ok_or_else(wrong)?;
-    amount.checked_mul(unit.millis()).filter(|millis| *millis > 0).ok_or_else(wrong)
+    let number: i64 = amount.parse().map_err(|_| wrong(format!("Not numeric: '{amount}'")))?;
+    let unit = DurationUnit::from_word(unit)
+        .ok_or_else(|| wrong(format!("Unknown time unit: '{}'", unit.to_uppercase())))?;
+    let millis = number.checked_mul(unit.millis()).filter(|millis| *millis > 0);
+    millis.ok_or_else(|| wrong("It must be longer than 0, and not longer than time is counted".to_owned()))
 }
 
 fn invalid(property: &Property, message: impl Into<String>) -> SqlError {

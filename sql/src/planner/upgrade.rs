@@ -37,9 +37,17 @@ pub fn check_upgrade(before: &Source, after: &Source) -> Result<(), SqlError> {
     if issues.is_empty() {
         return Ok(());
     }
-    let message = format!("Cannot upgrade data source: {}", issues.join("\n\tAND "));
-    Err(SqlError::new(SqlErrorKind::Unsupported, message)
-        .with_hint("DROP it first, or give the new one another name"))
+    Err(refusal(&issues.join("\n\tAND ")))
+}
+
+/// The error for a source that is to become something else in one respect.
+pub(super) fn not_upgradeable(source: &Source, what: &str, before: &str, after: &str) -> SqlError {
+    refusal(&issue(source, what, before, after))
+}
+
+fn refusal(issues: &str) -> SqlError {
+    SqlError::new(SqlErrorKind::Unsupported, format!("Cannot upgrade data source: {issues}"))
+        .with_hint("DROP it first, or give the new one another name")
 }
 
 fn issue(source: &Source, what: &str, before: &str, after: &str) -> String {

@@ -106,6 +106,26 @@ impl SqlType {
         matches!(self, SqlType::Integer | SqlType::Bigint | SqlType::Double | SqlType::Decimal { .. })
     }
 
+    /// The type without its parts and digits, as messages about kinds of types name it.
+    pub fn base_name(&self) -> &str {
+        match self {
+            SqlType::Boolean => "BOOLEAN",
+            SqlType::Integer => "INTEGER",
+            SqlType::Bigint => "BIGINT",
+            SqlType::Double => "DOUBLE",
+            SqlType::Decimal { .. } => "DECIMAL",
+            SqlType::String => "STRING",
+            SqlType::Bytes => "BYTES",
+            SqlType::Date => "DATE",
+            SqlType::Time => "TIME",
+            SqlType::Timestamp => "TIMESTAMP",
+            SqlType::Array(_) => "ARRAY",
+            SqlType::Map { .. } => "MAP",
+            SqlType::Struct(_) => "STRUCT",
+            SqlType::Custom(name) => name,
+        }
+    }
+
     /// This type with every custom type replaced by what `lookup` says it is.
     pub fn resolve<E>(&self, lookup: &mut impl FnMut(&str) -> Result<SqlType, E>) -> Result<SqlType, E> {
         Ok(match self {

@@ -23,8 +23,20 @@ impl Lowering<'_> {
         name: &str,
         arguments: &[Expression],
     ) -> Result<Typed, SqlError> {
-        if name == AS_VALUE && arguments.len() == 1 {
-            return self.lower(&arguments[0]);
+        if name == AS_VALUE {
+            if let [column] = arguments {
+                return self.lower(column);
+            }
+            let types = arguments
+                .iter()
+                .map(|argument| Ok(type_text(self.lower(argument)?.data_type.as_ref())))
+                .collect::<Result<Vec<String>, SqlError>>()?;
+            let message = format!(
+                "Function 'AS_VALUE' does not accept parameters ({}).\nValid alternatives are:\nAS_VALUE(T \
+                 keyColumn)",
+                types.join(", ")
+            );
+            return Err(SqlError::new(SqlErrorKind::UnknownFunction, message));
         }
         if let Some(function) = self.lookup.user_function(name) {
             return self.user_call(&function, arguments, expression.span);

@@ -23,7 +23,7 @@ use crate::analyzer::clause::Clause;
 pub use crate::analyzer::coercion::Typed;
 use crate::analyzer::expression::{Expression, Literal, Logical, Node};
 use crate::analyzer::scope::Scope;
-use crate::error::SqlError;
+use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::Lookup;
 use crate::type_system::SqlType;
 pub use user_calls::{FUNCTION_DEPTH_MAX, parameter_scope, parameters};
@@ -81,7 +81,7 @@ impl Lowering<'_> {
     /// # Errors
     /// As [`Lowering::lower`].
     pub fn predicate(&self, expression: &Expression) -> Result<Expr, SqlError> {
-        let typed = self.condition(expression)?;
+        let typed = self.condition(expression).map_err(|error| self.in_filter(expression, error))?;
         match typed.data_type {
             Some(SqlType::Boolean) => Ok(typed.expr),
             None => cast::null(&SqlType::Boolean),
@@ -90,8 +90,22 @@ impl Lowering<'_> {
                  instead.",
                 self.clause
             ))
-            .at(expression.span)),
+            .at(expression.span)
+            .with_detail(format!("Statement: {expression}"))),
         }
+    }
+
+    /// An error about what is in a filter, which says so.
+    fn in_filter(&self, expression: &Expression, mut error: SqlError) -> SqlError {
+        let (prefix, conversion) = (self.clause.filter_error_prefix(), self.clause.conversion_error_prefix());
+        let about_types =
+            [SqlErrorKind::Type, SqlErrorKind::UnknownFunction, SqlErrorKind::UnknownColumn].contains(&error.kind);
+        if !about_types || prefix.is_empty() || error.message.starts_with(conversion) {
+            return error;
+        }
+        error.message.insert_str(0, prefix);
+        error.detail = error.detail.or_else(|| Some(format!("Statement: {expression}")));
+        error
     }
 
     fn substitute(&self, expression: &Expression) -> Option<&Typed> {
@@ -112,11 +126,11 @@ impl Lowering<'_> {
                 self.logical(expression, *operator, left, right)
             }
             Node::Comparison { operator, left, right } => self
-                .comparison(expression, *operator, left, right)
+                .comparison(*operator, left, right)
                 .map(boolean)
                 .map_err(|error| error.or_at(expression.span)),
             Node::Between { value, low, high, negated: false } => self
-                .between(expression, value, low, high)
+                .between(value, low, high)
                 .map(boolean)
                 .map_err(|error| error.or_at(expression.span)),
             Node::In { value, list, negated: false } => {
@@ -147,7 +161,7 @@ impl Lowering<'_> {
                 self.arithmetic(expression, *operator, left, right)?
             }
             Node::Comparison { operator, left, right } => {
-                negate_if(false, is_true(self.comparison(expression, *operator, left, right)?))
+                negate_if(false, is_true(self.comparison(*operator, left, right)?))
             }
             Node::Logical { operator, left, right } => {
                 let (left, right) = (self.lower(left)?, self.lower(right)?);
@@ -159,7 +173,7 @@ impl Lowering<'_> {
                 Typed::new(expr, SqlType::Boolean)
             }
             Node::Between { value, low, high, negated } => {
-                negate_if(*negated, is_true(self.between(expression, value, low, high)?))
+                negate_if(*negated, is_true(self.between(value, low, high)?))
             }
             Node::In { value, list, negated } => negate_if(*negated, is_true(self.in_list(value, list)?)),
             Node::Like { value, pattern, escape, negated } => {
@@ -181,7 +195,7 @@ impl Lowering<'_> {
     fn cast(&self, value: &Expression, target: &SqlType) -> Result<Typed, SqlError> {
         let typed = self.lower(value)?;
         if let Some(from) = &typed.data_type
-            && !cast::is_supported(from, target)
+            && let Some((from, target)) = cast::unsupported(from, target)
         {
             return Err(SqlError::type_error(format!(
                 "{}Cast of {from} to {target} is not supported",
@@ -212,8 +226,7 @@ impl Lowering<'_> {
             None => cast::null(&SqlType::Boolean),
             Some(SqlType::Boolean) => Ok(operand.expr),
             Some(other) => Err(SqlError::type_error(format!(
-                "{}Operands of NOT, AND and OR must be BOOLEAN, but one of {expression} is {other}.",
-                self.clause.type_error_prefix()
+                "Operands of NOT, AND and OR must be BOOLEAN, but one of {expression} is {other}."
             ))
             .at(expression.span)),
         }

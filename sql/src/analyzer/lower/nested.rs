@@ -86,7 +86,7 @@ impl Lowering<'_> {
             ));
         }
         let Some((data_type, elements)) = to_common_type(self.all(elements.iter())?, self.lookup)? else {
-            return Err(SqlError::type_error("Cannot construct an array with all NULL elements"));
+            return Err(all_null("an array", "elements", "value"));
         };
         Ok(Typed::new(self.reserved(reserved::ARRAY, elements)?, SqlType::array(data_type)))
     }
@@ -101,10 +101,10 @@ impl Lowering<'_> {
         let keys = self.all(entries.iter().map(|(key, _)| key))?;
         let values = self.all(entries.iter().map(|(_, value)| value))?;
         let Some((key_type, keys)) = to_common_type(keys, self.lookup)? else {
-            return Err(SqlError::type_error("Cannot construct a map with all NULL keys"));
+            return Err(all_null("a map", "keys", "key"));
         };
         let Some((value_type, values)) = to_common_type(values, self.lookup)? else {
-            return Err(SqlError::type_error("Cannot construct a map with all NULL values"));
+            return Err(all_null("a map", "values", "value"));
         };
         let arguments: Vec<Expr> =
             keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]).collect();
@@ -135,4 +135,12 @@ impl Lowering<'_> {
     ) -> Result<Vec<(&'e Expression, Typed)>, SqlError> {
         list.map(|expression| Ok((expression, self.lower(expression)?))).collect()
     }
+}
+
+/// The error for a constructor whose elements do not say what type they have.
+fn all_null(what: &str, parts: &str, part: &str) -> SqlError {
+    SqlError::type_error(format!(
+        "Cannot construct {what} with all NULL {parts} (see https://github.com/confluentinc/ksql/issues/4239). As \
+         a workaround, you may cast a NULL {part} to the desired type."
+    ))
 }

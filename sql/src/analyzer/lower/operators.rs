@@ -12,6 +12,7 @@ use crate::analyzer::scope::is_time_column;
 use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::{reserved, time_text};
 use crate::error::{SqlError, SqlErrorKind};
+use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 impl Lowering<'_> {
@@ -37,12 +38,17 @@ impl Lowering<'_> {
     ) -> Result<Typed, SqlError> {
         let (left, right) = (self.lower(left)?, self.lower(right)?);
         let not_supported = || {
-            SqlError::type_error(format!(
-                "Error processing expression: {expression}. Arithmetic on types {} and {} are not \
-                 supported.",
-                type_text(left.data_type.as_ref()),
-                type_text(right.data_type.as_ref())
-            ))
+            let reason = match (&left.data_type, &right.data_type) {
+                (Some(left), Some(right)) => {
+                    format!("Unsupported arithmetic types. {} {}", left.base_name(), right.base_name())
+                }
+                (left, right) => format!(
+                    "Arithmetic on types {} and {} are not supported.",
+                    type_text(left.as_ref()),
+                    type_text(right.as_ref())
+                ),
+            };
+            SqlError::type_error(format!("Error processing expression: {expression}. {reason}"))
         };
         let (Some(left_type), Some(right_type)) = (&left.data_type, &right.data_type) else {
             return Err(not_supported());
@@ -108,14 +114,12 @@ impl Lowering<'_> {
     /// The comparison, NULL where an operand is NULL.
     pub(super) fn comparison(
         &self,
-        expression: &Expression,
         operator: Comparison,
         left: &Expression,
         right: &Expression,
     ) -> Result<Expr, SqlError> {
         let (typed_left, typed_right) = self.comparands(left, right)?;
-        let (left, right) =
-            self.comparable(expression, operator, (left, typed_left), (right, typed_right))?;
+        let (left, right) = self.comparable(operator, (left, typed_left), (right, typed_right))?;
         let nested = |data_type: &SqlType| {
             matches!(data_type, SqlType::Array(_) | SqlType::Map { .. } | SqlType::Struct(_))
         };
@@ -153,24 +157,18 @@ impl Lowering<'_> {
     /// Both sides in the type in which they are compared.
     pub(super) fn comparable(
         &self,
-        expression: &Expression,
         operator: Comparison,
         (left_expression, left): (&Expression, Typed),
         (right_expression, right): (&Expression, Typed),
     ) -> Result<(Typed, Typed), SqlError> {
-        let prefix = self.clause.type_error_prefix();
         let (Some(left_type), Some(right_type)) = (left.data_type.clone(), right.data_type.clone()) else {
-            let name = |data_type: Option<&SqlType>| {
-                data_type.map_or_else(|| "NULL".to_owned(), ToString::to_string)
-            };
+            let name = |data_type: Option<&SqlType>| data_type.map_or("NULL", SqlType::base_name);
             return Err(SqlError::type_error(format!(
-                "{prefix}Comparison with NULL not supported: {} {} {}\nUse 'IS NULL' or 'IS NOT NULL' \
-                 instead.",
+                "Comparison with NULL not supported: {} {} {}\nUse 'IS NULL' or 'IS NOT NULL' instead.",
                 name(left.data_type.as_ref()),
                 operator.symbol(),
                 name(right.data_type.as_ref())
-            ))
-            .with_detail(format!("Statement: {expression}")));
+            )));
         };
         let compared = self.compared_type(
             operator,
@@ -179,11 +177,9 @@ impl Lowering<'_> {
         );
         let Some(compared) = compared else {
             return Err(SqlError::type_error(format!(
-                "{prefix}Cannot compare {left_expression} ({left_type}) to {right_expression} \
-                 ({right_type}) with {}.",
+                "Cannot compare {left_expression} ({left_type}) to {right_expression} ({right_type}) with {}.",
                 operator.word()
-            ))
-            .with_detail(format!("Statement: {expression}")));
+            )));
         };
         let left = self.comparand(left_expression, left, &compared)?;
         let right = self.comparand(right_expression, right, &compared)?;
@@ -237,6 +233,8 @@ impl Lowering<'_> {
     ) -> Result<Typed, SqlError> {
         let mut lowered = Vec::with_capacity(branches.len());
         let mut result: Option<SqlType> = None;
+        // In ksqlDB even numbers do not become wider here.
+        let exact = within_ksqldb_limits(self.lookup);
         for (condition, value) in branches {
             let typed_condition = self.condition(condition)?;
             if typed_condition.data_type != Some(SqlType::Boolean) {
@@ -247,10 +245,11 @@ impl Lowering<'_> {
                 .at(condition.span));
             }
             let typed = self.lower(value)?;
-            result = widen(result, typed.data_type.as_ref()).map_err(|(expected, found)| {
+            result = widen(result, typed.data_type.as_ref(), exact).map_err(|(expected, found)| {
                 SqlError::type_error(format!(
                     "Invalid Case expression. Type for all 'THEN' clauses should be the same.\nTHEN \
-                     expression 'WHEN {condition} THEN {value}' has type: {found}.\nPrevious THEN expression(s) type: {expected}."
+                     expression 'WHEN {condition} THEN {value}' has type: {found}.\nPrevious THEN \
+                     expression(s) type: {expected}."
                 ))
                 .at(value.span)
             })?;
@@ -258,7 +257,7 @@ impl Lowering<'_> {
         }
         let otherwise = otherwise.map(|value| Ok((value, self.lower(value)?))).transpose()?;
         if let Some((value, typed)) = &otherwise {
-            result = widen(result, typed.data_type.as_ref()).map_err(|(expected, found)| {
+            result = widen(result, typed.data_type.as_ref(), exact).map_err(|(expected, found)| {
                 SqlError::type_error(format!(
                     "Invalid Case expression. Type for the default clause should be the same as for 'THEN' \
                      clauses.\nTHEN type: {expected}.\nDEFAULT type: {found}."
@@ -267,8 +266,9 @@ impl Lowering<'_> {
             })?;
         }
         let Some(result) = result else {
-            return Err(SqlError::type_error("Invalid Case expression. All case branches have a NULL type")
-                .at(expression.span));
+            return Err(SqlError::type_error("Invalid Case expression. All case branches have NULL type")
+                .at(expression.span)
+                .with_hint("write CAST(NULL AS type)"));
         };
         let value = |typed: Typed| convert(typed.expr, typed.data_type.as_ref(), &result, self.lookup);
         let branches = lowered
@@ -280,13 +280,18 @@ impl Lowering<'_> {
     }
 }
 
-/// The type of a CASE with one more branch: the same, or the wider of two number types; NULL has any.
-fn widen(common: Option<SqlType>, branch: Option<&SqlType>) -> Result<Option<SqlType>, (SqlType, SqlType)> {
+/// The type of a CASE with one more branch: the same, or unless `exact` the wider of two number types; NULL
+/// has any.
+fn widen(
+    common: Option<SqlType>,
+    branch: Option<&SqlType>,
+    exact: bool,
+) -> Result<Option<SqlType>, (SqlType, SqlType)> {
     match (common, branch) {
         (common, None) => Ok(common),
         (None, Some(branch)) => Ok(Some(branch.clone())),
         (Some(common), Some(branch)) if common == *branch => Ok(Some(common)),
-        (Some(common), Some(branch)) => match widest_number(&common, branch) {
+        (Some(common), Some(branch)) => match widest_number(&common, branch).filter(|_| !exact) {
             Some(widest) => Ok(Some(widest)),
             None => Err((common, branch.clone())),
         },
@@ -319,8 +324,11 @@ fn time_literal(text: &Expression, other: &Expression) -> Result<Option<Typed>, 
     if !mentions_time(other) {
         return Ok(None);
     }
-    let millis = time_text::parse_timestamp(written)
-        .ok_or_else(|| not_a_time(written, &SqlType::Timestamp).at(text.span))?;
+    let millis = time_text::parse_timestamp(written).ok_or_else(|| {
+        let message = format!("Failed to parse timestamp '{written}'");
+        let error = SqlError::new(SqlErrorKind::InvalidLiteral, message);
+        error.at(text.span).with_hint(time_text::TIMESTAMP_HELP)
+    })?;
     Ok(Some(Typed::new(lit(millis), SqlType::Bigint)))
 }
 

@@ -18,17 +18,16 @@ impl Lowering<'_> {
     /// `value BETWEEN low AND high`, NULL where one of them is NULL.
     pub(super) fn between(
         &self,
-        expression: &Expression,
         value: &Expression,
         low: &Expression,
         high: &Expression,
     ) -> Result<Expr, SqlError> {
         let (typed, typed_low) = self.comparands(value, low)?;
         let (for_low, low) =
-            self.comparable(expression, Comparison::GreaterThanOrEqual, (value, typed), (low, typed_low))?;
+            self.comparable(Comparison::GreaterThanOrEqual, (value, typed), (low, typed_low))?;
         let (typed, typed_high) = self.comparands(value, high)?;
         let (for_high, high) =
-            self.comparable(expression, Comparison::LessThanOrEqual, (value, typed), (high, typed_high))?;
+            self.comparable(Comparison::LessThanOrEqual, (value, typed), (high, typed_high))?;
         if for_low.data_type == for_high.data_type {
             let (value, low, high) = (for_low.expr, low.expr, high.expr);
             return Ok(Expr::Between(Between::new(Box::new(value), false, Box::new(low), Box::new(high))));

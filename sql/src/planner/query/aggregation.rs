@@ -227,9 +227,11 @@ fn check_grouped(
     }
     let ungrouped = having.map(|having| ungrouped_columns(having, groups, lookup)).unwrap_or_default();
     if let Some(first) = ungrouped.first() {
+        let texts: Vec<String> = ungrouped.iter().map(ToString::to_string).collect();
         return Err(SqlError::invalid(format!(
-            "Non-aggregate HAVING expression not part of GROUP BY: {first}\nConsider switching the HAVING \
-             clause to a WHERE clause."
+            "Non-aggregate HAVING expression not part of GROUP BY: {}\nConsider switching the HAVING clause to \
+             a WHERE clause before the GROUP BY.",
+            texts.join(", ")
         ))
         .at(first.span));
     }

@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Span;
 use super::joins::{Criterion, JoinStep, check_partitions, plan_step};
 use crate::analyzer::expression::Expression;
 use crate::analyzer::scope::{Scope, ScopeSource};
-use crate::error::{SqlError, SqlErrorKind};
+use crate::error::{SqlError, SqlErrorKind, Stage};
 use crate::lookup::{ColumnRole, Lookup, Source, SourceKind, WindowKind};
 use crate::parser::ast::{Join, Relation};
 use crate::parser::identifier::{Name, quoted_name};
@@ -48,7 +48,7 @@ impl FromClause {
             .map(|(index, join)| Criterion::new(&from, index + 1, join, lookup))
             .collect::<Result<Vec<_>, SqlError>>()?;
         for (index, (join, criterion)) in joins.iter().zip(criteria).enumerate() {
-            let step = plan_step(&from, index + 1, join, criterion)?;
+            let step = plan_step(&from, index + 1, join, criterion, lookup)?;
             check_partitions(&from, index + 1, &step, join.span, lookup)?;
             from.joins.push(step);
         }
@@ -79,7 +79,8 @@ pub(super) fn find_source(name: &Name, lookup: &dyn Lookup) -> Result<Arc<Source
     lookup.resolve(name).ok_or_else(|| {
         let names = lookup.source_names();
         let message = format!("{} does not exist.", quoted_name(&name.value));
-        let error = SqlError::new(SqlErrorKind::UnknownSource, message).at(name.span);
+        let error =
+            SqlError::new(SqlErrorKind::UnknownSource, message).at(name.span).during(Stage::Resolving);
         match names.iter().find(|other| other.eq_ignore_ascii_case(&name.value)) {
             Some(other) => error.with_hint(format!(
                 "Did you mean \"{other}\"? Wrap the source name in double quotes to make it case-sensitive."

@@ -1,11 +1,13 @@
 //! Joins: which kind a join is, whether ksqlDB allows it, and what its key is.
 
+use std::fmt;
+
 use sqlparser::tokenizer::Span;
 
 use super::from::FromClause;
 use crate::analyzer::clause::Clause;
-use crate::analyzer::expression::{Comparison, Expression, Logical, Node};
-use crate::analyzer::lower::Lowering;
+use crate::analyzer::expression::{Comparison, Expression, Node};
+use crate::analyzer::lower::{Lowering, type_text};
 use crate::analyzer::resolve::Resolver;
 use crate::analyzer::scope::{Scope, ScopeSource};
 use crate::error::SqlError;
@@ -15,6 +17,16 @@ use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
 use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
+
+/// WITHIN in a join of a stream with a table.
+const WITHIN_TABLE: &str = "A window definition was provided for a Stream-Table join. These joins are not \
+                            windowed. Please drop the window definition (ie. the WITHIN clause) and try to \
+                            execute your join again.";
+
+/// WITHIN in a join of tables.
+const WITHIN_TABLES: &str = "A window definition was provided for a Table-Table join. These joins are not \
+                             windowed. Please drop the window definition (i.e. the WITHIN clause) and try to \
+                             execute your Table-Table join again.";
 
 /// One source joined to those before it.
 #[derive(Clone, Debug)]
@@ -41,55 +53,85 @@ pub(super) fn plan_step(
     index: usize,
     join: &Join,
     criterion: Criterion,
+    lookup: &dyn Lookup,
 ) -> Result<JoinStep, SqlError> {
     let right = &from.scope.sources[index];
-    let left_kind = from.kind;
-    let right_kind = right.source.kind;
-    if (left_kind, right_kind) == (SourceKind::Table, SourceKind::Stream) {
-        return Err(SqlError::unsupported(format!(
-            "Invalid join order: table-stream joins are not supported; only stream-table joins. Got {} {} \
-             {}.",
-            from.scope.sources[0].alias,
-            join_text(join.kind),
-            right.alias
-        ))
-        .at(join.span)
-        .with_hint("name the stream first"));
-    }
+    let names = Names { left: &left_source(from, &criterion).source.name, kind: join.kind, right };
     check_windows(from, index, &criterion)?;
-    let kind = match (left_kind, right_kind) {
-        (SourceKind::Stream, SourceKind::Stream) => stream_stream(join)?,
+    let (kind, key_type) = match (from.kind, right.source.kind) {
+        (SourceKind::Table, SourceKind::Stream) => {
+            return Err(SqlError::unsupported(format!(
+                "Invalid join order: table-stream joins are not supported; only stream-table joins. Got \
+                 {names}."
+            ))
+            .at(join.span)
+            .with_hint("name the stream first"));
+        }
+        (SourceKind::Stream, SourceKind::Stream) => {
+            let key_type = criterion.key_type_of_streams()?;
+            check_partitions(from, index, join, lookup)?;
+            (stream_stream(join)?, key_type)
+        }
         (SourceKind::Stream, SourceKind::Table) => {
+            let only_inner_and_left = |message: String| {
+                let hint = "only INNER and LEFT joins of a stream with a table are possible";
+                Err(SqlError::unsupported(message).at(join.span).with_hint(hint))
+            };
+            if join.kind == ast::JoinKind::Full {
+                return only_inner_and_left(format!(
+                    "Invalid join type: full-outer join not supported for stream-table join. Got {names}."
+                ));
+            }
             criterion
                 .check_right_key(right, "stream-table joins require to join on the table's primary key")?;
-            check_no_within(join, "Stream-Table")?;
-            if !matches!(join.kind, ast::JoinKind::Inner | ast::JoinKind::Left) {
-                return Err(SqlError::unsupported(format!(
-                    "{} between streams and tables is not supported.",
-                    outer_text(join.kind)
-                ))
-                .at(join.span)
-                .with_hint("only INNER and LEFT joins of a stream with a table are possible"));
+            let key_type = criterion.key_type_of_streams()?;
+            check_partitions(from, index, join, lookup)?;
+            check_no_within(join, WITHIN_TABLE)?;
+            if join.kind == ast::JoinKind::Right {
+                return only_inner_and_left(format!(
+                    "Invalid join type encountered: {}",
+                    join_text(join.kind)
+                ));
             }
-            JoinKind::StreamTable
+            (JoinKind::StreamTable, key_type)
         }
-        _ => {
+        (SourceKind::Table, SourceKind::Table) => {
             criterion.check_right_key(
                 right,
                 "table-table joins require to join on the primary key of the right input table",
             )?;
-            check_no_within(join, "Table-Table")?;
-            table_table(from, index, join, &criterion)?
+            let kind = table_table(from, index, &names, &criterion)?;
+            let key_type = criterion.key_type_of_tables()?;
+            if kind == JoinKind::ForeignKey {
+                check_foreign_key(right, join, &criterion)?;
+            } else {
+                check_partitions(from, index, join, lookup)?;
+            }
+            check_no_within(join, WITHIN_TABLES)?;
+            (kind, key_type)
         }
     };
     let key_columns = key_columns(from, join.kind, &criterion, kind);
-    Ok(JoinStep {
-        kind,
-        outer: join.kind,
-        on: (criterion.left, criterion.right),
-        key_type: criterion.key_type,
-        key_columns,
-    })
+    Ok(JoinStep { kind, outer: join.kind, on: (criterion.left, criterion.right), key_type, key_columns })
+}
+
+/// What is joined with what, as messages name it.
+struct Names<'a> {
+    left: &'a str,
+    kind: ast::JoinKind,
+    right: &'a ScopeSource,
+}
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.left, join_text(self.kind), self.right.source.name)
+    }
+}
+
+/// The source that the left side of a criterion is about.
+fn left_source<'a>(from: &'a FromClause, criterion: &Criterion) -> &'a ScopeSource {
+    let alias = criterion.left.columns().first().map(|column| column.source.clone());
+    alias.and_then(|alias| from.scope.source(&alias)).unwrap_or(&from.scope.sources[0])
 }
 
 /// ksqlDB joins partition with partition, so their topics must have as many; here rows are brought
@@ -129,9 +171,12 @@ pub(super) fn check_partitions(
 pub(super) struct Criterion {
     left: Expression,
     right: Expression,
-    key_type: SqlType,
+    /// Their types; NULL has none.
+    types: (Option<SqlType>, Option<SqlType>),
     /// Both sides as they were written, for messages.
     text: String,
+    /// The same with their types.
+    typed_text: String,
     span: Span,
 }
 
@@ -153,18 +198,14 @@ impl Criterion {
         let refuse = |message: String| Err(SqlError::unsupported(message).at(on.span));
         let (first, second) = match &on.node {
             Node::Comparison { operator: Comparison::Equal, left, right } => (left, right),
-            Node::Logical { operator: Logical::And, .. } => {
+            Node::Comparison { .. } => return refuse("Only equality join criteria is supported.".to_owned()),
+            Node::Logical { left, right, .. } if is_equality(left) && is_equality(right) => {
                 return refuse(format!(
                     "Invalid join condition: joins on multiple conditions are not yet supported. Got {}.",
                     on.qualified()
                 ));
             }
-            _ => {
-                return refuse(format!(
-                    "Invalid join condition: only equality conditions are supported. Got {}.",
-                    on.qualified()
-                ));
-            }
+            _ => return refuse(format!("Unsupported join expression: {}", on.qualified())),
         };
         let text = format!("{} = {}", first.qualified(), second.qualified());
         let first_source = only_source(first, &on)?;
@@ -193,29 +234,45 @@ impl Criterion {
         };
         let lowering =
             Lowering { scope: &scope, clause: Clause::JoinOn, lookup, substitutions: &[], variables: &[] };
-        let types = |expression: &Expression| lowering.lower(expression).map(|typed| typed.data_type);
-        match (types(left)?, types(right)?) {
-            (Some(left_type), Some(right_type)) if left_type == right_type => Ok(Criterion {
-                left: left.as_ref().clone(),
-                right: right.as_ref().clone(),
-                key_type: left_type,
-                text,
-                span: on.span,
-            }),
-            (left_type, right_type) => {
-                let shown = |expression: &Expression| {
-                    let data_type = if expression == left.as_ref() { &left_type } else { &right_type };
-                    let data_type = data_type.as_ref().map_or_else(|| "null".to_owned(), ToString::to_string);
-                    format!("{}{{{data_type}}}", expression.qualified())
-                };
-                Err(SqlError::type_error(format!(
-                    "Invalid join condition: types don't match. Got {} = {}.",
-                    shown(first),
-                    shown(second)
-                ))
-                .at(on.span)
-                .with_hint("CAST one side to the type of the other"))
-            }
+        let data_type = |expression: &Expression| lowering.lower(expression).map(|typed| typed.data_type);
+        let (left_type, right_type) = (data_type(left)?, data_type(right)?);
+        let typed = |expression: &Expression| {
+            let data_type = if expression == left.as_ref() { &left_type } else { &right_type };
+            format!("{}{{{}}}", expression.qualified(), type_text(data_type.as_ref()))
+        };
+        Ok(Criterion {
+            left: left.as_ref().clone(),
+            right: right.as_ref().clone(),
+            text,
+            typed_text: format!("{} = {}", typed(first), typed(second)),
+            types: (left_type, right_type),
+            span: on.span,
+        })
+    }
+
+    /// The type of both sides, where a stream is joined.
+    fn key_type_of_streams(&self) -> Result<SqlType, SqlError> {
+        let (left, right) = (type_text(self.types.0.as_ref()), type_text(self.types.1.as_ref()));
+        self.same_type().ok_or_else(|| {
+            SqlError::type_error(format!("Invalid join. Key types differ: {left} vs {right}"))
+                .at(self.span)
+                .with_detail(format!("Got {}.", self.typed_text))
+                .with_hint("CAST one side to the type of the other")
+        })
+    }
+
+    /// The type of both sides, where tables are joined.
+    fn key_type_of_tables(&self) -> Result<SqlType, SqlError> {
+        self.same_type().ok_or_else(|| {
+            let message = format!("Invalid join condition: types don't match. Got {}.", self.typed_text);
+            SqlError::type_error(message).at(self.span).with_hint("CAST one side to the type of the other")
+        })
+    }
+
+    fn same_type(&self) -> Option<SqlType> {
+        match &self.types {
+            (Some(left), Some(right)) if left == right => Some(left.clone()),
+            _ => None,
         }
     }
 
@@ -230,6 +287,10 @@ impl Criterion {
                 .at(self.span)),
         }
     }
+}
+
+fn is_equality(expression: &Expression) -> bool {
+    matches!(expression.node, Node::Comparison { operator: Comparison::Equal, .. })
 }
 
 fn only_source<'e>(side: &'e Expression, on: &Expression) -> Result<&'e str, SqlError> {
@@ -255,28 +316,26 @@ fn stream_stream(join: &Join) -> Result<JoinKind, SqlError> {
             grace_ms: within.grace.map(|grace| grace.millis()),
         }),
         None => Err(SqlError::invalid(
-            "Stream-Stream joins must have a WITHIN clause specified. None was provided.",
+            "Stream-Stream joins must have a WITHIN clause specified. None was provided. To learn about how \
+             to specify a WITHIN clause with a stream-stream join, please visit: \
+             https://docs.confluent.io/current/ksql/docs/syntax-reference.html#create-stream-as-select",
         )
         .at(join.span)
         .with_hint("write WITHIN 1 HOUR before ON: how far apart the records may lie")),
     }
 }
 
-fn check_no_within(join: &Join, kind: &str) -> Result<(), SqlError> {
+fn check_no_within(join: &Join, message: &str) -> Result<(), SqlError> {
     match &join.within {
         None => Ok(()),
-        Some(within) => Err(SqlError::invalid(format!(
-            "A window definition was provided for a {kind} join. These joins are not windowed. Please drop \
-             the window definition (i.e. the WITHIN clause) and try to execute your join again."
-        ))
-        .at(within.before.span)),
+        Some(within) => Err(SqlError::invalid(message).at(within.before.span)),
     }
 }
 
 fn table_table(
     from: &FromClause,
     index: usize,
-    join: &Join,
+    names: &Names<'_>,
     criterion: &Criterion,
 ) -> Result<JoinKind, SqlError> {
     let on_left_key = match from.joins.last() {
@@ -290,6 +349,12 @@ fn table_table(
     if on_left_key {
         return Ok(JoinKind::TableTable);
     }
+    if names.kind == ast::JoinKind::Full {
+        return Err(SqlError::unsupported(format!(
+            "Invalid join type: full-outer join not supported for foreign-key table-table join. Got {names}."
+        ))
+        .at(criterion.span));
+    }
     if index > 1 {
         return Err(SqlError::unsupported(format!(
             "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. \
@@ -299,18 +364,47 @@ fn table_table(
         .at(criterion.span)
         .with_hint("a foreign-key join may only be the first of several joins"));
     }
-    match join.kind {
-        ast::JoinKind::Inner | ast::JoinKind::Left => Ok(JoinKind::ForeignKey),
-        kind => Err(SqlError::unsupported(format!("{} on a foreign key is not supported", outer_text(kind)))
-            .at(join.span)),
+    Ok(JoinKind::ForeignKey)
+}
+
+fn check_foreign_key(right: &ScopeSource, join: &Join, criterion: &Criterion) -> Result<(), SqlError> {
+    if right.source.window.is_some() {
+        let message = "Foreign-key table-table joins are not supported on windowed tables.";
+        return Err(SqlError::unsupported(message).at(criterion.span));
     }
+    if join.kind == ast::JoinKind::Right {
+        let message = "RIGHT OUTER JOIN on a foreign key is not supported";
+        return Err(SqlError::unsupported(message).at(join.span));
+    }
+    Ok(())
+}
+
+/// ksqlDB joins partition by partition. Here rows find each other whatever partition they come from, so
+/// it only matters to those who want what ksqlDB can run.
+fn check_partitions(
+    from: &FromClause,
+    index: usize,
+    join: &Join,
+    lookup: &dyn Lookup,
+) -> Result<(), SqlError> {
+    let (first, right) = (&from.scope.sources[0], &from.scope.sources[index]);
+    let (left_count, right_count) = (first.source.partitions, right.source.partitions);
+    if left_count == right_count || !within_ksqldb_limits(lookup) {
+        return Ok(());
+    }
+    let (left, right) = (quoted_name(&first.alias), quoted_name(&right.alias));
+    Err(SqlError::unsupported(format!(
+        "Can't join {left} with {right} since the number of partitions don't match. {left} partitions = \
+         {left_count}; {right} partitions = {right_count}. Please repartition either one so that the number \
+         of partitions match."
+    ))
+    .at(join.span))
 }
 
 /// Windowed sources join windowed ones of the same kind, on their keys.
 fn check_windows(from: &FromClause, index: usize, criterion: &Criterion) -> Result<(), SqlError> {
     let right = &from.scope.sources[index];
-    let left_alias = criterion.left.columns().first().map(|column| column.source.clone());
-    let left = left_alias.and_then(|alias| from.scope.source(&alias)).unwrap_or(&from.scope.sources[0]);
+    let left = left_source(from, criterion);
     let shown = |source: &ScopeSource| match source.source.window {
         Some(window) => format!("{} is {} windowed", quoted_name(&source.alias), window_text(window)),
         None => format!("{} is not windowed", quoted_name(&source.alias)),
@@ -318,14 +412,9 @@ fn check_windows(from: &FromClause, index: usize, criterion: &Criterion) -> Resu
     match (left.source.window, right.source.window) {
         (None, None) => return Ok(()),
         (Some(_), Some(_)) => {}
-        (left_window, _) => {
-            let (first, second) = if left_window.is_some() {
-                ("windowed", "non-windowed")
-            } else {
-                ("non-windowed", "windowed")
-            };
+        _ => {
             return Err(SqlError::unsupported(format!(
-                "Can not join {first} source to {second} source.\n{}\n{}",
+                "Can not join windowed source to non-windowed source.\n{}\n{}",
                 shown(left),
                 shown(right)
             ))
@@ -334,10 +423,14 @@ fn check_windows(from: &FromClause, index: usize, criterion: &Criterion) -> Resu
     }
     let is_session = |source: &ScopeSource| matches!(source.source.window, Some(WindowKind::Session { .. }));
     if is_session(left) != is_session(right) {
+        let kind = |source: &ScopeSource| source.source.window.map_or("none", window_text);
         return Err(SqlError::unsupported(format!(
-            "Incompatible windowed sources.\n{}\n{}",
-            shown(left),
-            shown(right)
+            "Incompatible windowed sources.\nLeft source: {}\nRight source: {}\nSession windowed sources can \
+             only be joined to other session windowed sources, and may still not result in expected behaviour \
+             as session bounds must be an exact match for the join to work\nHopping and tumbling windowed \
+             sources can only be joined to other hopping and tumbling windowed sources",
+            kind(left),
+            kind(right)
         ))
         .at(criterion.span));
     }
@@ -411,15 +504,6 @@ fn join_text(kind: ast::JoinKind) -> &'static str {
         ast::JoinKind::Inner => "[INNER] JOIN",
         ast::JoinKind::Left => "LEFT [OUTER] JOIN",
         ast::JoinKind::Right => "RIGHT [OUTER] JOIN",
-        ast::JoinKind::Full => "FULL [OUTER] JOIN",
-    }
-}
-
-fn outer_text(kind: ast::JoinKind) -> &'static str {
-    match kind {
-        ast::JoinKind::Inner => "INNER JOIN",
-        ast::JoinKind::Left => "LEFT OUTER JOIN",
-        ast::JoinKind::Right => "RIGHT OUTER JOIN",
-        ast::JoinKind::Full => "FULL OUTER JOIN",
+        ast::JoinKind::Full => "[FULL] OUTER JOIN",
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn key_positions(
         (0..columns.len()).filter(|index| columns[*index].expression == *wanted).collect()
     };
     let sink = match purpose {
-        Purpose::Persistent { sink } => sink,
+        Purpose::Persistent { sink, .. } => sink,
         Purpose::Push | Purpose::Pull => {
             return Ok(wanted(rule, from).iter().filter_map(|key| find(key).first().copied()).collect());
         }
@@ -79,19 +79,27 @@ pub(super) fn key_positions(
         }
         KeyRule::Source { columns: keys, .. } => required(keys, "key column", &ToString::to_string),
         KeyRule::Groups(keys) => required(keys, "grouping expression", &ToString::to_string),
-        KeyRule::Partition(keys) => {
-            required(keys, "partitioning expression", &|key| key.qualified().to_string())
+        KeyRule::Partition(keys) if keys.iter().any(|key| find(key).is_empty()) => {
+            // All of them are named, so that the key is seen as a whole.
+            let shown: Vec<String> = keys.iter().map(|key| key.qualified().to_string()).collect();
+            Err(missing_key(sink, "partitioning expression", &shown, "and", None))
         }
+        KeyRule::Partition(keys) => required(keys, "partitioning expression", &ToString::to_string),
         KeyRule::LeftTable { columns: keys, table } => {
-            if let Some(missing) = keys.iter().find(|key| find(key).is_empty()) {
-                let name =
-                    missing.as_column().map_or_else(|| missing.to_string(), |column| column.name.clone());
+            let missing: Vec<String> = keys
+                .iter()
+                .filter(|key| find(key).is_empty())
+                .map(|key| key.as_column().map_or_else(|| key.to_string(), |column| column.name.clone()))
+                .map(|name| quoted_name(&name))
+                .collect();
+            if !missing.is_empty() {
+                let columns = if missing.len() > 1 { "columns" } else { "column" };
                 return Err(SqlError::invalid(format!(
-                    "Primary key column missing in projection. For foreign-key table-table joins, the \
+                    "Primary key {columns} missing in projection. For foreign-key table-table joins, the \
                      projection must include all primary key columns from the left input table ({}). Missing \
-                     column: {}.",
+                     {columns}: {}.",
                     quoted_name(table),
-                    quoted_name(&name)
+                    missing.join(", ")
                 )));
             }
             required(keys, "key column", &ToString::to_string)
@@ -175,8 +183,11 @@ fn only_once(
                     )
                 }
             };
-            Err(SqlError::new(SqlErrorKind::Duplicate, message)
-                .with_hint("AS_VALUE(column) copies a key column into the value"))
+            Err(SqlError::new(SqlErrorKind::Duplicate, message).with_detail(
+                "Each key column must only be in the projection once. If you intended to copy the key into \
+                 the value, then consider using the AS_VALUE function to indicate which key reference should \
+                 be copied.",
+            ))
         }
     }
 }

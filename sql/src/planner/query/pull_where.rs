@@ -12,9 +12,11 @@ use std::collections::BTreeSet;
 use super::from::FromClause;
 use crate::analyzer::expression::{Comparison, Expression, Literal, Logical, Node};
 use crate::error::SqlError;
-use crate::lookup::{Lookup, Source, SourceKind};
+use crate::lookup::{Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::identifier::quoted_name;
 use crate::plan::source::{WINDOWEND, WINDOWSTART};
+use crate::planner::create_source::schema_text;
+use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// Alternatives a condition is brought into at most; one of more is taken for a reading of the whole
@@ -46,6 +48,7 @@ pub(super) fn check(
         scans: is_set(TABLE_SCAN),
         ranges: is_set(RANGE_SCAN),
         windowed: from.window.is_some(),
+        limits: within_ksqldb_limits(lookup),
     };
     match condition {
         None if !rules.scans => Err(refused("Missing WHERE clause")),
@@ -59,6 +62,8 @@ struct Rules<'a> {
     scans: bool,
     ranges: bool,
     windowed: bool,
+    /// What ksqlDB cannot look up is refused, though it could be here.
+    limits: bool,
 }
 
 /// One condition that is no AND, OR or NOT of others.
@@ -132,15 +137,21 @@ impl Rules<'_> {
                         continue;
                     }
                     if [WINDOWSTART, WINDOWEND].contains(&column.name.as_str()) {
+                        if self.limits && !is_bound(*operator) {
+                            let (name, operator) = (quoted_name(&column.name), operator.word());
+                            let message = format!("Unsupported {name} bounds: {operator}.");
+                            return Err(refused(&message).at(expression.span));
+                        }
                         continue;
                     }
                     let key = self.source.key_columns().position(|key| key.name == column.name);
                     let Some(key) = key else { continue };
                     match operator {
                         Comparison::Equal => {}
-                        Comparison::NotEqual | Comparison::IsDistinctFrom | Comparison::IsNotDistinctFrom => {
-                            let what = "Bound on key columns must currently be '='.";
-                            self.scan_or(what, expression)?;
+                        operator if !is_bound(*operator) => {
+                            let what =
+                                format!("Bound on key columns '[{}]' must currently be '='.", self.key()?);
+                            self.scan_or(&what, expression)?;
                             all = true;
                         }
                         _ if self.may_be_range(key) => access = Access::Range,
@@ -172,18 +183,22 @@ impl Rules<'_> {
         }
         let count = self.source.key_columns().count();
         if keys.len() != count {
-            let names = |wanted: &dyn Fn(usize) -> bool| {
-                let named = self.source.key_columns().enumerate().filter(|(index, _)| wanted(*index));
-                named.map(|(_, column)| quoted_name(&column.name)).collect::<Vec<_>>().join(", ")
-            };
+            let named = self.source.key_columns().enumerate().filter(|(index, _)| keys.contains(index));
+            let specified: Vec<String> = named.map(|(_, column)| quoted_name(&column.name)).collect();
             return self.scan_or_refuse(&format!(
                 "Multi-column sources must specify every key in the WHERE clause. Specified: [{}] Expected: \
                  [{}].",
-                names(&|index| keys.contains(&index)),
-                names(&|_| true)
+                specified.join(", "),
+                self.key()?
             ));
         }
         Ok(if access == Access::Range && count > 1 { Access::All } else { access })
+    }
+
+    /// The key's columns, as schemas are listed.
+    fn key(&self) -> Result<String, SqlError> {
+        let columns: Vec<SourceColumn> = self.source.key_columns().cloned().collect();
+        schema_text(&columns)
     }
 
     fn check_like(
@@ -200,7 +215,8 @@ impl Rules<'_> {
         let data_type = declared.and_then(|own| SqlType::from_arrow(&own.data_type).ok());
         if let Some(data_type) = data_type.filter(|data_type| *data_type != SqlType::String) {
             let message = format!(
-                "The column type for Like condition must be VARCHAR. The column type is {data_type}."
+                "The column type for Like condition must be VARCHAR. The column type is {}.",
+                data_type.base_name()
             );
             return Err(refused(&message).at(like.span));
         }
@@ -259,6 +275,18 @@ impl Rules<'_> {
 
     fn scan_or_refuse(&self, message: &str) -> Result<Access, SqlError> {
         if self.scans { Ok(Access::All) } else { Err(refused(message)) }
+    }
+}
+
+/// Whether a comparison is one with a bound: the same, or on one side of it.
+fn is_bound(operator: Comparison) -> bool {
+    match operator {
+        Comparison::Equal
+        | Comparison::LessThan
+        | Comparison::LessThanOrEqual
+        | Comparison::GreaterThan
+        | Comparison::GreaterThanOrEqual => true,
+        Comparison::NotEqual | Comparison::IsDistinctFrom | Comparison::IsNotDistinctFrom => false,
     }
 }
 

@@ -28,6 +28,7 @@ use crate::plan::join::JoinKind;
 use crate::plan::source::{ROWOFFSET, ROWPARTITION};
 use crate::plan::{Emit, QueryPlan};
 use crate::planner::Purpose;
+use crate::planner::create_source::no_timestamp_column;
 use crate::type_system::SqlType;
 
 /// Plans a query.
@@ -79,12 +80,12 @@ impl<'a> Select<'a> {
         purpose: &'a Purpose,
     ) -> Result<Select<'a>, SqlError> {
         let resolver = |clause| Resolver { scope: &from.scope, clause, lookup, variables: &[] };
-        let partition_by = clause_on_input(&body.partition_by, Clause::PartitionBy, body, &resolver)?;
-        let columns = expand(&body.projection, from, &partition_by, purpose, lookup)?;
         let filter = body.where_.as_ref().map(|ast| resolver(Clause::Where).resolve(ast)).transpose()?;
         let groups = clause_on_input(&body.group_by, Clause::GroupBy, body, &resolver)?;
         check_distinct_groups(&groups)?;
+        let partition_by = clause_on_input(&body.partition_by, Clause::PartitionBy, body, &resolver)?;
         let having = body.having.as_ref().map(|ast| resolver(Clause::Having).resolve(ast)).transpose()?;
+        let columns = expand(&body.projection, from, &partition_by, purpose, lookup)?;
         if *purpose == Purpose::Pull {
             check_pull_columns(&columns, filter.as_ref())?;
             pull_where::check(filter.as_ref(), from, lookup)?;
@@ -94,7 +95,7 @@ impl<'a> Select<'a> {
         {
             return Err(SqlError::invalid(format!(
                 "{}Aggregate function {} cannot be used in WHERE.",
-                Clause::Where.type_error_prefix(),
+                Clause::Where.filter_error_prefix(),
                 call_text(call)
             ))
             .at(call.span)
@@ -106,12 +107,15 @@ impl<'a> Select<'a> {
             Some(ast::Emit::Changes) | None => Emit::Changes,
         };
         let window = body.window.as_ref().map(|clause| window_spec(clause, emit)).transpose()?;
-        let aggregation = Aggregation::new(&columns, &groups, having.as_ref(), window, from, lookup)?;
-        if *purpose == Purpose::Pull && aggregation.is_some() {
-            return Err(SqlError::unsupported("Pull queries don't support aggregate functions.")
-                .at(select.span)
-                .with_hint("CREATE TABLE … AS SELECT keeps aggregates up to date, or add EMIT CHANGES"));
+        let aggregated = || columns.iter().find_map(|column| first_call(&column.expression, lookup));
+        if *purpose == Purpose::Pull
+            && let Some(call) = aggregated()
+        {
+            return Err(no_pull_clause("GROUP BY")
+                .at(call.span)
+                .with_hint("CREATE TABLE … AS SELECT keeps aggregates up to date"));
         }
+        let aggregation = Aggregation::new(&columns, &groups, having.as_ref(), window, from, lookup)?;
         if let Some(aggregation) = &aggregation {
             check_grouping(aggregation, purpose)?;
         } else if let Some(window) = &body.window {
@@ -170,6 +174,11 @@ impl<'a> Select<'a> {
             columns.push((lowering.lower(&column.expression)?, column.name.clone()));
         }
         // What is wrong with a column by itself is told before that the key is missing.
+        if let Purpose::Persistent { event_time: Some(name), .. } = self.purpose
+            && !self.columns.iter().any(|column| column.name == *name)
+        {
+            return Err(no_timestamp_column(name, self.columns.iter().map(|column| column.name.as_str())));
+        }
         let key_positions = key_positions(&self.key_rule(), &self.columns, self.from, self.purpose)?;
         if let (KeyRule::Join(step), Some(key)) = (self.key_rule(), joined.key)
             && step.kind != JoinKind::ForeignKey
@@ -409,12 +418,15 @@ fn check_distinct_groups(groups: &[Expression]) -> Result<(), SqlError> {
 /// A stored table needs a key, so it needs groups.
 fn check_grouping(aggregation: &Aggregation, purpose: &Purpose) -> Result<(), SqlError> {
     match (purpose, aggregation.groups.is_empty(), aggregation.calls.first()) {
-        (Purpose::Persistent { .. }, true, Some(call)) => Err(SqlError::invalid(format!(
-            "CREATE TABLE AS SELECT statement does not support aggregate function [{}] without a GROUP BY \
-             clause.",
-            call_text(call)
-        ))
-        .at(call.span)),
+        (Purpose::Persistent { .. }, true, Some(first)) => {
+            let calls: Vec<String> = aggregation.calls.iter().map(call_text).collect();
+            Err(SqlError::invalid(format!(
+                "CREATE TABLE AS SELECT statement does not support aggregate function [{}] without a GROUP BY \
+                 clause.",
+                calls.join(", ")
+            ))
+            .at(first.span))
+        }
         _ => Ok(()),
     }
 }
@@ -490,11 +502,14 @@ fn check_pull(body: &KsqlSelect, select: &SelectStatement, lookup: &dyn Lookup) 
     } else {
         return Ok(());
     };
-    Err(SqlError::unsupported(format!(
+    Err(no_pull_clause(clause).at(body.from.span()))
+}
+
+fn no_pull_clause(clause: &str) -> SqlError {
+    SqlError::unsupported(format!(
         "Pull queries don't support {clause} clauses. See https://cnfl.io/queries for more info.\nAdd EMIT \
          CHANGES if you intended to issue a push query."
     ))
-    .at(body.from.span()))
 }
 
 /// Partition and offset belong to a record; what is there now has none.
