@@ -20,6 +20,7 @@ use crate::registry::SchemaRegistry;
 use crate::runtime::decisions;
 use crate::runtime::query::Environment;
 use crate::serving::pull_environment::{self, PullEnvironment};
+use crate::serving::unreadable::Unreadable;
 use crate::session::{Session, SessionOptions};
 use crate::state_keys;
 use crate::statements::changes::Changes;
@@ -364,6 +365,7 @@ impl Engine {
             log: self.inner.log.clone(),
             schemas: self.inner.schemas.clone(),
             snapshot: self.inner.store.snapshot(),
+            unreadable: Unreadable::default(),
             runtime: self.inner.pull_runtime.clone(),
             compute: self.inner.queries.environment().compute.clone(),
         }

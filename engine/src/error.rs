@@ -155,7 +155,8 @@ impl Error {
     /// of their own.
     #[must_use]
     pub fn whole_text(&self) -> String {
-        let place = |position: Position| tidemill_sql::Position { line: position.line, column: position.column };
+        let place =
+            |position: Position| tidemill_sql::Position { line: position.line, column: position.column };
         let text = WholeText {
             is_syntax: self.kind == ErrorKind::Syntax,
             position: self.position.map(place),

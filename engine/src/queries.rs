@@ -343,9 +343,11 @@ pub fn plan_record(
         lenient_names: true,
     };
     let plan = match parse_one(&record.statement)?.statement {
-        Statement::CreateAsSelect(create) => {
-            planner::plan_query(&create.query, &lookup, &Purpose::Persistent { sink: record.sink.clone(), event_time: None })?
-        }
+        Statement::CreateAsSelect(create) => planner::plan_query(
+            &create.query,
+            &lookup,
+            &Purpose::Persistent { sink: record.sink.clone(), event_time: None },
+        )?,
         Statement::InsertSelect(insert) => planner::plan_insert_select(&insert, &lookup)?.query,
         _ => {
             let message = format!("the stored statement of query {} is no query", record.id);

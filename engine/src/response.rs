@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use futures::Stream;
 
 use crate::error::Result;
+use crate::serving::unreadable::Unreadable;
 
 /// Name, in the metadata of a column of an answer, of what is special about it: `KEY` for one of a
 /// table's key, `HEADERS` and `HEADER('name')` for those that come from headers.
@@ -32,6 +33,8 @@ pub struct Rows {
     pub endless: bool,
     /// The batches. Empty batches do not occur.
     pub stream: RowStream,
+    /// What could not be read on the way: to be told when the rows have ended.
+    pub unreadable: Unreadable,
 }
 
 impl fmt::Debug for Rows {

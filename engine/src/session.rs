@@ -273,9 +273,11 @@ impl Session {
                 }
             },
             // The shell runs scripts itself; to a server this is no statement.
-            Statement::RunScript { .. } => Err(Error::new(ErrorKind::Syntax, "Syntax error at or near 'RUN'")
-                .at(Some(tidemill_sql::Position { line: 1, column: 1 }))
-                .with_hint("RUN SCRIPT is a command of the shell: send the script's statements")),
+            Statement::RunScript { .. } => {
+                Err(Error::new(ErrorKind::Syntax, "Syntax error at or near 'RUN'")
+                    .at(Some(tidemill_sql::Position { line: 1, column: 1 }))
+                    .with_hint("RUN SCRIPT is a command of the shell: send the script's statements"))
+            }
             _ => Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("this statement cannot be run here: {}", statement_word(text)),

@@ -7,8 +7,8 @@ use super::{Dialect, Session};
 use crate::catalog::record::QueryRecord;
 use crate::engine::{Engine, EngineOptions};
 use crate::error::{ErrorKind, Result};
-use crate::response::Response;
 use crate::physical::Recipients;
+use crate::response::Response;
 use crate::session_harness::{engine, run, session};
 
 /// A session of a Postgres client with a stream and some of its records.

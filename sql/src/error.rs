@@ -302,10 +302,7 @@ mod tests {
         let error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}'FROM'"));
         assert_eq!(error.to_string(), "Syntax Error\nSyntax error at or near 'FROM'");
         let error = SqlError { position: Some(Position { line: 3, column: 7 }), ..error };
-        assert_eq!(
-            error.to_string(),
-            "line 3:7: Syntax Error\nSyntax error at or near 'FROM' at line 3:7"
-        );
+        assert_eq!(error.to_string(), "line 3:7: Syntax Error\nSyntax error at or near 'FROM' at line 3:7");
     }
 
     #[test]

@@ -135,7 +135,9 @@ fn what_a_case_says_beside_its_outputs_counts_where_it_is_strict() {
     let (code, out, _) = run(&[path(&cases), "--strict"]);
     assert_eq!(code, Some(1), "{out}");
     assert!(out.ends_with("1 passed, 4 failed\n"), "{out}");
-    for line in ["topic MORE: the records differ in number (0 expected, 2 came out)", "FAILED other words (own)"] {
+    for line in
+        ["topic MORE: the records differ in number (0 expected, 2 came out)", "FAILED other words (own)"]
+    {
         assert!(out.contains(line), "{line}: {out}");
     }
 }

@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use bytes::{Buf, Bytes};
 use datafusion_common::ScalarValue;
 use pgwire::api::Type;
+use tidemill_sql::analyzer::time_text::parse_timestamp;
 
 use super::column_type::{element_type, parameter_type};
 use super::encode::Format;
@@ -84,7 +85,10 @@ fn null(wire_type: &Type) -> Result<ScalarValue, Failure> {
 
 fn read_text(wire_type: &Type, bytes: &[u8], number: usize) -> Result<ScalarValue, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_| not_utf8(number))?;
-    text_value(wire_type, text).ok_or_else(|| {
+    let value = text_value(wire_type, text);
+    // ROWTIME and the bounds of windows are told as BIGINT, and compared with times as texts too.
+    let is_time = || *wire_type == Type::INT8 && parse_timestamp(text).is_some();
+    value.or_else(|| is_time().then(|| ScalarValue::Utf8(Some(text.to_owned())))).ok_or_else(|| {
         Failure::new(
             SqlState::INVALID_TEXT_REPRESENTATION,
             format!("invalid input syntax for type {wire_type}: \"{text}\" (parameter ${number})"),

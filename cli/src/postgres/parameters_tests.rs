@@ -21,6 +21,16 @@ fn decimal(unscaled: i128, scale: i8) -> ScalarValue {
 }
 
 #[test]
+fn a_time_in_the_place_of_a_bigint_is_left_to_be_compared_as_text() {
+    for time in ["2024-02-29", "2024-02-29T12:00:00.5+0100"] {
+        assert_eq!(text(Type::INT8, time), Ok(ScalarValue::Utf8(Some(time.to_owned()))));
+        assert!(text(Type::INT4, time).is_err());
+    }
+    assert_eq!(text(Type::INT8, "2024"), Ok(ScalarValue::Int64(Some(2024))));
+    assert!(text(Type::INT8, "never").is_err());
+}
+
+#[test]
 fn texts_become_values_of_their_type() {
     assert_eq!(text(Type::INT8, " 42 "), Ok(ScalarValue::Int64(Some(42))));
     assert_eq!(text(Type::BOOL, "t"), Ok(ScalarValue::Boolean(Some(true))));

@@ -12,12 +12,14 @@ use arrow::datatypes::SchemaRef;
 use bytes::BytesMut;
 use futures::{StreamExt, poll};
 use tidemill_engine::response::RowStream;
+use tidemill_engine::serving::unreadable::Unreadable;
 use tidemill_engine::{Result, Rows};
 use tokio::time::Instant;
 
 use super::encode::{Format, RowEncoder};
-use super::failure::Ending;
+use super::failure::{Ending, Severity, notice};
 use super::interrupts::Interrupts;
+use super::sqlstate::SqlState;
 use super::wire::{FLUSH_BYTES, Wire};
 
 /// A query's rows and how far they have been passed on. Dropping it ends the query.
@@ -28,6 +30,7 @@ pub(super) struct RowSource {
     stream: Option<RowStream>,
     current: Option<RecordBatch>,
     next_row: usize,
+    unreadable: Unreadable,
 }
 
 /// Where rows go.
@@ -77,6 +80,7 @@ impl RowSource {
             stream: Some(rows.stream),
             current: None,
             next_row: 0,
+            unreadable: rows.unreadable,
         }
     }
 
@@ -171,6 +175,9 @@ pub(super) async fn pump(
             Poll::Ready(batch) => {
                 let Some(batch) = batch? else {
                     if source.is_over() {
+                        for told in source.unreadable.take() {
+                            wire.put(&notice(Severity::Warning, SqlState::WARNING, &told));
+                        }
                         return Ok((rows, Stop::Exhausted));
                     }
                     // A batch without rows; nothing to write.

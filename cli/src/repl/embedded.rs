@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use tidemill_engine::serving::unreadable::Unreadable;
 use tidemill_engine::{Dialect, Engine, Error, Response, Session, SessionOptions};
 
 use super::backend::{Answer, Backend, Failure};
@@ -11,6 +12,8 @@ use crate::postgres::cells;
 pub(crate) struct Embedded {
     engine: Engine,
     session: Session,
+    /// What the last query could not read.
+    unreadable: Unreadable,
 }
 
 impl Embedded {
@@ -23,7 +26,7 @@ impl Embedded {
             backend_id: 0,
             dialect: Dialect::Postgres,
         };
-        Embedded { session: engine.session(options), engine }
+        Embedded { session: engine.session(options), engine, unreadable: Unreadable::default() }
     }
 }
 
@@ -33,6 +36,7 @@ impl Backend for Embedded {
         match self.session.execute(statement, &[]).await? {
             Response::Done { tag, message } => Ok(Answer::Done(message.unwrap_or(tag))),
             Response::Rows(rows) => {
+                self.unreadable = rows.unreadable;
                 let columns = rows.schema.fields().iter().map(|field| field.name().clone()).collect();
                 let rows = rows.stream.map(|batch| Ok(cells(&batch?)?)).boxed();
                 Ok(Answer::Rows { columns, rows })
@@ -46,7 +50,7 @@ impl Backend for Embedded {
     }
 
     fn notices(&mut self) -> Vec<String> {
-        Vec::new()
+        self.unreadable.take()
     }
 
     async fn close(&mut self) -> Result<(), Failure> {

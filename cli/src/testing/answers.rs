@@ -70,7 +70,7 @@ pub(super) fn take(world: &World, mut asked: Asked, rows_expected: usize) -> Res
         }));
     }
     answer.truncate(wanted.saturating_add(1));
-    answer.extend(asked.end());
+    answer.extend(asked.end(answer.len() - 1));
     Ok(json!({ "query": answer }))
 }
 
@@ -78,11 +78,7 @@ pub(super) fn take(world: &World, mut asked: Asked, rows_expected: usize) -> Res
 ///
 /// # Errors
 /// What ended the query, and columns that messages do not have.
-pub(super) fn take_messages(
-    world: &World,
-    mut asked: Asked,
-    rows_expected: usize,
-) -> Result<Value, Error> {
+pub(super) fn take_messages(world: &World, mut asked: Asked, rows_expected: usize) -> Result<Value, Error> {
     let wanted = asked.wanted(rows_expected);
     let batches = asked.batches(world, wanted)?;
     let mut messages = RowMessages::new(&asked.rows.schema)?;
@@ -93,7 +89,7 @@ pub(super) fn take_messages(
     for message in encoded.iter().take(wanted) {
         answer.push(json!({ "row": texts.of_bytes(message.unwrap_or_default())? }));
     }
-    answer.extend(asked.end());
+    answer.extend(asked.end(answer.len() - 1));
     Ok(json!({ "queryProto": answer }))
 }
 
@@ -145,11 +141,14 @@ impl Asked {
         })
     }
 
-    /// The line that closes the answer, if there is one.
-    fn end(&self) -> Option<Value> {
+    /// The line that closes an answer of so many rows, if there is one. Of a table it is not told that its
+    /// LIMIT was reached: there it is no question whether more would come.
+    fn end(&self, rows: usize) -> Option<Value> {
         let of_stream = self.rows.schema.metadata().get(SOURCE_KIND).is_some_and(|kind| kind == STREAM);
+        let is_full = of_stream && self.limit.is_some_and(|limit| rows >= limit);
         match self.rows.endless {
             true if self.limit.is_some() => Some(json!({ "finalMessage": "Limit Reached" })),
+            false if is_full => Some(json!({ "finalMessage": "Limit Reached" })),
             false if of_stream => Some(json!({ "finalMessage": "Query Completed" })),
             _ => None,
         }

@@ -29,8 +29,7 @@ pub(super) fn of(case: &Case) -> BTreeMap<String, u32> {
     }
     // Of several statements the first one makes the topic.
     for declaration in declarations.iter().rev() {
-        if let (Some(known), Some(partitions)) =
-            (topics.get_mut(&declaration.topic), declaration.partitions)
+        if let (Some(known), Some(partitions)) = (topics.get_mut(&declaration.topic), declaration.partitions)
         {
             *known = partitions;
         }
@@ -86,8 +85,10 @@ mod tests {
                 "CREATE STREAM B (K INT KEY) WITH (kafka_topic='b', value_format='JSON', partitions=7);"
                     .to_owned(),
                 "CREATE STREAM C (K INT KEY) WITH (kafka_topic='c', value_format='JSON');".to_owned(),
-                "CREATE STREAM D WITH (kafka_topic='made by it', value_format='AVRO', partitions=5);".to_owned(),
-                "CREATE STREAM E WITH (kafka_topic='inferred', value_format='AVRO', partitions=8);".to_owned(),
+                "CREATE STREAM D WITH (kafka_topic='made by it', value_format='AVRO', partitions=5);"
+                    .to_owned(),
+                "CREATE STREAM E WITH (kafka_topic='inferred', value_format='AVRO', partitions=8);"
+                    .to_owned(),
                 "CREATE STREAM sink WITH (partitions=3) AS SELECT * FROM A;".to_owned(),
                 "CREATE STREAM B2 (K INT KEY) WITH (kafka_topic='b', value_format='JSON', partitions=9);"
                     .to_owned(),

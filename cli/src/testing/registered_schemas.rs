@@ -90,8 +90,7 @@ impl Registering<'_> {
     }
 
     fn free_id(&self) -> SchemaId {
-        let is_taken =
-            |id: &i32| self.given.contains(id) || self.known.values().any(|known| known.0 == *id);
+        let is_taken = |id: &i32| self.given.contains(id) || self.known.values().any(|known| known.0 == *id);
         SchemaId((1..).find(|id| !is_taken(id)).unwrap_or(i32::MAX))
     }
 

@@ -27,6 +27,9 @@ const SETTINGS_OF_KSQLDB: [(&str, &str); 3] = [
     ("tidemill.sum.overflow", "fail"),
 ];
 
+/// Settings of the server that answers requests, as the cases of requests take them for granted.
+const REQUEST_SETTINGS: [(&str, &str); 1] = [("ksql.query.push.v2.enabled", "true")];
+
 /// The world of one case.
 pub(super) struct World {
     pub(super) engine: Engine,
@@ -62,8 +65,9 @@ impl World {
             dialect: Dialect::Ksql,
         });
         let of_ksqldb = SETTINGS_OF_KSQLDB.into_iter().filter(|_| case.java_name.is_some());
-        let own =
-            SETTINGS.into_iter().chain(of_ksqldb).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let of_requests = REQUEST_SETTINGS.into_iter().filter(|_| case.has_requests());
+        let own = SETTINGS.into_iter().chain(of_ksqldb).chain(of_requests);
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let given = case.properties.iter().filter(|(name, _)| *name != EXACT_NUMBERS);
         let given = given.map(|(name, value)| (name.clone(), setting_text(value)));
         for (name, value) in own.chain(given) {

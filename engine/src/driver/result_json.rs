@@ -29,7 +29,8 @@ pub fn rows_to_json(batch: &RecordBatch) -> Result<Vec<Vec<Value>>> {
     Ok(rows)
 }
 
-/// The columns of an answer as SQL has them: `` `ID` INTEGER KEY, `V` STRING ``.
+/// The columns of an answer as SQL has them: `` `ID` INTEGER KEY, `V` STRING ``. As ksqlDB tells them, those
+/// from headers stand behind those of the key, wherever they are in a row.
 ///
 /// # Errors
 /// A type that SQL has no name for: a bug.
@@ -42,7 +43,20 @@ pub fn schema_text(schema: &Schema) -> Result<String> {
         let role = field.metadata().get(ROLE).map_or_else(String::new, |role| format!(" {role}"));
         Ok(format!("{} {data_type}{role}", quoted_name(field.name())))
     });
-    Ok(columns.collect::<Result<Vec<_>>>()?.join(", "))
+    let mut columns = columns.collect::<Result<Vec<_>>>()?;
+    let role = |index: usize| schema.field(index).metadata().get(ROLE).map(String::as_str);
+    let place = |index: usize| match role(index) {
+        Some("KEY") => 0,
+        Some(_) => 1,
+        None => 2,
+    };
+    let has_headers = (0..columns.len()).any(|index| place(index) == 1);
+    if has_headers {
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_key(|index| place(*index));
+        columns = order.into_iter().map(|index| std::mem::take(&mut columns[index])).collect();
+    }
+    Ok(columns.join(", "))
 }
 
 fn column_to_json(field: &Field, column: &ArrayRef) -> Result<Vec<Value>> {

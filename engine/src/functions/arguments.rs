@@ -19,7 +19,7 @@ pub(super) const VALUE_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes that the values of one column may have together. A batch that would give more is evaluated in
 /// halves.
-const COLUMN_BYTES_MAX: usize = 256 << 20;
+pub(super) const COLUMN_BYTES_MAX: usize = 256 << 20;
 
 /// The column of an argument, of one type.
 pub(super) struct Argument<'a, A>(&'a A);

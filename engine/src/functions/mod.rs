@@ -24,6 +24,7 @@ mod encoding;
 mod entry_order;
 mod extremes;
 mod geography;
+mod growing;
 mod higher_order;
 mod integer;
 mod java_regex;
@@ -170,22 +171,20 @@ pub fn names() -> Vec<String> {
 }
 
 /// The functions statements may name, for queries over what is there now: a call whose arguments none of a
-/// function's forms takes goes to the function that DataFusion has under the name, if it has one.
+/// function's forms takes goes to the function that DataFusion has under the name, if it has one. Those of
+/// DataFusion that need a bound come first, so that ours stand over them.
 #[must_use]
 pub fn for_snapshots() -> &'static [Arc<ScalarUDF>] {
     static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         let defaults = SessionStateDefaults::default_scalar_functions();
-        DECLARED
-            .values()
-            .chain(TABLE.values())
-            .map(|(function, udf)| {
-                let same = |other: &&Arc<ScalarUDF>| {
-                    other.name() == udf.name() || other.aliases().iter().any(|alias| alias == udf.name())
-                };
-                let fallback = defaults.iter().find(same).cloned();
-                Arc::new(ScalarUDF::new_from_impl(function.clone().for_snapshots(fallback)))
-            })
-            .collect()
+        let own = DECLARED.values().chain(TABLE.values()).map(|(function, udf)| {
+            let same = |other: &&Arc<ScalarUDF>| {
+                other.name() == udf.name() || other.aliases().iter().any(|alias| alias == udf.name())
+            };
+            let fallback = growing::bounded().iter().chain(&defaults).find(same).cloned();
+            Arc::new(ScalarUDF::new_from_impl(function.clone().for_snapshots(fallback)))
+        });
+        growing::bounded().iter().cloned().chain(own).collect()
     });
     &FUNCTIONS
 }

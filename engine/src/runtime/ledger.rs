@@ -7,6 +7,7 @@
 //! The counts are stored with the epoch they belong to, so they go on after a restart, and a round
 //! that a crash undid is not counted twice. The number of rows that the query gave is kept beside them.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -30,6 +31,13 @@ pub struct Counts {
     pub late: u64,
     /// Records that could not be decoded or evaluated.
     pub rejected: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { records_in, out, filtered, late, rejected } = self;
+        write!(f, "{records_in} in = {out} out + {filtered} filtered + {late} late + {rejected} rejected")
+    }
 }
 
 impl Counts {

@@ -284,6 +284,8 @@ pub struct TopicSink {
     log: Arc<dyn Log>,
     topic: TopicName,
     partitions: u32,
+    /// The windows of the topic's keys.
+    window: Option<WindowKind>,
     /// Where records without a key go: the worker's own number, so that it depends on the input alone.
     keyless_partition: u32,
     encoder: RowEncoder,
@@ -319,6 +321,7 @@ impl TopicSink {
             log,
             topic: TopicName::new(&source.topic)?,
             partitions,
+            window: source.window,
             keyless_partition: worker as u32 % partitions.max(1),
             encoder,
             builders: BTreeMap::new(),
@@ -336,7 +339,7 @@ impl TopicSink {
         let topic = self.log.topic(&self.topic);
         let bytes_max = topic.map_or(BATCH_BYTES, |topic| topic.settings.max_message_bytes as usize);
         for batch in batches {
-            let (partitions, keyless) = (self.partitions, self.keyless_partition);
+            let (partitions, window, keyless) = (self.partitions, self.window, self.keyless_partition);
             let (builders, table, is_table) = (&mut self.builders, self.table.as_mut(), self.is_table);
             let (rows, worker) = (table.as_ref().map(|table| &table.rows), self.worker);
             let times_ms = self.encoder.times_ms(batch)?;
@@ -347,7 +350,8 @@ impl TopicSink {
                     keyless_rows += 1;
                     return Ok(());
                 }
-                let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
+                let of_key = |key: &[u8]| stable_hash::record_partition(key, window, partitions);
+                let partition = key.map_or(keyless, of_key);
                 let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
                 let time = times_ms[row];
                 if time < 0 && extracts_time {

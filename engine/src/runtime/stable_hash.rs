@@ -7,8 +7,10 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
+use tidemill_sql::lookup::WindowKind;
 
 use crate::error::Result;
+use crate::runtime::windowed_key::inner_key;
 
 /// One hash a row over the given columns.
 ///
@@ -54,6 +56,13 @@ fn hash_single(column: &ArrayRef) -> Option<Vec<u32>> {
     }
 }
 
+/// The partition of a record by its key, as Kafka Streams chooses it: all windows of a key have the one of
+/// the key.
+#[must_use]
+pub fn record_partition(key: &[u8], window: Option<WindowKind>, partitions: u32) -> u32 {
+    kafka_partition(inner_key(key, window), partitions)
+}
+
 /// Kafka's default partitioner: murmur2 of the key's bytes, sign bit cleared, modulo the number of
 /// partitions (`org.apache.kafka.common.utils.Utils.murmur2` describes the function). Records with
 /// the same key so land where any Kafka client would put them.
@@ -97,5 +106,22 @@ mod tests {
         assert_eq!(murmur2(b"a-little-bit-long-string") as i32, -985_981_536);
         assert_eq!(murmur2(b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8") as i32, -58_897_971);
         assert_eq!(murmur2(b"abc") as i32, 479_470_107);
+    }
+
+    #[test]
+    fn all_windows_of_a_key_have_the_partition_of_the_key() {
+        let tumbling = Some(WindowKind::Tumbling { size_ms: 10 });
+        let session = Some(WindowKind::Session { gap_ms: 10 });
+        for key in [&b"foobar"[..], b"abc", b""] {
+            let partition = kafka_partition(key, 7);
+            for start_ms in [0_i64, 10, 20] {
+                let windowed = [key, &start_ms.to_be_bytes()].concat();
+                assert_eq!(record_partition(&windowed, tumbling, 7), partition);
+                let of_session = [&windowed[..], &start_ms.to_be_bytes()].concat();
+                assert_eq!(record_partition(&of_session, session, 7), partition);
+            }
+            assert_eq!(record_partition(key, None, 7), partition);
+        }
+        assert_eq!(record_partition(b"abc", session, 7), kafka_partition(b"abc", 7), "it has no bounds");
     }
 }

@@ -23,6 +23,13 @@ pub fn split_windowed_key(key: &[u8], window: WindowKind) -> Option<(&[u8], i64,
     }
 }
 
+/// The key within a record's key, which is all of it where there are no windows, or no room for one.
+#[must_use]
+pub fn inner_key(key: &[u8], window: Option<WindowKind>) -> &[u8] {
+    let split = window.and_then(|window| split_windowed_key(key, window));
+    split.map_or(key, |(inner, ..)| inner)
+}
+
 /// Writes the window behind a key; the counterpart of [`split_windowed_key`].
 pub fn push_window(key: &mut Vec<u8>, window: WindowKind, start_ms: i64, end_ms: i64) {
     if matches!(window, WindowKind::Session { .. }) {

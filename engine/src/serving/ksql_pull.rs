@@ -21,7 +21,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, future, stream};
 use tidemill_sql::lookup::{Source, SourceKind};
-use tidemill_sql::parser::ast::SelectStatement;
+use tidemill_sql::parser::ast::{SelectBody, SelectItem, SelectStatement};
+use tidemill_sql::plan::source::{WINDOWEND, WINDOWSTART};
 use tidemill_sql::planner::{self, Purpose};
 use tidemill_storage::state::StateStore;
 
@@ -49,6 +50,8 @@ pub struct KsqlPull {
     /// Conditions that every row fulfils.
     conditions: Vec<Expr>,
     limit: Option<usize>,
+    /// Whether rows come in the order in which ksqlDB reads them.
+    in_order: bool,
     schema: SchemaRef,
 }
 
@@ -77,10 +80,15 @@ impl KsqlPull {
         let from = environment.catalog.source(&scan.source.name)?.clone();
         check_queryable(&from)?;
         Ok(KsqlPull {
-            schema: Arc::new(shown(with_roles(&physical.schema, &scan, &operators), session)),
+            schema: Arc::new(shown(
+                with_roles(&physical.schema, &scan, &operators, is_star(select)),
+                session,
+            )),
             store: engine.store().clone(),
             conditions: conditions(&planned.plan),
             limit: planned.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            // A LIMIT may take any rows; it takes ksqlDB's where a statement has to do the same on both.
+            in_order: planned.limit.is_some() && session.within_ksqldb_limits(),
             environment,
             from,
             scan,
@@ -100,8 +108,9 @@ impl KsqlPull {
     /// What goes wrong before the first row.
     pub async fn run(self) -> Result<Rows> {
         let (compute, schema) = (self.environment.compute.clone(), self.schema.clone());
+        let unreadable = self.environment.unreadable.clone();
         let batches = result_rows::run_on(&compute, async move { self.batches().await }).await??;
-        Ok(Rows { schema, ..result_rows::rows(&compute, batches) })
+        Ok(Rows { schema, unreadable, ..result_rows::rows(&compute, batches) })
     }
 
     async fn batches(self) -> Result<SendableRecordBatchStream> {
@@ -110,6 +119,7 @@ impl KsqlPull {
             self.environment.runtime.clone(),
         );
         let table = SourceTable::new(&self.from, &self.environment, true, &str::to_owned);
+        let table = if self.in_order { table.by_partition() } else { table };
         let columns = table.schema();
         let names = self.scan.schema.fields().iter();
         let wanted: Vec<usize> =
@@ -225,9 +235,15 @@ fn shown(schema: Schema, session: &Session) -> Schema {
     Schema::new_with_metadata(shown.collect::<Vec<Field>>(), schema.metadata.clone())
 }
 
-/// The result's columns, marked with what they are in the source: those of a table's key and its windows,
-/// and those from headers.
-fn with_roles(schema: &Schema, scan: &ScanSpec, operators: &[OperatorPlan]) -> Schema {
+/// Whether a query asks for all columns as they are.
+fn is_star(select: &SelectStatement) -> bool {
+    let SelectBody::Ksql(body) = &select.body else { return false };
+    matches!(body.projection.as_slice(), [SelectItem::Wildcard { .. } | SelectItem::SourceWildcard { .. }])
+}
+
+/// The result's columns, marked with what they are in a table: those that are called as its key or the bounds
+/// of its windows, and where all columns are asked for those from headers.
+fn with_roles(schema: &Schema, scan: &ScanSpec, operators: &[OperatorPlan], is_star: bool) -> Schema {
     let is_table = scan.source.kind == SourceKind::Table;
     // Where each column comes from, as long as it is just passed on.
     let mut origins: Vec<Option<&ScanColumn>> = scan.columns.iter().map(Some).collect();
@@ -238,13 +254,14 @@ fn with_roles(schema: &Schema, scan: &ScanSpec, operators: &[OperatorPlan]) -> S
             origins = columns.iter().map(|(_, _, index)| origin(index)).collect();
         }
     }
+    // A column of the key is known by its name, also one that holds something else.
+    let key_names: Vec<&str> = scan.source.key_columns().map(|column| column.name.as_str()).collect();
+    let is_key = |name: &str| key_names.contains(&name) || [WINDOWSTART, WINDOWEND].contains(&name);
     let fields = schema.fields().iter().zip(origins).map(|(field, origin)| {
         let role = match origin {
-            Some(ScanColumn::Key(_) | ScanColumn::WindowStart | ScanColumn::WindowEnd) if is_table => {
-                Some("KEY".to_owned())
-            }
-            Some(ScanColumn::Headers) => Some("HEADERS".to_owned()),
-            Some(ScanColumn::Header(name)) => Some(format!("HEADER('{name}')")),
+            _ if is_table && is_key(field.name()) => Some("KEY".to_owned()),
+            Some(ScanColumn::Headers) if is_star && is_table => Some("HEADERS".to_owned()),
+            Some(ScanColumn::Header(name)) if is_star && is_table => Some(format!("HEADER('{name}')")),
             _ => None,
         };
         let metadata = role.map(|role| HashMap::from([(ROLE.to_owned(), role)])).unwrap_or_default();

@@ -4,7 +4,9 @@
 
 mod column_names;
 pub mod ksql_pull;
+mod lambda_function;
 pub mod own_inserts;
+mod partitioned_rows;
 pub mod pull;
 pub mod pull_environment;
 pub mod push;
@@ -16,3 +18,4 @@ pub mod source_table;
 mod stored_rows;
 mod time_texts;
 mod topic_rows;
+pub mod unreadable;

@@ -4,7 +4,7 @@
 //! Each query gets a context of its own: the relations of one state of the catalog, under the names
 //! its session shows, over one snapshot of the stored rows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -22,9 +22,11 @@ use tokio::runtime::Handle;
 use crate::catalog::CatalogState;
 use crate::datafusion_error::{self, Names};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lookup::EngineLookup;
 use crate::response::Rows;
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::source_table::SourceTable;
+use crate::serving::unreadable::Unreadable;
 use crate::serving::{column_names, result_rows, rewrite, time_texts};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
@@ -38,6 +40,7 @@ pub struct PullQuery {
     compute: Handle,
     query: ast::Query,
     catalog: Arc<CatalogState>,
+    unreadable: Unreadable,
     dialect: Dialect,
 }
 
@@ -51,10 +54,19 @@ impl PullQuery {
         session: &SessionOptions,
         mut query: ast::Query,
     ) -> Result<PullQuery> {
-        let pseudo_columns = rewrite::rewrite(&mut query, &environment.catalog, session.dialect)?;
-        let context = context(environment, session, pseudo_columns)?;
+        let lookup = EngineLookup {
+            catalog: environment.catalog.clone(),
+            settings: BTreeMap::new(),
+            log: environment.log.clone(),
+            schemas: environment.schemas.clone(),
+            lenient_names: session.dialect == Dialect::Postgres,
+        };
+        let demands = rewrite::rewrite(&mut query, &Arc::new(lookup), session.dialect)?;
+        let context = context(environment, session, demands.pseudo_columns)?;
         let (catalog, compute) = (environment.catalog.clone(), environment.compute.clone());
-        Ok(PullQuery { context, compute, query, catalog, dialect: session.dialect })
+        let unreadable = environment.unreadable.clone();
+        let planned = PullQuery { context, compute, query, catalog, unreadable, dialect: session.dialect };
+        Ok(planned.with_functions(demands.functions))
     }
 
     /// Adds functions to those that it may call.
@@ -95,7 +107,8 @@ impl PullQuery {
         let started = async move { context.execute_logical_plan(plan).await?.execute_stream().await };
         let batches = result_rows::run_on(&self.compute, started).await?;
         let rows = result_rows::rows(&self.compute, batches.map_err(|error| self.explain(&error))?);
-        Ok(Rows { schema: self.shown_schema(&rows.schema), ..rows })
+        let unreadable = self.unreadable.clone();
+        Ok(Rows { schema: self.shown_schema(&rows.schema), unreadable, ..rows })
     }
 
     /// The columns of its result under the names that a client is told.

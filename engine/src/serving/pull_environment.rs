@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use crate::catalog::CatalogState;
 use crate::error::Result;
 use crate::registry::SchemaRegistry;
+use crate::serving::unreadable::Unreadable;
 
 /// What a query over what is there now needs of the engine.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct PullEnvironment {
     pub schemas: SchemaRegistry,
     /// Stored rows, as of one moment.
     pub snapshot: Arc<dyn StateSnapshot>,
+    /// What could not be read.
+    pub unreadable: Unreadable,
     /// Memory shared by all such queries.
     pub runtime: Arc<RuntimeEnv>,
     /// The threads for queries.

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Rows;
+use crate::serving::unreadable::Unreadable;
 
 /// Batches that are ready before the client takes them: one is sent while the next is computed.
 const CHANNEL_BATCHES: usize = 2;
@@ -59,7 +60,7 @@ pub(super) fn rows(compute: &Handle, mut batches: SendableRecordBatchStream) -> 
         let error = task.join_next().await?.err()?;
         Some((Err(unfinished(&error)), (receiver, task)))
     });
-    Rows { schema, endless: false, stream: stream.boxed() }
+    Rows { schema, endless: false, stream: stream.boxed(), unreadable: Unreadable::default() }
 }
 
 fn unfinished(error: &JoinError) -> Error {

@@ -23,6 +23,7 @@ use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::row_decoder::RowDecoder;
 use crate::runtime::scan::ScanSpec;
+use crate::serving::unreadable::Unreadable;
 
 /// Rows decoded at a time where they are read one by one.
 pub(super) const BATCH_ROWS: usize = 8_192;
@@ -116,22 +117,23 @@ pub(super) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-/// Decodes rows under the names shown. Rows that do not decode are no rows: the queries that read the
-/// source report them.
+/// Decodes rows under the names shown. Rows that do not decode are no rows; they are noted.
 pub(super) fn decode_rows(
     scan: &ScanSpec,
     schema: &SchemaRef,
     gathered: &Gathered,
     target: &TopicPartition,
     schemas: &SchemaRegistry,
+    unreadable: &Unreadable,
 ) -> Result<Step> {
     if gathered.rows() == 0 {
         return Ok(Step::Nothing);
     }
     let mut decoder = RowDecoder::new(scan, target.clone(), schemas)?;
-    let Some(batch) = decoder.decode(gathered, &mut Ledger::default(), &mut Vec::new())? else {
-        return Ok(Step::Nothing);
-    };
+    let (mut ledger, mut reports) = (Ledger::default(), Vec::new());
+    let batch = decoder.decode(gathered, &mut ledger, &mut reports)?;
+    unreadable.note(&scan.source.name, ledger.rejected, &reports);
+    let Some(batch) = batch else { return Ok(Step::Nothing) };
     let kept: BooleanArray =
         (0..batch.rows()).map(|row| Some(batch.kinds.get(row) != RowKind::Delete)).collect();
     let batch = batch.filter(&kept)?;

@@ -2,7 +2,7 @@
 //!
 //! - A stream is the records of its topic, up to the last stable offset of each partition.
 //! - A table that a query fills has its rows stored; they are read as of one snapshot of the state.
-//!   A condition on the whole key makes it a point look-up.
+//!   A condition on the whole key makes it a look-up of one key, or of some.
 //! - A table that is only declared over a topic is the latest record of each key.
 
 use std::fmt;
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableSource, TableType,
 };
@@ -32,10 +33,12 @@ use crate::error::Result;
 use crate::registry::SchemaRegistry;
 use crate::runtime::scan::ScanSpec;
 use crate::runtime::sink::RowEncoder;
+use crate::serving::partitioned_rows::PartitionedRows;
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::row_scan::{BeginScan, Scans, external};
 use crate::serving::stored_rows::{Rest, StoredRows};
 use crate::serving::topic_rows::{LatestRows, PartitionRange, RecordRows};
+use crate::serving::unreadable::Unreadable;
 use crate::state::table_rows::TableRows;
 
 /// A source under the names a session shows.
@@ -48,7 +51,9 @@ pub struct SourceTable {
     log: Arc<dyn Log>,
     schemas: SchemaRegistry,
     snapshot: Arc<dyn StateSnapshot>,
+    unreadable: Unreadable,
     stored_rows: Option<TableRows>,
+    by_partition: bool,
 }
 
 impl fmt::Debug for SourceTable {
@@ -87,60 +92,92 @@ impl SourceTable {
             log: environment.log.clone(),
             schemas: environment.schemas.clone(),
             snapshot: environment.snapshot.clone(),
+            unreadable: environment.unreadable.clone(),
+            by_partition: false,
         }
     }
 
-    /// Bytes of the key that the conditions fix, if they fix every key column and nothing else is in
-    /// the key.
-    fn looked_up_key(&self, filters: &[Expr]) -> Option<Bytes> {
-        if self.source.window.is_some() {
-            return None;
-        }
+    /// With the rows in the order in which ksqlDB reads them, which costs a list of all keys: see
+    /// [`partitioned_rows`](crate::serving::partitioned_rows).
+    #[must_use]
+    pub fn by_partition(self) -> SourceTable {
+        SourceTable { by_partition: true, ..self }
+    }
+
+    /// The keys that rows can only have by these conditions, where they tell every key column; of a key of
+    /// several columns each has one value. Windows are no part of them.
+    fn looked_up_keys(&self, filters: &[Expr]) -> Option<Vec<Bytes>> {
         let keys: Vec<&str> = self.source.key_columns().map(|column| column.name.as_str()).collect();
         let mut values: Vec<Option<ArrayRef>> = vec![None; keys.len()];
-        for filter in filters {
-            let (name, value) = equality(filter)?;
+        for (name, wanted) in filters.iter().filter_map(wanted_values) {
             let index = self.schema.index_of(name).ok()?;
             let stored = self.names.get(index)?;
-            let position = keys.iter().position(|key| key == stored)?;
-            let value = value.cast_to(self.schema.field(index).data_type()).ok()?;
-            values[position] = Some(value.to_array().ok()?);
+            let Some(position) = keys.iter().position(|key| key == stored) else { continue };
+            let is_better = values[position].as_ref().is_none_or(|known| known.len() > wanted.len());
+            if is_better && (wanted.len() == 1 || keys.len() == 1) {
+                let data_type = self.schema.field(index).data_type();
+                let wanted = wanted.into_iter().map(|value| value.cast_to(data_type).ok());
+                let wanted = wanted.collect::<Option<Vec<ScalarValue>>>()?;
+                values[position] = Some(ScalarValue::iter_to_array(wanted).ok()?);
+            }
         }
         let values: Vec<ArrayRef> = values.into_iter().collect::<Option<_>>()?;
         if values.is_empty() || values.iter().any(|value| value.null_count() > 0) {
             return None;
         }
-        self.encode_key(&keys, values).ok().flatten()
+        let mut found = self.encode_keys(&keys, &values).ok()?;
+        found.sort_unstable();
+        found.dedup();
+        Some(found)
     }
 
-    fn encode_key(&self, keys: &[&str], values: Vec<ArrayRef>) -> Result<Option<Bytes>> {
+    fn encode_keys(&self, keys: &[&str], values: &[ArrayRef]) -> Result<Vec<Bytes>> {
+        let rows = values.first().map_or(0, Array::len);
         let mut fields = Vec::new();
         let mut columns = Vec::new();
         for column in &self.source.columns {
             fields.push(Field::new(&column.name, column.data_type.clone(), true));
             columns.push(match keys.iter().position(|key| *key == column.name) {
                 Some(position) => values[position].clone(),
-                None => arrow::array::new_null_array(&column.data_type, 1),
+                None => arrow::array::new_null_array(&column.data_type, rows),
             });
         }
         let schema = Arc::new(Schema::new(fields));
         let columns = RecordBatch::try_new(schema.clone(), columns)?;
-        let batch = ChangeBatch::inserts(columns, vec![0].into());
-        let mut key = None;
-        RowEncoder::new(&self.source, &schema, &self.schemas)?.encode(&batch, |_, bytes, _| {
-            key = bytes.map(Bytes::copy_from_slice);
+        let batch = ChangeBatch::inserts(columns, vec![0; rows].into());
+        let mut encoded = Vec::with_capacity(rows);
+        RowEncoder::new(&self.source, &schema, &self.schemas)?.encode(&batch, |_, key, _| {
+            encoded.extend(key.map(Bytes::copy_from_slice));
             Ok(())
         })?;
-        Ok(key)
+        Ok(encoded)
     }
 }
 
-/// A condition `column = literal`, either way round.
-fn equality(filter: &Expr) -> Option<(&str, &ScalarValue)> {
-    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
-    match (left.as_ref(), right.as_ref()) {
-        (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
-            Some((column.name(), value))
+/// The column and the values that a condition lets it have: `column = 1`, either way round, `column IN (1, 2)`,
+/// and several of them for one column with OR.
+fn wanted_values(filter: &Expr) -> Option<(&str, Vec<&ScalarValue>)> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            match (left.as_ref(), right.as_ref()) {
+                (Expr::Column(column), Expr::Literal(value, _))
+                | (Expr::Literal(value, _), Expr::Column(column)) => Some((column.name(), vec![value])),
+                _ => None,
+            }
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let ((name, mut values), (other, more)) = (wanted_values(left)?, wanted_values(right)?);
+            values.extend(more);
+            (name == other).then_some((name, values))
+        }
+        Expr::InList(InList { expr, list, negated: false }) => {
+            let Expr::Column(column) = expr.as_ref() else { return None };
+            let values = list.iter().map(|member| match member {
+                Expr::Literal(value, _) => Some(value),
+                _ => None,
+            });
+            let values = values.collect::<Option<Vec<&ScalarValue>>>()?;
+            (!values.is_empty()).then_some((column.name(), values))
         }
         _ => None,
     }
@@ -160,7 +197,7 @@ impl TableProvider for SourceTable {
         // A condition only narrows the search; DataFusion still applies it.
         Ok(filters
             .iter()
-            .map(|filter| match equality(filter) {
+            .map(|filter| match wanted_values(filter) {
                 Some((name, _)) if self.is_key(name) => TableProviderFilterPushDown::Inexact,
                 _ => TableProviderFilterPushDown::Unsupported,
             })
@@ -197,15 +234,30 @@ impl SourceTable {
     fn scans(&self, scan: &ScanSpec, schema: &SchemaRef, filters: &[Expr]) -> Result<Vec<BeginScan>> {
         let topic = TopicName::new(&self.source.topic)?;
         if let Some(rows) = &self.stored_rows {
+            let keys = self.looked_up_keys(filters);
+            let is_windowed = self.source.window.is_some();
+            let in_order = self.by_partition && (keys.is_none() || is_windowed);
+            let all = Rest::From(rows.all().start);
+            let (only, rest) = match keys {
+                None => (None, all),
+                // Windows of all keys stand together in the order of their times.
+                Some(keys) if is_windowed => (Some(Arc::new(keys.into_iter().collect())), all),
+                Some(keys) => (None, Rest::Keys(keys.into_iter())),
+            };
             let rows = StoredRows {
                 scan: scan.clone(),
                 schema: schema.clone(),
                 schemas: self.schemas.clone(),
                 snapshot: self.snapshot.clone(),
+                unreadable: self.unreadable.clone(),
                 rows: rows.clone(),
-                rest: self.looked_up_key(filters).map_or_else(|| Rest::From(rows.all().start), Rest::Key),
+                only,
+                rest,
                 target: TopicPartition::new(topic, PartitionId(0)),
             };
+            if in_order {
+                return Ok(vec![partition_by_partition(rows, self.source.partitions)]);
+            }
             return Ok(vec![Box::new(move |_| Box::new(rows.clone()))]);
         }
         let partitions = crate::runtime::stages::partition_count(self.log.as_ref(), &topic)?;
@@ -218,6 +270,7 @@ impl SourceTable {
                     schema: schema.clone(),
                     log: self.log.clone(),
                     schemas: self.schemas.clone(),
+                    unreadable: self.unreadable.clone(),
                     target,
                     from: offsets.log_start,
                     to: offsets.last_stable,
@@ -231,6 +284,14 @@ impl SourceTable {
     }
 }
 
+fn partition_by_partition(rows: StoredRows, partitions: u32) -> BeginScan {
+    Box::new(move |context| {
+        let consumer = MemoryConsumer::new(format!("keys of {}", rows.scan.source.name));
+        let reservation = consumer.register(context.memory_pool());
+        Box::new(PartitionedRows::new(rows.clone(), partitions, reservation))
+    })
+}
+
 fn all_records(range: PartitionRange) -> BeginScan {
     Box::new(move |_| Box::new(RecordRows::new(range.clone())))
 }
@@ -241,4 +302,32 @@ fn latest_of_each_key(range: PartitionRange) -> BeginScan {
         let reservation = consumer.register(context.memory_pool());
         Box::new(LatestRows::new(range.clone(), reservation))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::logical_expr::{col, lit};
+
+    use super::*;
+
+    #[test]
+    fn conditions_tell_the_values_of_a_column() {
+        let told = |filter: &Expr| {
+            wanted_values(filter)
+                .map(|(name, values)| (name.to_owned(), values.into_iter().cloned().collect::<Vec<_>>()))
+        };
+        let values =
+            |values: &[i64]| values.iter().map(|value| ScalarValue::from(*value)).collect::<Vec<_>>();
+        let is = |value: i64| col("k").eq(lit(value));
+        assert_eq!(told(&is(1)), Some(("k".to_owned(), values(&[1]))));
+        assert_eq!(told(&lit(2_i64).eq(col("k"))), Some(("k".to_owned(), values(&[2]))));
+        assert_eq!(told(&is(1).or(is(2)).or(is(1))), Some(("k".to_owned(), values(&[1, 2, 1]))));
+        let list = |negated| col("k").in_list(vec![lit(3_i64), lit(4_i64)], negated);
+        assert_eq!(told(&list(false)), Some(("k".to_owned(), values(&[3, 4]))));
+        for other in
+            [list(true), is(1).or(col("v").eq(lit(1_i64))), col("k").gt(lit(1_i64)), is(1).and(is(2))]
+        {
+            assert_eq!(told(&other), None, "{other}");
+        }
+    }
 }

@@ -1,15 +1,17 @@
-//! Points in time written as text: `WHERE WINDOWSTART >= '2026-01-01T00:00'`.
+//! Points in time that ROWTIME and the bounds of windows are compared with, which are milliseconds since the
+//! epoch: written as text, `WHERE WINDOWSTART >= '2026-01-01T00:00'`, or of a type of time,
+//! `WHERE ROWTIME > now() - INTERVAL '1 hour'`.
 //!
-//! ROWTIME and the bounds of windows are milliseconds since the epoch. As in continuous queries, a text
-//! that one of them is compared with is read as a time, in comparisons, BETWEEN and IN. It is done on the
+//! As in continuous queries, a text is read as a time, in comparisons, BETWEEN and IN. It is done on the
 //! plan: only the plan tells these columns from others that a query calls so.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ExprSchema, Result as DfResult, ScalarValue};
+use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use tidemill_sql::analyzer::scope::is_time_column;
 use tidemill_sql::analyzer::time_text::{TIMESTAMP_HELP, parse_timestamp};
 
@@ -38,17 +40,17 @@ fn read_in_node(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
 fn read_in_expression(mut expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
     let read = match &mut expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
-            let compared_right = is_time(left, schema) && read_text(right)?;
-            compared_right || (is_time(right, schema) && read_text(left)?)
+            let compared_right = is_time(left, schema) && read_time(right, schema)?;
+            compared_right || (is_time(right, schema) && read_time(left, schema)?)
         }
         Expr::Between(between) if is_time(&between.expr, schema) => {
-            let low = read_text(&mut between.low)?;
-            read_text(&mut between.high)? || low
+            let low = read_time(&mut between.low, schema)?;
+            read_time(&mut between.high, schema)? || low
         }
         Expr::InList(list) if is_time(&list.expr, schema) => {
             let mut read = false;
             for member in &mut list.list {
-                read |= read_text(member)?;
+                read |= read_time(member, schema)?;
             }
             read
         }
@@ -60,6 +62,19 @@ fn read_in_expression(mut expr: Expr, schema: &DFSchema) -> DfResult<Transformed
 fn is_comparison(operator: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// Puts milliseconds in the place of a text that is written out, or of a time; tells whether it is one.
+fn read_time(expr: &mut Expr, schema: &DFSchema) -> DfResult<bool> {
+    // The type of a parameter may not be known yet.
+    let data_type = expr.get_type(schema).unwrap_or(DataType::Null);
+    if !matches!(data_type, DataType::Timestamp(..) | DataType::Date32) {
+        return read_text(expr);
+    }
+    let time = std::mem::replace(expr, lit(ScalarValue::Null));
+    let millis = Expr::Cast(Cast::new(Box::new(time), DataType::Timestamp(TimeUnit::Millisecond, None)));
+    *expr = Expr::Cast(Cast::new(Box::new(millis), DataType::Int64));
+    Ok(true)
 }
 
 /// Puts the time in the place of a text that is written out; tells whether it is one.

@@ -17,6 +17,7 @@ use crate::runtime::gathered::{Gathered, headers_of};
 use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::runtime::scan::{ScanColumn, ScanSpec};
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
+use crate::serving::unreadable::Unreadable;
 
 /// Records taken in one step.
 const STEP: Portion = Portion { records_max: BATCH_ROWS, bytes_max: DECODE_BYTES };
@@ -35,6 +36,7 @@ pub(super) struct PartitionRange {
     pub(super) schema: SchemaRef,
     pub(super) log: Arc<dyn Log>,
     pub(super) schemas: SchemaRegistry,
+    pub(super) unreadable: Unreadable,
     pub(super) target: TopicPartition,
     pub(super) from: Offset,
     pub(super) to: Offset,
@@ -46,7 +48,7 @@ impl PartitionRange {
     }
 
     fn decode(&self, gathered: &Gathered) -> Result<Step> {
-        decode_rows(&self.scan, &self.schema, gathered, &self.target, &self.schemas)
+        decode_rows(&self.scan, &self.schema, gathered, &self.target, &self.schemas, &self.unreadable)
     }
 }
 

@@ -21,7 +21,8 @@ fn targets(engine: &Engine, target: &QueryTarget) -> Result<Vec<String>> {
     }
 }
 
-/// Ends queries for good: their state goes, what they wrote stays.
+/// Ends queries for good: their state goes, what they wrote stays. A table that one of them filled is read
+/// from its topic from then on, as one that was declared over it.
 ///
 /// # Errors
 /// `NotFound`, and those of the disk.
@@ -37,6 +38,10 @@ pub async fn terminate(engine: &Engine, target: &QueryTarget) -> Result<Response
                 {
                     let mut sink = sink.as_ref().clone();
                     sink.query = None;
+                    // From now on anybody may write the table, so that it is what its topic holds.
+                    if let Some(number) = sink.stored_rows.take() {
+                        changes.delete_range(state_keys::prefix_range(&state_keys::table_rows(number)));
+                    }
                     state.sources.insert(record.sink.clone(), Arc::new(sink));
                 }
             }

@@ -22,6 +22,7 @@ use crate::runtime::query::StartAt;
 use crate::session::Session;
 use crate::state_keys::{prefix_range, table_rows};
 use crate::statements::control::while_halted;
+use crate::statements::query_loops;
 use crate::statements::source_topic::with_topic;
 use crate::statements::text_rows::done;
 use crate::{names, physical};
@@ -97,12 +98,14 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
             let message = format!("query {} keeps its id when it is replaced", query.id);
             return Err(Error::new(ErrorKind::Invalid, message).with_hint("leave QUERY_ID out"));
         }
+        query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, Some(&query.id))?;
         engine.queries().check_replaceable(query, &catalog, &plan)?;
         return replace_query(session, before, query, sink, planned.topic, text).await;
     }
     if let Some(before) = catalog.sources.get(name) {
         planner::check_upgrade(&before.source, &sink)?;
     }
+    query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, None)?;
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
     let new = NewQuery::new(session, text, &planned.query.sources, &plan, prefix, planned.query_id)?;
     let record = with_topic(engine, &sink.clone(), planned.topic, Some(sink.partitions), |partitions| {
@@ -196,6 +199,7 @@ pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) ->
     let name = planned.target.name.as_str();
     let plan = physical::planner::plan(&planned.query, session.aggregate_policy())?;
     let sources = &planned.query.sources;
+    query_loops::check(session, &engine.catalog().state(), sources, &planned.target.topic, None)?;
     let new = NewQuery::new(session, text, sources, &plan, "INSERTQUERY", planned.query_id)?;
     let record = engine.catalog().change(|state, changes| {
         state.source(name)?;

@@ -9,7 +9,6 @@ use tidemill_sql::plan::source::window_bounds;
 use crate::catalog::record::print_type;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Response;
-use crate::runtime::ledger::Counts;
 use crate::session::Session;
 use crate::statements::show;
 use crate::statements::text_rows::{Cell, Columns, rows};
@@ -151,11 +150,7 @@ fn details(session: &Session, name: &str) -> Result<Vec<Vec<Cell>>> {
         cells.push(vec!["rows out".into(), rows_out.to_string().into()]);
         for (source, counts) in engine.queries().ledgers(record)? {
             let shown = names::shown(session.options().dialect, &source);
-            let Counts { records_in, out, filtered, late, rejected } = counts;
-            let ledger = format!(
-                "{records_in} in = {out} out + {filtered} filtered + {late} late + {rejected} rejected"
-            );
-            cells.push(vec![format!("records of {shown}").into(), ledger.into()]);
+            cells.push(vec![format!("records of {shown}").into(), counts.to_string().into()]);
         }
     }
     Ok(cells)

@@ -1,6 +1,5 @@
 //! INSERT INTO … VALUES: records from a session.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
@@ -9,19 +8,16 @@ use datafusion::common::DFSchema;
 use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
 use tidemill_sql::parser::ast::InsertValues;
 use tidemill_sql::planner::{self, PlannedRow};
-use tidemill_storage::log::{Appended, Origin};
-use tidemill_storage::record::{BatchBuilder, Codec};
-use tidemill_storage::{PartitionId, TopicName, TopicPartition};
+use tidemill_storage::TopicName;
 
 use crate::batch::ChangeBatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expressions::CompiledExpression;
 use crate::response::Response;
 use crate::runtime::sink::RowEncoder;
-use crate::runtime::stable_hash;
-use crate::runtime::stages::partition_count;
 use crate::serving::own_inserts::Written;
 use crate::session::Session;
+use crate::statements::inserted_records::InsertedRecords;
 use crate::time::timestamp_column::TimestampExtractor;
 
 /// Appends rows to a source's topic; they are durable when it returns, with where they were written.
@@ -51,11 +47,13 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
         .collect();
     let schema = Arc::new(Schema::new(fields));
     let now_ms = chrono::Utc::now().timestamp_millis();
-    let topic = TopicName::new(&source.topic)?;
-    let partitions = partition_count(engine.log().as_ref(), &topic)?;
+    let name = TopicName::new(&source.topic)?;
+    let topic = engine.log().topic(&name).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("topic '{name}' of '{}' does not exist", source.name))
+    })?;
     let mut encoder = RowEncoder::new(&source, &schema, engine.schemas())?;
     let event_time = EventTime::of(&source, &schema)?;
-    let mut builders: BTreeMap<u32, BatchBuilder> = BTreeMap::new();
+    let mut records = InsertedRecords::new(topic);
     let one_row = RecordBatch::try_new_with_options(
         Arc::new(Schema::empty()),
         Vec::new(),
@@ -79,23 +77,10 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
         }
         let columns = RecordBatch::try_new(schema.clone(), columns)?;
         let batch = ChangeBatch::inserts(columns, vec![time_ms].into());
-        encoder.encode(&batch, |_, key, value| {
-            let keyless = number as u32 % partitions.max(1);
-            let partition = key.map_or(keyless, |key| stable_hash::kafka_partition(key, partitions));
-            let builder = builders.entry(partition).or_insert_with(|| BatchBuilder::new(Codec::None));
-            Ok(builder.append(time_ms, key, value, &[])?)
-        })?;
+        encoder.encode(&batch, |_, key, value| records.add(number, time_ms, key, value))?;
     }
     let log = engine.log().clone();
-    // An append may have to wait for a query's epoch in the same partition, and so for the disk.
-    let appending = tokio::task::spawn_blocking(move || {
-        let append = |(partition, mut builder): (u32, BatchBuilder)| -> Result<(TopicPartition, Appended)> {
-            let target = TopicPartition::new(topic.clone(), PartitionId(partition));
-            let appended = log.append(&target, builder.build()?, Origin::Server)?;
-            Ok((target, appended))
-        };
-        builders.into_iter().map(append).collect::<Result<Vec<_>>>()
-    });
+    let appending = tokio::task::spawn_blocking(move || records.append(log.as_ref()));
     let appended =
         appending.await.map_err(|error| Error::internal(format!("an INSERT panicked: {error}")))?;
     let mut written = Written::new();

@@ -5,22 +5,23 @@ use crate::registry::{SchemaDefinition, SchemaKind};
 use crate::session::{Dialect, Session};
 use crate::session_harness::{self, engine};
 
-fn session(dialect: Dialect) -> Session {
+pub(super) fn session(dialect: Dialect) -> Session {
     session_harness::session(&engine(), dialect)
 }
 
-async fn run(session: &mut Session, text: &str) -> Result<Vec<String>> {
+/// Runs a statement; gives the sentence of a command, or rows as `a|b`, null as `∅`.
+pub(super) async fn run(session: &mut Session, text: &str) -> Result<Vec<String>> {
     session_harness::run(session, text, &[]).await
 }
 
 /// Runs statements that are to succeed.
-async fn all(session: &mut Session, statements: &[&str]) {
+pub(super) async fn all(session: &mut Session, statements: &[&str]) {
     for statement in statements {
         run(session, statement).await.unwrap_or_else(|error| panic!("{error}: {statement}"));
     }
 }
 
-async fn refused(session: &mut Session, statement: &str) -> Error {
+pub(super) async fn refused(session: &mut Session, statement: &str) -> Error {
     match run(session, statement).await {
         Ok(answer) => panic!("{statement} was not refused: {answer:?}"),
         Err(error) => error,
@@ -271,4 +272,118 @@ async fn a_record_without_a_legal_time_ends_the_query_that_was_made_so() {
     let error = refused(&mut session, query).await;
     assert!(error.message.contains("the event time is missing, unreadable or before 1970"), "{error}");
     assert!(error.message.contains("timed") && error.message.contains("offset 0"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_another_source_stands_on_is_not_deleted() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            "CREATE STREAM one (k STRING KEY, n INT) WITH (KAFKA_TOPIC = 'shared', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
+            "CREATE TABLE two (k STRING PRIMARY KEY, n INT) WITH (KAFKA_TOPIC = 'shared', VALUE_FORMAT = 'JSON')",
+            "INSERT INTO one VALUES ('a', 1)",
+        ],
+    )
+    .await;
+    let error = refused(&mut session, "DROP STREAM one DELETE TOPIC").await;
+    assert_eq!(error.kind, ErrorKind::InUse);
+    assert!(error.message.contains("Found other data sources (TWO) using topic shared"), "{error}");
+    assert_eq!(run(&mut session, "SELECT k, n FROM two").await.expect("rows"), ["a|1"]);
+    all(&mut session, &["DROP STREAM one", "DROP TABLE two DELETE TOPIC"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_query_was_terminated_is_what_its_topic_holds() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE TABLE sums AS SELECT k, SUM(n) AS total FROM events GROUP BY k",
+            "INSERT INTO events VALUES ('a', 1), ('b', 2), ('a', 3)",
+        ],
+    )
+    .await;
+    let query = "SELECT k, total FROM sums ORDER BY k";
+    assert_eq!(run(&mut session, query).await.expect("rows"), ["a|4", "b|2"]);
+    all(&mut session, &["TERMINATE ALL"]).await;
+    assert_eq!(run(&mut session, query).await.expect("rows"), ["a|4", "b|2"]);
+    all(&mut session, &["INSERT INTO sums VALUES ('c', 99), ('a', 5)"]).await;
+    assert_eq!(run(&mut session, query).await.expect("rows"), ["a|5", "b|2", "c|99"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_would_read_what_it_writes_is_refused_unless_that_is_meant() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE STREAM there AS SELECT * FROM events",
+            "CREATE STREAM further AS SELECT * FROM there",
+        ],
+    )
+    .await;
+    for statement in [
+        "INSERT INTO events SELECT * FROM events",
+        "INSERT INTO events SELECT * FROM further",
+        "CREATE STREAM again WITH (KAFKA_TOPIC = 'events') AS SELECT * FROM events",
+        "CREATE OR REPLACE STREAM there AS SELECT k, n FROM further",
+    ] {
+        let error = refused(&mut session, statement).await;
+        assert!(error.message.starts_with("the query would read what it writes"), "{statement}: {error}");
+    }
+    all(&mut session, &["INSERT INTO further SELECT * FROM events"]).await;
+    session.set("tidemill.query.loops", "on").expect("a setting");
+    all(&mut session, &["INSERT INTO events SELECT * FROM further WHERE n < 0"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_writes_all_of_its_rows_or_none() {
+    let mut session = session(Dialect::Postgres);
+    all(&mut session, &[EVENTS, "CREATE STREAM texts (t STRING) WITH (KAFKA_TOPIC = 'texts', VALUE_FORMAT = 'JSON', PARTITIONS = 2)"]).await;
+    let long = "x".repeat(2 << 20);
+    let error = refused(&mut session, &format!("INSERT INTO texts VALUES ('short'), ('{long}')")).await;
+    assert_eq!(error.kind, ErrorKind::LimitExceeded);
+    let count = "SELECT COUNT(*) FROM texts";
+    assert_eq!(run(&mut session, count).await.expect("rows"), ["0"]);
+    // Together they are more than one batch may be.
+    let row = format!("('{}')", "y".repeat(64 << 10));
+    let rows = vec![row.as_str(); 40].join(", ");
+    all(&mut session, &[&format!("INSERT INTO texts VALUES {rows}")]).await;
+    assert_eq!(run(&mut session, count).await.expect("rows"), ["40"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_a_column_does_not_have_are_left_out_of_a_struct() {
+    let mut session = session(Dialect::Ksql);
+    let create = "CREATE STREAM s (k STRING KEY, v STRUCT<a INT, b STRING>) \
+                  WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1)";
+    all(&mut session, &[create, "INSERT INTO s VALUES ('k', STRUCT(b := 'x', c := 2))"]).await;
+    let rows = run(&mut session, "SELECT v->a, v->b FROM s").await.expect("rows");
+    assert_eq!(rows, ["∅|x"]);
+    refused(&mut session, "INSERT INTO s VALUES ('k', STRUCT(c := 2))").await;
+    // A text is no number where statements have to run on ksqlDB too.
+    all(&mut session, &[EVENTS, "INSERT INTO events VALUES ('k', '7')"]).await;
+    session.set("tidemill.ksqldb.limits", "on").expect("a setting");
+    refused(&mut session, "INSERT INTO events VALUES ('k', '7')").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_and_queries_tell_more_when_they_are_asked_for_more() {
+    let mut session = session(Dialect::Postgres);
+    all(&mut session, &[EVENTS, "CREATE TABLE sums AS SELECT k, SUM(n) AS total FROM events GROUP BY k"])
+        .await;
+    let topics = run(&mut session, "SHOW TOPICS EXTENDED").await.expect("rows");
+    let of = |name: &str| {
+        let line = topics.iter().find(|line| line.starts_with(name)).expect("the topic is listed");
+        line.split('|').skip(6).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of("events|"), ["delete", "604800000", "events", "CTAS_SUMS_1", "", ""]);
+    assert_eq!(of("SUMS|"), ["compact", "∅", "sums", "", "CTAS_SUMS_1", ""]);
+    let queries = run(&mut session, "SHOW QUERIES EXTENDED").await.expect("rows");
+    for line in ["CTAS_SUMS_1|status|RUNNING", "CTAS_SUMS_1|reads|events", "CTAS_SUMS_1|fills|sums"] {
+        assert!(queries.iter().any(|told| told == line), "{line}: {queries:?}");
+    }
 }

@@ -11,7 +11,10 @@ pub mod explain;
 pub mod foreign_settings;
 pub mod function;
 pub mod insert;
+mod inserted_records;
 pub mod print;
+mod query_loops;
+mod scalable_push;
 pub mod select;
 pub mod settings;
 pub mod show;
@@ -21,3 +24,5 @@ pub mod text_rows;
 
 #[cfg(test)]
 mod language_tests;
+#[cfg(test)]
+mod reading_tests;

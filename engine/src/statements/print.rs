@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::{Response, Rows};
 use crate::runtime::query::StartAt;
+use crate::serving::unreadable::Unreadable;
 
 /// Batches between a partition's reader and the session.
 const CHANNEL_BATCHES: usize = 4;
@@ -77,7 +78,12 @@ pub fn print(engine: &Engine, statement: &PrintTopic) -> Result<Response> {
         let batch = state.next().await?;
         Some((batch, state))
     });
-    Ok(Response::Rows(Rows { schema: schema(), endless: true, stream: Box::pin(stream) }))
+    Ok(Response::Rows(Rows {
+        schema: schema(),
+        endless: true,
+        stream: Box::pin(stream),
+        unreadable: Unreadable::default(),
+    }))
 }
 
 /// INTERVAL and LIMIT.

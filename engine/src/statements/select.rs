@@ -1,14 +1,13 @@
 //! SELECT: over what is there now, or as changes come.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::{self, visit_expressions};
+use datafusion::sql::sqlparser::ast;
 use tidemill_sql::SqlErrorKind;
-use tidemill_sql::parser::ast::{Emit, KsqlSelect, SelectBody, SelectStatement};
+use tidemill_sql::parser::ast::{Emit, SelectBody, SelectStatement};
 use tidemill_sql::parser::{parse_general, parse_ksql};
 use tidemill_sql::planner::{self, Purpose};
 
@@ -22,7 +21,7 @@ use crate::serving::ksql_pull::KsqlPull;
 use crate::serving::pull::PullQuery;
 use crate::serving::push;
 use crate::session::{Dialect, Session};
-use crate::statements::{settings, system};
+use crate::statements::{scalable_push, settings, system};
 
 /// Whether a query has no end of its own.
 #[must_use]
@@ -52,28 +51,16 @@ pub async fn select(
     Ok(Response::Rows(rows))
 }
 
-/// Plans a query over what is there now by ksqlDB's rules, in sessions that follow them, and where it has
-/// a lambda, which DataFusion's SQL does not know; `None` for a query that is none of ksqlDB's grammar, and
-/// for others of other sessions.
+/// Plans a query over what is there now by ksqlDB's rules, in sessions that follow them; `None` for a query
+/// that is none of ksqlDB's grammar, and for other sessions.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn plan_as_ksql(session: &Session, select: &SelectStatement) -> Result<Option<KsqlPull>> {
     match (&select.body, session.options().dialect) {
         (SelectBody::Ksql(_), Dialect::Ksql) => KsqlPull::new(session, select).map(Some),
-        (SelectBody::Ksql(ksql), Dialect::Postgres) if has_lambda(ksql) => {
-            KsqlPull::new(session, select).map(Some)
-        }
         _ => Ok(None),
     }
-}
-
-fn has_lambda(select: &KsqlSelect) -> bool {
-    let is_lambda = |expression: &ast::Expr| match expression {
-        ast::Expr::Lambda(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    };
-    select.expressions().any(|expression| visit_expressions(expression, is_lambda).is_break())
 }
 
 /// Plans a query over what is there now, which stands somewhere in a text.
@@ -136,7 +123,8 @@ fn explained(session: &Session, select: &SelectStatement, error: Error) -> Error
 /// Everything that is wrong with it.
 pub fn plan_push(session: &Session, select: &SelectStatement) -> Result<PhysicalPlan> {
     let lookup = session.lookup();
-    let mut plan = planner::plan_query(select, &lookup, &Purpose::Push)?;
+    let select = scalable_push::adjusted(session, select)?;
+    let mut plan = planner::plan_query(&select, &lookup, &Purpose::Push)?;
     if select.emit == Some(Emit::Final) {
         plan.emit = tidemill_sql::plan::Emit::Final;
     }

@@ -10,6 +10,7 @@ use tidemill_sql::lookup;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::{Response, Rows};
+use crate::serving::unreadable::Unreadable;
 use crate::session::Session;
 use crate::statements::foreign_settings::{Owner, owner};
 use crate::statements::text_rows::Cell;
@@ -87,12 +88,13 @@ settings! {
     "ksql.query.pull.range.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a range of a table's keys where it may not read the whole table.";
     "ksql.query.pull.table.scan.enabled", "true", boolean, "Whether a SELECT by ksqlDB's rules over what is there now may read a whole table.";
     "ksql.variable.substitution.enable", "true", boolean, "Whether ${name} in a statement stands for the text that DEFINE gave the name.";
-    "ksql.query.push.v2.enabled", "false", boolean, "Accepted and without effect: there is one kind of push query.";
+    "ksql.query.push.v2.enabled", "false", boolean, "Whether a query that passes on what another query writes from now on leaves out records without a key or a value, as ksqlDB's scalable push queries do.";
     "ksql.sink.partitions", "", partitions, "Partitions of result topics whose statement does not say; unset for those of the input.";
     "ksql.timestamp.throw.on.invalid", "false", boolean, "Whether a record without a legal event time ends queries made from now on. Otherwise it is rejected and the others go on.";
     "tidemill.emit.final.overtaken", "emit", overtaken, "What becomes of final results of new queries whose RETENTION is over when event time jumps past the end of their window: emit them, or forget them as ksqlDB does.";
     "tidemill.sum.overflow", "null", overflow, "What becomes of the SUM of a DECIMAL that does not fit its type, in new queries: it is null while that is so, or the query fails as in ksqlDB.";
     "tidemill.ksqldb.limits", "false", boolean, "Refuse what ksqlDB cannot run although it could be run here: for statements that have to run on both.";
+    "tidemill.query.loops", "false", boolean, "Whether a new query may read what it writes, by itself or over others.";
     "application_name", "", any, "The client's own name.";
     "bytea_output", "hex", any, "Text form of BYTES.";
     "client_encoding", "UTF8", any, "Always UTF8.";
@@ -244,7 +246,12 @@ pub fn show_one(session: &Session, name: &str) -> Result<Response> {
     let value = session.setting(&name).ok_or_else(|| unknown(&name))?;
     let schema = show_one_schema(&name);
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;
-    Ok(Response::Rows(Rows { schema, endless: false, stream: Box::pin(stream::iter([Ok(batch)])) }))
+    Ok(Response::Rows(Rows {
+        schema,
+        endless: false,
+        stream: Box::pin(stream::iter([Ok(batch)])),
+        unreadable: Unreadable::default(),
+    }))
 }
 
 /// The column of `SHOW name`.

@@ -1,10 +1,12 @@
 //! SHOW and LIST.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use arrow::datatypes::DataType;
 use tidemill_sql::lookup::SourceKind;
 use tidemill_sql::parser::ast::{Show, ShowWhat};
 
-use crate::catalog::record::print_type;
+use crate::catalog::record::{QueryRecord, print_type};
 use crate::error::Result;
 use crate::response::Response;
 use crate::runtime::ledger::Counts;
@@ -30,6 +32,22 @@ const TOPICS: Columns = &[
     ("size_bytes", DataType::Int64),
     ("durability", DataType::Utf8),
 ];
+const TOPICS_EXTENDED: Columns = &[
+    ("topic", DataType::Utf8),
+    ("partitions", DataType::Int64),
+    ("replicas", DataType::Int64),
+    ("records", DataType::Int64),
+    ("size_bytes", DataType::Int64),
+    ("durability", DataType::Utf8),
+    ("cleanup_policy", DataType::Utf8),
+    ("retention_ms", DataType::Int64),
+    ("sources", DataType::Utf8),
+    ("read_by", DataType::Utf8),
+    ("written_by", DataType::Utf8),
+    ("consumer_groups", DataType::Utf8),
+];
+const QUERIES_EXTENDED: Columns =
+    &[("query", DataType::Utf8), ("property", DataType::Utf8), ("value", DataType::Utf8)];
 const QUERIES: Columns = &[
     ("id", DataType::Utf8),
     ("status", DataType::Utf8),
@@ -56,7 +74,9 @@ pub fn columns(what: &ShowWhat, extended: bool) -> Option<Columns> {
     Some(match what {
         ShowWhat::Streams | ShowWhat::Tables if extended => describe::all_columns(),
         ShowWhat::Streams | ShowWhat::Tables => SOURCES,
+        ShowWhat::Topics { .. } if extended => TOPICS_EXTENDED,
         ShowWhat::Topics { .. } => TOPICS,
+        ShowWhat::Queries if extended => QUERIES_EXTENDED,
         ShowWhat::Queries => QUERIES,
         ShowWhat::Functions => FUNCTIONS,
         ShowWhat::Properties | ShowWhat::AllSettings => PROPERTIES,
@@ -76,7 +96,8 @@ pub fn show(session: &Session, statement: &Show) -> Result<Response> {
         ShowWhat::Tables if statement.extended => describe::describe_all(session, SourceKind::Table),
         ShowWhat::Streams => sources(session, SourceKind::Stream),
         ShowWhat::Tables => sources(session, SourceKind::Table),
-        ShowWhat::Topics { all } => topics(session, *all),
+        ShowWhat::Topics { all } => topics(session, *all, statement.extended),
+        ShowWhat::Queries if statement.extended => queries_extended(session),
         ShowWhat::Queries => queries(session),
         ShowWhat::Functions => list_functions(session),
         ShowWhat::Properties | ShowWhat::AllSettings => rows(PROPERTIES, settings::all(session)),
@@ -113,8 +134,9 @@ fn is_internal(topic: &str) -> bool {
     topic == crate::processing_log::TOPIC || topic.starts_with('_')
 }
 
-fn topics(session: &Session, all: bool) -> Result<Response> {
+fn topics(session: &Session, all: bool, extended: bool) -> Result<Response> {
     let engine = session.engine();
+    let uses = if extended { Some(TopicUses::of(session)?) } else { None };
     let mut cells = Vec::new();
     for topic in engine.topics().list() {
         if !all && is_internal(topic.name.as_str()) {
@@ -128,30 +150,99 @@ fn topics(session: &Session, all: bool) -> Result<Response> {
             }
             bytes += engine.topics().size_bytes(&target).unwrap_or(0);
         }
-        cells.push(vec![
+        let mut row: Vec<Cell> = vec![
             topic.name.as_str().into(),
             Cell::Number(Some(i64::from(topic.settings.partitions))),
             Cell::Number(Some(1)),
             records.into(),
             bytes.into(),
             "synced".into(),
-        ]);
+        ];
+        if let Some(uses) = &uses {
+            let name = topic.name.as_str();
+            let policy = match (topic.settings.compact, topic.settings.retention_ms) {
+                (true, None) => "compact",
+                (true, Some(_)) => "compact,delete",
+                (false, _) => "delete",
+            };
+            row.push(policy.into());
+            row.push(Cell::Number(topic.settings.retention_ms));
+            let lists = [&uses.sources, &uses.read_by, &uses.written_by, &uses.groups];
+            row.extend(lists.map(|list| {
+                let names = list.get(name).map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+                Cell::from(names.unwrap_or_default().join(", "))
+            }));
+        }
+        cells.push(row);
     }
-    rows(TOPICS, cells)
+    rows(if extended { TOPICS_EXTENDED } else { TOPICS }, cells)
+}
+
+/// Who uses which topic, by the topic's name.
+#[derive(Default)]
+struct TopicUses {
+    /// Streams and tables over it.
+    sources: BTreeMap<String, BTreeSet<String>>,
+    /// Queries that read it.
+    read_by: BTreeMap<String, BTreeSet<String>>,
+    /// Queries that write it.
+    written_by: BTreeMap<String, BTreeSet<String>>,
+    /// Groups of Kafka consumers that have committed how far they are in it.
+    groups: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl TopicUses {
+    fn of(session: &Session) -> Result<TopicUses> {
+        let engine = session.engine();
+        let catalog = engine.catalog().state();
+        let mut uses = TopicUses::default();
+        let note = |uses: &mut BTreeMap<String, BTreeSet<String>>, topic: &str, user: &str| {
+            uses.entry(topic.to_owned()).or_default().insert(user.to_owned());
+        };
+        for found in catalog.sources.values() {
+            let shown = names::shown(session.options().dialect, &found.source.name);
+            note(&mut uses.sources, &found.source.topic, &shown);
+        }
+        for query in catalog.queries.values() {
+            for read in query.sources.iter().filter_map(|name| catalog.sources.get(name)) {
+                note(&mut uses.read_by, &read.source.topic, &query.id);
+            }
+            if let Some(sink) = catalog.sources.get(&query.sink) {
+                note(&mut uses.written_by, &sink.source.topic, &query.id);
+            }
+        }
+        let groups = engine.topics().groups();
+        for group in groups.groups()? {
+            for target in groups.fetch(&group)?.keys() {
+                note(&mut uses.groups, target.topic.as_str(), &group);
+            }
+        }
+        Ok(uses)
+    }
+}
+
+/// The state of a query, as it is told.
+fn status(session: &Session, record: &QueryRecord) -> String {
+    match session.engine().queries().status(&record.id) {
+        Some(QueryStatus::Running) => "RUNNING".to_owned(),
+        Some(QueryStatus::Waiting(reason)) => format!("RUNNING, waiting: {reason}"),
+        Some(QueryStatus::Paused(None)) => "PAUSED".to_owned(),
+        Some(QueryStatus::Paused(Some(reason))) => format!("PAUSED: {reason}"),
+        Some(QueryStatus::Failed(reason)) => format!("FAILED: {reason}"),
+        Some(QueryStatus::Stopped) | None => "STOPPED".to_owned(),
+    }
+}
+
+/// Names of sources as the session shows them.
+fn shown_sources(session: &Session, record: &QueryRecord) -> String {
+    let shown = record.sources.iter().map(|name| names::shown(session.options().dialect, name));
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn queries(session: &Session) -> Result<Response> {
     let engine = session.engine();
     let catalog = engine.catalog().state();
     let cells = catalog.queries.values().map(|record| {
-        let status = match engine.queries().status(&record.id) {
-            Some(QueryStatus::Running) => "RUNNING".to_owned(),
-            Some(QueryStatus::Waiting(reason)) => format!("RUNNING, waiting: {reason}"),
-            Some(QueryStatus::Paused(None)) => "PAUSED".to_owned(),
-            Some(QueryStatus::Paused(Some(reason))) => format!("PAUSED: {reason}"),
-            Some(QueryStatus::Failed(reason)) => format!("FAILED: {reason}"),
-            Some(QueryStatus::Stopped) | None => "STOPPED".to_owned(),
-        };
         let rows_out = engine.queries().rows_out(record)?;
         let ledgers = engine.queries().ledgers(record)?;
         let sum = |part: fn(&Counts) -> u64| -> Cell {
@@ -159,9 +250,9 @@ fn queries(session: &Session) -> Result<Response> {
         };
         Ok(vec![
             record.id.as_str().into(),
-            status.into(),
+            status(session, record).into(),
             names::shown(session.options().dialect, &record.sink).into(),
-            record.sources.join(", ").into(),
+            shown_sources(session, record).into(),
             sum(|counts| counts.records_in),
             rows_out.into(),
             sum(|counts| counts.filtered),
@@ -171,6 +262,37 @@ fn queries(session: &Session) -> Result<Response> {
         ])
     });
     rows(QUERIES, cells.collect::<Result<_>>()?)
+}
+
+/// All there is to tell about each query.
+fn queries_extended(session: &Session) -> Result<Response> {
+    let engine = session.engine();
+    let catalog = engine.catalog().state();
+    let mut cells = Vec::new();
+    for record in catalog.queries.values() {
+        let mut add = |property: &str, value: String| {
+            cells.push(vec![record.id.as_str().into(), property.into(), value.into()]);
+        };
+        add("status", status(session, record));
+        add("statement", record.statement.clone());
+        add("fills", names::shown(session.options().dialect, &record.sink));
+        add("reads", shown_sources(session, record));
+        add("began at", record.start_at.clone());
+        add("shards", record.shards.to_string());
+        for (name, value) in &record.settings {
+            add("setting", format!("{name} = {value}"));
+        }
+        add("rows out", engine.queries().rows_out(record)?.to_string());
+        for (source, counts) in engine.queries().ledgers(record)? {
+            let shown = names::shown(session.options().dialect, &source);
+            add(&format!("records of {shown}"), counts.to_string());
+        }
+        // A query that cannot be planned any more tells so by its status.
+        if let Ok(plan) = crate::queries::plan_record(record, &catalog, engine.queries().environment()) {
+            plan.describe().into_iter().for_each(|line| add("plan", line));
+        }
+    }
+    rows(QUERIES_EXTENDED, cells)
 }
 
 fn list_functions(session: &Session) -> Result<Response> {

@@ -1,6 +1,6 @@
 //! The topic behind a stream or table: it is there and fits the statement, or is made.
 
-use tidemill_sql::lookup::Source;
+use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
 use tidemill_sql::planner::{CleanupPolicy, TopicOptions};
 use tidemill_storage::TopicName;
 use tidemill_storage::log::{TopicDescription, TopicSettings, partitions_of};
@@ -32,7 +32,7 @@ pub fn with_topic<T>(
         return Err(Error::new(ErrorKind::NotFound, format!("Kafka topic does not exist: {name}"))
             .with_hint("add PARTITIONS to the WITH clause to create the topic"));
     };
-    let made = engine.topics().create(&name, settings(wanted, partitions)?)?;
+    let made = engine.topics().create(&name, settings(source.kind, source.window, wanted, partitions)?)?;
     let result = then(made.settings.partitions);
     if result.is_err() {
         take_back(engine, &made);
@@ -89,19 +89,64 @@ fn check_fits(existing: &TopicDescription, wanted: TopicOptions) -> Result<()> {
     }
 }
 
-/// Settings of a topic that is made.
-fn settings(wanted: TopicOptions, partitions: u32) -> Result<TopicSettings> {
-    let mut settings = TopicSettings { partitions, ..TopicSettings::default() };
-    settings.compact = wanted.cleanup_policy == Some(CleanupPolicy::Compact);
-    match wanted.retention_ms {
-        Some(retention_ms) if settings.compact && retention_ms >= 0 => {
-            let message = "RETENTION_MS has no effect on a topic with CLEANUP_POLICY = 'compact'";
-            return Err(Error::new(ErrorKind::Invalid, message).with_hint("leave one of the two out"));
+/// Settings of a topic that is made. Where the statement does not say what becomes of old records, a table
+/// keeps the newest of every key, since they are its rows; of windows, which come to an end, for a time.
+fn settings(
+    kind: SourceKind,
+    window: Option<WindowKind>,
+    wanted: TopicOptions,
+    partitions: u32,
+) -> Result<TopicSettings> {
+    let defaults = TopicSettings::default();
+    let is_table = kind == SourceKind::Table;
+    let compact = wanted.cleanup_policy.map_or(is_table, |policy| policy == CleanupPolicy::Compact);
+    let retention_ms = match wanted.retention_ms {
+        Some(retention_ms) if retention_ms >= 0 => {
+            if wanted.cleanup_policy == Some(CleanupPolicy::Compact) {
+                let message = "RETENTION_MS has no effect on a topic with CLEANUP_POLICY = 'compact'";
+                return Err(Error::new(ErrorKind::Invalid, message).with_hint("leave one of the two out"));
+            }
+            Some(retention_ms)
         }
-        Some(retention_ms) => settings.retention_ms = Some(retention_ms).filter(|ms| *ms >= 0),
-        // The newest record of a key stays however old it is.
-        None if settings.compact => settings.retention_ms = None,
-        None => {}
+        Some(_) => None,
+        None if !compact => defaults.retention_ms,
+        None if wanted.cleanup_policy.is_none() && window.is_some() => {
+            // What comes late goes into a window for a day after its end, unless it says otherwise.
+            let window_ms = match window {
+                Some(WindowKind::Tumbling { size_ms } | WindowKind::Hopping { size_ms, .. }) => size_ms,
+                _ => 0,
+            };
+            defaults.retention_ms.map(|kept_ms| kept_ms.saturating_add(window_ms))
+        }
+        None => None,
+    };
+    Ok(TopicSettings { partitions, compact, retention_ms, ..defaults })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(kind: SourceKind, window: Option<WindowKind>, wanted: TopicOptions) -> (bool, Option<i64>) {
+        let settings = settings(kind, window, wanted, 3).expect("can be made");
+        assert_eq!(settings.partitions, 3);
+        (settings.compact, settings.retention_ms)
     }
-    Ok(settings)
+
+    #[test]
+    fn the_rows_of_a_table_are_kept_and_those_of_windows_for_a_time() {
+        let week_ms = 7 * 24 * 60 * 60 * 1000;
+        let plain = TopicOptions::default();
+        let tumbling = Some(WindowKind::Tumbling { size_ms: 10 });
+        assert_eq!(made(SourceKind::Stream, None, plain), (false, Some(week_ms)));
+        assert_eq!(made(SourceKind::Stream, tumbling, plain), (false, Some(week_ms)));
+        assert_eq!(made(SourceKind::Table, None, plain), (true, None));
+        assert_eq!(made(SourceKind::Table, tumbling, plain), (true, Some(week_ms + 10)));
+        let deleted = TopicOptions { cleanup_policy: Some(CleanupPolicy::Delete), ..plain };
+        assert_eq!(made(SourceKind::Table, None, deleted), (false, Some(week_ms)));
+        let for_a_minute = TopicOptions { retention_ms: Some(60_000), ..plain };
+        assert_eq!(made(SourceKind::Table, None, for_a_minute), (true, Some(60_000)));
+        let for_ever = TopicOptions { retention_ms: Some(-1), ..plain };
+        assert_eq!(made(SourceKind::Stream, None, for_ever), (false, None));
+    }
 }

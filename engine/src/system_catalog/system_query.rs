@@ -24,6 +24,7 @@ use super::rewrite::{rewrite, shown_name};
 use super::snapshot::CatalogSnapshot;
 use crate::error::{Error, Result};
 use crate::response::Rows;
+use crate::serving::unreadable::Unreadable;
 
 /// The catalogs of one moment.
 pub struct SystemCatalog {
@@ -98,7 +99,7 @@ impl SystemCatalog {
                 }
             }
         });
-        Ok(Rows { schema, endless: false, stream: stream.boxed() })
+        Ok(Rows { schema, endless: false, stream: stream.boxed(), unreadable: Unreadable::default() })
     }
 
     /// The plan of a query with values for some of its parameters, and what to run it with.

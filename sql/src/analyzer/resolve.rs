@@ -319,9 +319,8 @@ impl Resolver<'_> {
     fn lambda(&self, lambda: &LambdaFunction) -> Result<Node, SqlError> {
         let variables: Vec<String> =
             lambda.params.iter().map(|parameter| stored_name(&parameter.name)).collect();
-        let duplicate = |message: String| {
-            Err(SqlError::new(SqlErrorKind::Duplicate, message).at(lambda.body.span()))
-        };
+        let duplicate =
+            |message: String| Err(SqlError::new(SqlErrorKind::Duplicate, message).at(lambda.body.span()));
         if variables.iter().enumerate().any(|(at, name)| variables[..at].contains(name)) {
             return duplicate(format!("Lambda arguments have duplicates: [{}]", variables.join(", ")));
         }

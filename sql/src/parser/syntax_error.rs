@@ -116,8 +116,8 @@ fn unexpected(
         Some(token) => format!("'{}'", excerpt(&token.token.to_string())),
         None => "the end of the statement".to_owned(),
     };
-    let mut error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}{what}"))
-        .at_location(Location { line, column });
+    let mut error =
+        SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}{what}")).at_location(Location { line, column });
     if let Some(expected) = expected {
         error = error.with_detail(format!("expected {}", lower_first(expected)));
         let wanted_name = ["name", "identifier", "a type"].iter().any(|word| expected.contains(word));

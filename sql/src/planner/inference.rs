@@ -47,8 +47,11 @@ pub(super) fn completed(
                 .with_hint("declare the columns: the schema has one with the name of a pseudo column"));
         }
         if !names.insert(name) {
-            return Err(SqlError::new(SqlErrorKind::Duplicate, format!("Duplicate column names: {}", quoted_name(name)))
-                .with_hint("declare the columns: those of the schema clash"));
+            return Err(SqlError::new(
+                SqlErrorKind::Duplicate,
+                format!("Duplicate column names: {}", quoted_name(name)),
+            )
+            .with_hint("declare the columns: those of the schema clash"));
         }
     }
     Ok(columns)

@@ -21,7 +21,8 @@ use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::ast::InsertValues;
 use crate::parser::identifier::{Name, quoted_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
-use crate::type_system::SqlType;
+use crate::planner::within_ksqldb_limits;
+use crate::type_system::{SqlType, StructField};
 
 /// A planned INSERT INTO … VALUES.
 #[derive(Clone, Debug)]
@@ -295,8 +296,8 @@ fn rowtime_of_text(expression: &Expression) -> Option<Expr> {
     }
 }
 
-/// The value in the type of its column. Text that is written out is read as that type; numbers may
-/// become wider.
+/// The value in the type of its column. Text that is written out is read as that type, numbers only beyond
+/// ksqlDB's limits; numbers may become wider.
 fn assign(
     expression: &Expression,
     target: &SqlType,
@@ -304,7 +305,9 @@ fn assign(
     lowering: &Lowering<'_>,
 ) -> Result<Expr, SqlError> {
     let typed = lowering.lower(expression)?;
-    if let (Node::Literal(Literal::String(text)), false) = (&expression.node, *target == SqlType::String) {
+    let is_number = target.is_numeric() || *target == SqlType::Boolean;
+    let read_as_text = *target == SqlType::String || (is_number && within_ksqldb_limits(lowering.lookup));
+    if let (Node::Literal(Literal::String(text)), false) = (&expression.node, read_as_text) {
         return value_of_text(text, target).map(|value| Expr::Literal(value, None)).ok_or_else(|| {
             let message = format!("invalid input syntax for type {target}: \"{text}\".");
             let error = SqlError::new(SqlErrorKind::InvalidLiteral, message);
@@ -354,9 +357,14 @@ fn is_nested_fit(found: &SqlType, target: &SqlType) -> bool {
         (SqlType::Map { key, value }, SqlType::Map { key: target_key, value: target_value }) => {
             fits(key, target_key) && fits(value, target_value)
         }
-        (SqlType::Struct(found), SqlType::Struct(target)) => found.iter().all(|field| {
-            target.iter().any(|other| other.name == field.name && fits(&field.data_type, &other.data_type))
-        }),
+        // As in ksqlDB a field that the target does not have is left out, as long as another one is known.
+        (SqlType::Struct(found), SqlType::Struct(target)) => {
+            let counterpart = |field: &StructField| target.iter().find(|other| other.name == field.name);
+            found
+                .iter()
+                .all(|field| counterpart(field).is_none_or(|other| fits(&field.data_type, &other.data_type)))
+                && (found.is_empty() || found.iter().any(|field| counterpart(field).is_some()))
+        }
         _ => false,
     }
 }

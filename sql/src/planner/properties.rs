@@ -166,10 +166,8 @@ impl<'a> Properties<'a> {
         let partitions: i32 = number(property, "INT")?;
         match u32::try_from(partitions) {
             Ok(partitions) if partitions > 0 => Ok(Some(partitions)),
-            _ => {
-                Err(invalid(property, format!("Invalid number of partitions: {partitions}"))
-                    .with_hint("a topic has at least one partition"))
-            }
+            _ => Err(invalid(property, format!("Invalid number of partitions: {partitions}"))
+                .with_hint("a topic has at least one partition")),
         }
     }
 

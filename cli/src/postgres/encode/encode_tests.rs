@@ -47,6 +47,13 @@ fn numeric(value: i128, scale: i8) -> Vec<i16> {
 }
 
 #[test]
+fn texts_hold_no_character_that_clients_take_for_their_end() {
+    let values = vec![Some("a\0b"), Some("\0"), Some("plain")];
+    assert_eq!(texts(StringArray::from(values)), ["a\u{fffd}b", "\u{fffd}", "plain"]);
+    assert_eq!(binary(StringArray::from(vec!["a\0"])), "a\u{fffd}".as_bytes());
+}
+
+#[test]
 fn floats_are_the_shortest_text_that_reads_back() {
     let values = vec![
         1.0,

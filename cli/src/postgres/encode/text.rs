@@ -26,9 +26,9 @@ pub(in crate::postgres) fn write_text(column: &ColumnValues, row: usize, out: &m
             let digits = values.value(row).to_string();
             write_decimal(digits.starts_with('-'), digits.trim_start_matches('-'), *scale, out);
         }
-        Values::Text(values) => out.put_slice(values.value(row).as_bytes()),
-        Values::LargeText(values) => out.put_slice(values.value(row).as_bytes()),
-        Values::TextView(values) => out.put_slice(values.value(row).as_bytes()),
+        Values::Text(values) => write_characters(values.value(row), out),
+        Values::LargeText(values) => write_characters(values.value(row), out),
+        Values::TextView(values) => write_characters(values.value(row), out),
         Values::Bytes(values) => write_hex(values.value(row), out),
         Values::LargeBytes(values) => write_hex(values.value(row), out),
         Values::BytesView(values) => write_hex(values.value(row), out),
@@ -39,6 +39,17 @@ pub(in crate::postgres) fn write_text(column: &ColumnValues, row: usize, out: &m
         Values::Interval(values) => write_interval(values.value(row), out),
         Values::Array(values) => write_array(values, row, out),
         Values::Json(values) => values.write(row, out),
+    }
+}
+
+/// Writes characters. U+0000, which Postgres' texts cannot hold and clients take for their end, becomes the
+/// replacement character.
+fn write_characters(text: &str, out: &mut BytesMut) {
+    for (index, part) in text.split('\0').enumerate() {
+        if index > 0 {
+            out.put_slice(char::REPLACEMENT_CHARACTER.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        out.put_slice(part.as_bytes());
     }
 }
 

@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, ObjectNamePart, Query, Select, SelectItem, VisitMut, VisitorMut,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectNamePart, Query, Select, SelectItem, VisitMut, VisitorMut,
 };
 use tidemill_sql::analyzer::lower::FUNCTION_DEPTH_MAX;
 use tidemill_sql::analyzer::resolve::function_name;
@@ -17,6 +17,7 @@ use tidemill_sql::parser::identifier::stored_name;
 use crate::catalog::CatalogState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names;
+use crate::serving::rewrite::columns;
 use crate::session::Dialect;
 
 /// Rewrites every call.
@@ -91,49 +92,21 @@ impl<'a> Calls<'a> {
             Error::new(ErrorKind::UnknownFunction, message)
         })?;
         let parameters = function.parameters.iter().zip(given);
-        let parameters = parameters
-            .map(|(parameter, value)| (parameter.name.as_str(), cast(value, parameter.data_type.to_ast())));
+        let values: Vec<(&str, Expr)> = parameters
+            .map(|(parameter, value)| (parameter.name.as_str(), cast(value, parameter.data_type.to_ast())))
+            .collect();
         let mut body = function.expression.clone();
         let mut inner = Calls { depth: self.depth + 1, ..*self };
         // The functions that the body calls first: what stands for its parameters is written out already.
         if let ControlFlow::Break(error) = VisitMut::visit(&mut body, &mut inner) {
             return Err(error);
         }
-        let _ = VisitMut::visit(&mut body, &mut Parameters(parameters.collect()));
-        Ok(cast(body, function.returns.to_ast()))
-    }
-}
-
-/// Puts values in the place of names.
-struct Parameters<'a>(Vec<(&'a str, Expr)>);
-
-impl VisitorMut for Parameters<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        // The field of `a->b` stands where a column might; until it was passed it is none.
-        if let Expr::BinaryOp { op: BinaryOperator::Arrow, right, .. } = expr
-            && let Expr::Identifier(field) = right.as_ref()
-        {
-            **right = Expr::CompoundIdentifier(vec![field.clone()]);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::BinaryOp { op: BinaryOperator::Arrow, right, .. } = expr
-            && let Expr::CompoundIdentifier(parts) = right.as_ref()
-            && let [field] = parts.as_slice()
-        {
-            **right = Expr::Identifier(field.clone());
-        }
-        if let Expr::Identifier(name) = &*expr {
+        columns::replace(&mut body, &mut |parts| {
+            let [name] = parts else { return None };
             let name = stored_name(name);
-            if let Some((_, value)) = self.0.iter().find(|(parameter, _)| *parameter == name) {
-                *expr = value.clone();
-            }
-        }
-        ControlFlow::Continue(())
+            values.iter().find(|(parameter, _)| *parameter == name).map(|(_, value)| value.clone())
+        });
+        Ok(cast(body, function.returns.to_ast()))
     }
 }
 

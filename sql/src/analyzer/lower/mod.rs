@@ -26,6 +26,7 @@ use crate::analyzer::scope::Scope;
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::Lookup;
 use crate::type_system::SqlType;
+pub use predicates::with_backslashes;
 pub use user_calls::{FUNCTION_DEPTH_MAX, parameter_scope, parameters};
 
 /// Something that is already computed: wherever the expression occurs, this stands for it.
@@ -98,8 +99,8 @@ impl Lowering<'_> {
     /// An error about what is in a filter, which says so.
     fn in_filter(&self, expression: &Expression, mut error: SqlError) -> SqlError {
         let (prefix, conversion) = (self.clause.filter_error_prefix(), self.clause.conversion_error_prefix());
-        let about_types =
-            [SqlErrorKind::Type, SqlErrorKind::UnknownFunction, SqlErrorKind::UnknownColumn].contains(&error.kind);
+        let about_types = [SqlErrorKind::Type, SqlErrorKind::UnknownFunction, SqlErrorKind::UnknownColumn]
+            .contains(&error.kind);
         if !about_types || prefix.is_empty() || error.message.starts_with(conversion) {
             return error;
         }
@@ -129,10 +130,9 @@ impl Lowering<'_> {
                 .comparison(*operator, left, right)
                 .map(boolean)
                 .map_err(|error| error.or_at(expression.span)),
-            Node::Between { value, low, high, negated: false } => self
-                .between(value, low, high)
-                .map(boolean)
-                .map_err(|error| error.or_at(expression.span)),
+            Node::Between { value, low, high, negated: false } => {
+                self.between(value, low, high).map(boolean).map_err(|error| error.or_at(expression.span))
+            }
             Node::In { value, list, negated: false } => {
                 self.in_list(value, list).map(boolean).map_err(|error| error.or_at(expression.span))
             }

@@ -316,20 +316,20 @@ fn operator_of(operator: Comparison) -> Operator {
     }
 }
 
-/// Milliseconds since the epoch for text that is compared with a pseudo column of time.
 fn time_literal(text: &Expression, other: &Expression) -> Result<Option<Typed>, SqlError> {
+    Ok(time_millis(text, other)?.map(|millis| Typed::new(lit(millis), SqlType::Bigint)))
+}
+
+/// Milliseconds since the epoch for text that is compared with a pseudo column of time.
+pub(super) fn time_millis(text: &Expression, other: &Expression) -> Result<Option<i64>, SqlError> {
     let Node::Literal(Literal::String(written)) = &text.node else {
         return Ok(None);
     };
     if !mentions_time(other) {
         return Ok(None);
     }
-    let millis = time_text::parse_timestamp(written).ok_or_else(|| {
-        let message = format!("Failed to parse timestamp '{written}'");
-        let error = SqlError::new(SqlErrorKind::InvalidLiteral, message);
-        error.at(text.span).with_hint(time_text::TIMESTAMP_HELP)
-    })?;
-    Ok(Some(Typed::new(lit(millis), SqlType::Bigint)))
+    let millis = time_text::parse_timestamp(written);
+    millis.map(Some).ok_or_else(|| not_a_time(written, &SqlType::Timestamp).at(text.span))
 }
 
 fn mentions_time(expression: &Expression) -> bool {

@@ -5,7 +5,7 @@ use datafusion_expr::Expr;
 use datafusion_expr::expr::{Between, InList, Like};
 use datafusion_expr::lit;
 
-use super::operators::binary;
+use super::operators::{binary, time_millis};
 use super::{Lowering, type_text};
 use crate::analyzer::cast::null;
 use crate::analyzer::coercion::to_common_type;
@@ -39,8 +39,16 @@ impl Lowering<'_> {
 
     /// `value IN (list)`, NULL or false where the value is not in it. NULL is in no list.
     pub(super) fn in_list(&self, value: &Expression, list: &[Expression]) -> Result<Expr, SqlError> {
-        let all = std::iter::once(value).chain(list);
-        let typed = all
+        let members = list
+            .iter()
+            .map(|member| {
+                let millis = time_millis(member, value)?;
+                let number = |millis| Expression::new(Node::Literal(Literal::Bigint(millis)), member.span);
+                Ok(millis.map_or_else(|| member.clone(), number))
+            })
+            .collect::<Result<Vec<Expression>, SqlError>>()?;
+        let typed = std::iter::once(value)
+            .chain(&members)
             .map(|expression| Ok((expression, self.lower(expression)?)))
             .collect::<Result<Vec<_>, SqlError>>()?;
         let common = to_common_type(typed, self.lookup).map_err(|mut error| {
@@ -98,7 +106,8 @@ impl Lowering<'_> {
 }
 
 /// A pattern with another escape character or none, written with the backslash that Arrow's kernel knows.
-fn with_backslashes(pattern: &str, escape: Option<char>) -> String {
+#[must_use]
+pub fn with_backslashes(pattern: &str, escape: Option<char>) -> String {
     let mut result = String::with_capacity(pattern.len() + 2);
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {

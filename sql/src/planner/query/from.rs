@@ -48,7 +48,7 @@ impl FromClause {
             .map(|(index, join)| Criterion::new(&from, index + 1, join, lookup))
             .collect::<Result<Vec<_>, SqlError>>()?;
         for (index, (join, criterion)) in joins.iter().zip(criteria).enumerate() {
-            let step = plan_step(&from, index + 1, join, criterion, lookup)?;
+            let step = plan_step(&from, index + 1, join, criterion)?;
             check_partitions(&from, index + 1, &step, join.span, lookup)?;
             from.joins.push(step);
         }

@@ -53,7 +53,6 @@ pub(super) fn plan_step(
     index: usize,
     join: &Join,
     criterion: Criterion,
-    lookup: &dyn Lookup,
 ) -> Result<JoinStep, SqlError> {
     let right = &from.scope.sources[index];
     let names = Names { left: &left_source(from, &criterion).source.name, kind: join.kind, right };
@@ -69,7 +68,6 @@ pub(super) fn plan_step(
         }
         (SourceKind::Stream, SourceKind::Stream) => {
             let key_type = criterion.key_type_of_streams()?;
-            check_partitions(from, index, join, lookup)?;
             (stream_stream(join)?, key_type)
         }
         (SourceKind::Stream, SourceKind::Table) => {
@@ -85,7 +83,6 @@ pub(super) fn plan_step(
             criterion
                 .check_right_key(right, "stream-table joins require to join on the table's primary key")?;
             let key_type = criterion.key_type_of_streams()?;
-            check_partitions(from, index, join, lookup)?;
             check_no_within(join, WITHIN_TABLE)?;
             if join.kind == ast::JoinKind::Right {
                 return only_inner_and_left(format!(
@@ -104,8 +101,6 @@ pub(super) fn plan_step(
             let key_type = criterion.key_type_of_tables()?;
             if kind == JoinKind::ForeignKey {
                 check_foreign_key(right, join, &criterion)?;
-            } else {
-                check_partitions(from, index, join, lookup)?;
             }
             check_no_within(join, WITHIN_TABLES)?;
             (kind, key_type)
@@ -377,28 +372,6 @@ fn check_foreign_key(right: &ScopeSource, join: &Join, criterion: &Criterion) ->
         return Err(SqlError::unsupported(message).at(join.span));
     }
     Ok(())
-}
-
-/// ksqlDB joins partition by partition. Here rows find each other whatever partition they come from, so
-/// it only matters to those who want what ksqlDB can run.
-fn check_partitions(
-    from: &FromClause,
-    index: usize,
-    join: &Join,
-    lookup: &dyn Lookup,
-) -> Result<(), SqlError> {
-    let (first, right) = (&from.scope.sources[0], &from.scope.sources[index]);
-    let (left_count, right_count) = (first.source.partitions, right.source.partitions);
-    if left_count == right_count || !within_ksqldb_limits(lookup) {
-        return Ok(());
-    }
-    let (left, right) = (quoted_name(&first.alias), quoted_name(&right.alias));
-    Err(SqlError::unsupported(format!(
-        "Can't join {left} with {right} since the number of partitions don't match. {left} partitions = \
-         {left_count}; {right} partitions = {right_count}. Please repartition either one so that the number \
-         of partitions match."
-    ))
-    .at(join.span))
 }
 
 /// Windowed sources join windowed ones of the same kind, on their keys.

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::from::FromClause;
-use crate::analyzer::expression::{Comparison, Expression, Literal, Logical, Node};
+use crate::analyzer::expression::{ColumnReference, Comparison, Expression, Literal, Logical, Node};
 use crate::error::SqlError;
 use crate::lookup::{Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::identifier::quoted_name;
@@ -48,7 +48,7 @@ pub(super) fn check(
         scans: is_set(TABLE_SCAN),
         ranges: is_set(RANGE_SCAN),
         windowed: from.window.is_some(),
-        limits: within_ksqldb_limits(lookup),
+        ksqldb_limits: within_ksqldb_limits(lookup),
     };
     match condition {
         None if !rules.scans => Err(refused("Missing WHERE clause")),
@@ -62,8 +62,8 @@ struct Rules<'a> {
     scans: bool,
     ranges: bool,
     windowed: bool,
-    /// What ksqlDB cannot look up is refused, though it could be here.
-    limits: bool,
+    /// Whether conditions are refused that ksqlDB cannot make a look-up of, though they can be met here.
+    ksqldb_limits: bool,
 }
 
 /// One condition that is no AND, OR or NOT of others.
@@ -77,8 +77,13 @@ struct Condition {
 /// How rows are found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Access {
+    /// By their keys.
     Key,
+    /// Between keys.
     Range,
+    /// Among all rows, by comparisons of their keys.
+    Bounded,
+    /// Among all rows.
     All,
 }
 
@@ -100,7 +105,11 @@ impl Rules<'_> {
                 return self.read_all();
             }
         }
-        alternatives.iter().flatten().try_for_each(|condition| self.check_key_value(condition))
+        alternatives.iter().flatten().try_for_each(|condition| self.check_key_value(condition))?;
+        if self.windowed && self.ksqldb_limits {
+            alternatives.iter().try_for_each(|alternative| check_window_bounds(alternative))?;
+        }
+        Ok(())
     }
 
     fn read_all(&self) -> Result<(), SqlError> {
@@ -136,12 +145,8 @@ impl Rules<'_> {
                         all = true;
                         continue;
                     }
-                    if [WINDOWSTART, WINDOWEND].contains(&column.name.as_str()) {
-                        if self.limits && !is_bound(*operator) {
-                            let (name, operator) = (quoted_name(&column.name), operator.word());
-                            let message = format!("Unsupported {name} bounds: {operator}.");
-                            return Err(refused(&message).at(expression.span));
-                        }
+                    if is_window_bound(&column.name) {
+                        self.check_bound_comparison(*operator, column, expression)?;
                         continue;
                     }
                     let key = self.source.key_columns().position(|key| key.name == column.name);
@@ -155,7 +160,7 @@ impl Rules<'_> {
                             all = true;
                         }
                         _ if self.may_be_range(key) => access = Access::Range,
-                        _ => access = Access::All,
+                        _ => access = Access::Bounded,
                     }
                     if !keys.insert(key) && !self.scans {
                         return Err(refused(
@@ -192,7 +197,7 @@ impl Rules<'_> {
                 self.key()?
             ));
         }
-        Ok(if access == Access::Range && count > 1 { Access::All } else { access })
+        Ok(if access == Access::Range && count > 1 { Access::Bounded } else { access })
     }
 
     /// The key's columns, as schemas are listed.
@@ -226,19 +231,42 @@ impl Rules<'_> {
         Ok(false)
     }
 
-    /// A value that a list compares a key with has to be one of the key's type.
+    /// Bounds of windows are compared so that they tell where to look.
+    fn check_bound_comparison(
+        &self,
+        operator: Comparison,
+        bound: &ColumnReference,
+        comparison: &Expression,
+    ) -> Result<(), SqlError> {
+        if is_bound(operator) || !self.ksqldb_limits {
+            return Ok(());
+        }
+        let message = format!("Unsupported {} bounds: {}.", quoted_name(&bound.name), operator.word());
+        Err(refused(&message).at(comparison.span))
+    }
+
+    /// A value that a key is compared with has to be one of the key's type. What cannot be compared at all
+    /// is left to those who compare.
     fn check_key_value(&self, condition: &Condition) -> Result<(), SqlError> {
         let Node::Comparison { left, right, .. } = &condition.expression.node else { return Ok(()) };
-        let (Some(column), Node::Literal(value), true) = (left.as_column(), &right.node, condition.of_list)
-        else {
-            return Ok(());
+        let (column, right) = match (left.as_column(), right.as_column()) {
+            (_, Some(column)) => (column, left),
+            (Some(column), None) => (column, right),
+            (None, None) => return Ok(()),
         };
+        let Node::Literal(value) = &right.node else { return Ok(()) };
         let Some(key) = self.source.key_columns().find(|key| key.name == column.name) else { return Ok(()) };
         let wanted = SqlType::from_arrow(&key.data_type)?;
         let Some(given) = value.sql_type() else {
+            if !condition.of_list {
+                return Ok(());
+            }
             let message = format!("Primary key columns can not be NULL: {}", condition.expression);
             return Err(SqlError::invalid(message).at(condition.expression.span));
         };
+        if !condition.of_list && !(given.is_numeric() && wanted.is_numeric()) {
+            return Ok(());
+        }
         let fits = given == wanted
             || match wanted {
                 SqlType::Bigint => given == SqlType::Integer,
@@ -288,6 +316,57 @@ fn is_bound(operator: Comparison) -> bool {
         | Comparison::GreaterThanOrEqual => true,
         Comparison::NotEqual | Comparison::IsDistinctFrom | Comparison::IsNotDistinctFrom => false,
     }
+}
+
+/// What the conditions of an alternative say of one bound of windows.
+#[derive(Default)]
+struct WindowRange {
+    exact: bool,
+    lower: bool,
+    upper: bool,
+}
+
+/// Checks that each bound of the windows is either one value or has one limit to each side.
+fn check_window_bounds(conditions: &[Condition]) -> Result<(), SqlError> {
+    let (mut starts, mut ends) = (WindowRange::default(), WindowRange::default());
+    for Condition { expression, .. } in conditions {
+        let Node::Comparison { operator, left, right } = &expression.node else { continue };
+        let (column, value, turned) = match (left.as_column(), right.as_column()) {
+            (_, Some(column)) => (column, left, true),
+            (Some(column), None) => (column, right, false),
+            (None, None) => continue,
+        };
+        let range = match column.name.as_str() {
+            WINDOWSTART => &mut starts,
+            WINDOWEND => &mut ends,
+            _ => continue,
+        };
+        if let Node::Literal(Literal::Decimal { .. } | Literal::Double(_)) = &value.node {
+            let what = "Window bounds must resolve to an INT, BIGINT, or STRING containing a datetime.";
+            return Err(refused(what).at(value.span));
+        }
+        let bound = quoted_name(&column.name);
+        let is_below = matches!(operator, Comparison::LessThan | Comparison::LessThanOrEqual);
+        let (known, side) = match operator {
+            Comparison::Equal => (&mut range.exact, Comparison::Equal),
+            _ if is_below != turned => (&mut range.upper, Comparison::LessThan),
+            _ => (&mut range.lower, Comparison::GreaterThan),
+        };
+        let twice = std::mem::replace(known, true);
+        if range.exact && (range.lower || range.upper) {
+            let what = format!("`{expression}` cannot be combined with other {bound} bounds.");
+            return Err(refused(&what).at(expression.span));
+        }
+        if twice {
+            let what = format!("Duplicate {bound} bounds on: {}.", side.word());
+            return Err(refused(&what).at(expression.span));
+        }
+    }
+    Ok(())
+}
+
+fn is_window_bound(name: &str) -> bool {
+    [WINDOWSTART, WINDOWEND].contains(&name)
 }
 
 /// A refusal, with what WHERE has to be like.

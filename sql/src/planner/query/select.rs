@@ -27,8 +27,8 @@ use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
 use crate::plan::source::{ROWOFFSET, ROWPARTITION};
 use crate::plan::{Emit, QueryPlan};
-use crate::planner::Purpose;
 use crate::planner::create_source::no_timestamp_column;
+use crate::planner::{Purpose, within_ksqldb_limits};
 use crate::type_system::SqlType;
 
 /// Plans a query.
@@ -88,6 +88,7 @@ impl<'a> Select<'a> {
         let columns = expand(&body.projection, from, &partition_by, purpose, lookup)?;
         if *purpose == Purpose::Pull {
             check_pull_columns(&columns, filter.as_ref())?;
+            check_pull_stars(&body.projection, from, lookup)?;
             pull_where::check(filter.as_ref(), from, lookup)?;
         }
         if let Some(filter) = &filter
@@ -531,6 +532,30 @@ fn check_pull_columns(columns: &[ResultColumn], filter: Option<&Expression>) -> 
         }
     }
     Ok(())
+}
+
+/// What `*` stands for in a table is read as it is stored, where only ksqlDB's own means are used.
+fn check_pull_stars(
+    projection: &[SelectItem],
+    from: &FromClause,
+    lookup: &dyn Lookup,
+) -> Result<(), SqlError> {
+    let star = projection.iter().find_map(|item| match item {
+        SelectItem::Wildcard { span } | SelectItem::SourceWildcard { span, .. } => Some(*span),
+        _ => None,
+    });
+    match star {
+        Some(span)
+            if projection.len() > 1 && from.kind == SourceKind::Table && within_ksqldb_limits(lookup) =>
+        {
+            Err(SqlError::unsupported(
+                "Pull queries only support wildcards in the projects if they are the only expression",
+            )
+            .at(span)
+            .with_hint("name the columns"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn key_first(columns: Vec<(Typed, String)>, key_positions: &[usize]) -> Vec<(Typed, String)> {
