@@ -58,9 +58,6 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     let own = found.query.clone();
     check_unused(&catalog, name, own.as_deref())?;
     let topic = found.source.topic.clone();
-    if statement.delete_topic {
-        check_topic_unused(&catalog, name, &topic)?;
-    }
     let own: Vec<String> = own.into_iter().collect();
     while_halted(engine, &own, || {
         engine.catalog().change(|state, changes| {
@@ -130,22 +127,6 @@ fn check_unused(catalog: &CatalogState, name: &str, own: Option<&str>) -> Result
         )
     };
     Err(Error::new(ErrorKind::InUse, message))
-}
-
-/// A topic that others stand on must stay.
-fn check_topic_unused(catalog: &CatalogState, name: &str, topic: &str) -> Result<()> {
-    let others = catalog.sources.values().map(|found| &found.source);
-    let others = others.filter(|source| source.topic == topic && source.name != name);
-    let others: Vec<&str> = others.map(|source| source.name.as_str()).collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "Refusing to delete topic. Found other data sources ({}) using topic {topic}",
-        others.join(", ")
-    );
-    Err(Error::new(ErrorKind::InUse, message)
-        .with_hint(format!("drop {name} without DELETE TOPIC, or the others first")))
 }
 
 /// Drops a type. Sources hold what their types stand for, but queries are planned from their statements

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use datafusion_common::{Column, TableReference};
 use datafusion_expr::Expr;
 use indexmap::IndexMap;
-use sqlparser::tokenizer::Span;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{ColumnReference, Expression, Node, WindowBound};

@@ -162,12 +162,11 @@ impl Lowering<'_> {
         (right_expression, right): (&Expression, Typed),
     ) -> Result<(Typed, Typed), SqlError> {
         let (Some(left_type), Some(right_type)) = (left.data_type.clone(), right.data_type.clone()) else {
-            let name = |data_type: Option<&SqlType>| data_type.map_or("NULL", SqlType::base_name);
             return Err(SqlError::type_error(format!(
                 "Comparison with NULL not supported: {} {} {}\nUse 'IS NULL' or 'IS NOT NULL' instead.",
-                name(left.data_type.as_ref()),
+                left.data_type.as_ref().map_or("NULL", SqlType::base_name),
                 operator.symbol(),
-                name(right.data_type.as_ref())
+                right.data_type.as_ref().map_or("NULL", SqlType::base_name)
             )));
         };
         let compared = self.compared_type(
