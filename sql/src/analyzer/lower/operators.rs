@@ -328,7 +328,11 @@ pub(super) fn time_millis(text: &Expression, other: &Expression) -> Result<Optio
         return Ok(None);
     }
     let millis = time_text::parse_timestamp(written);
-    millis.map(Some).ok_or_else(|| not_a_time(written, &SqlType::Timestamp).at(text.span))
+    millis.map(Some).ok_or_else(|| {
+        let message = format!("Failed to parse timestamp '{written}'");
+        let error = SqlError::new(SqlErrorKind::InvalidLiteral, message);
+        error.at(text.span).with_hint(time_text::TIMESTAMP_HELP)
+    })
 }
 
 fn mentions_time(expression: &Expression) -> bool {
