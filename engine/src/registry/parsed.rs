@@ -15,7 +15,7 @@ pub enum ParsedSchema {
     /// Of JSON Schema.
     Json(JsonSchema),
     /// Of Protobuf.
-    Protobuf(ProtobufSchema),
+    Protobuf(Box<ProtobufSchema>),
 }
 
 impl ParsedSchema {
@@ -31,7 +31,8 @@ impl ParsedSchema {
         let parsed = match schema.definition.kind {
             SchemaKind::Avro => AvroSchema::parse(text, &schema.imports).map(ParsedSchema::Avro),
             SchemaKind::Json => JsonSchema::parse(text, &schema.imports).map(ParsedSchema::Json),
-            SchemaKind::Protobuf => ProtobufSchema::parse(text, &schema.imports).map(ParsedSchema::Protobuf),
+            SchemaKind::Protobuf => ProtobufSchema::parse(text, &schema.imports)
+                .map(|schema| ParsedSchema::Protobuf(Box::new(schema))),
         };
         parsed.map_err(RegistryError::InvalidSchema)
     }

@@ -318,7 +318,7 @@ fn what_is_over_a_bound_or_no_name_is_refused() {
 
 #[test]
 fn what_is_set_has_a_bound_also_for_subjects_that_there_are_not() {
-    let registry = open();
+    let registry = SchemaRegistry::in_memory();
     for number in 0..subject::SUBJECTS_MAX {
         registry.set_mode(Some(&number.to_string()), Mode::ReadWrite, false).expect("is set");
     }
