@@ -19,8 +19,7 @@ const EXPONENT_BIAS: i32 = 1_023;
 /// Below this whole numbers lie densely, and their digits are all there.
 const DENSE_WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// So many digits tell apart neither two values from each other nor a value from what is half-way to the
-/// next: Java prints them if they are enough.
+/// A number of at most so many digits is nearer to one value than to what lies half-way to the next one.
 const UNDISPUTED_DIGITS: usize = 15;
 
 /// Whether Java prints the shortest digits, of which there are so many, for a positive finite value. Some

@@ -1,6 +1,6 @@
 //! Arithmetic of DECIMAL: exact, rounded half up, failing where a result does not fit its type.
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use bigdecimal::num_bigint::BigInt;
 use bigdecimal::{BigDecimal, Zero};

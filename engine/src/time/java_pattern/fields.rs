@@ -90,7 +90,7 @@ impl Fields {
 
     /// The day of the week, 1 for Sunday.
     fn local_day_of_week(&self) -> Option<i64> {
-        let of_name = |day| i64::from(day) % 7 + 1;
+        let of_name = |day: u32| i64::from(day) % 7 + 1;
         match self.within(Field::LocalDayOfWeek, 1, 7)? {
             Some(day) => Some(day.into()),
             None => self.within(Field::DayOfWeek, 1, 7)?.map(of_name),
