@@ -49,9 +49,9 @@ pub(super) fn rewrite(query: &mut Query, lookup: &Arc<EngineLookup>, dialect: Di
         stored_names::rewrite(query);
     }
     fetch::rewrite(query);
-    like_escapes::rewrite(query);
     // What a lambda holds is not for DataFusion: it is taken out as it was written.
     let functions = lambdas::rewrite(query, lookup);
+    like_escapes::rewrite(query);
     field_access::rewrite(query, dialect);
     interval_units::rewrite(query);
     constructors::rewrite(query)?;
