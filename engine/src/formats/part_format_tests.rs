@@ -41,16 +41,16 @@ fn a_declaration_that_is_changed_registers_its_schema_where_its_own_was_the_newe
     let newest = |registry: &SchemaRegistry| registry.latest("t-value").map(|latest| latest.version);
     let one = value(&source(spec("AVRO", &[]), &[("A", "INTEGER")]));
     let two = value(&source(spec("AVRO", &[]), &[("A", "INTEGER"), ("B", "STRING")]));
-    let registry_of_it = registry();
+    let registry_of_it = SchemaRegistry::in_memory();
     one.register(&registry_of_it, Registration::FirstOfTopic).unwrap();
     two.register_in_place_of(&one, &registry_of_it).unwrap();
     assert_eq!(newest(&registry_of_it), Some(2));
-    let registry_of_others = registry();
+    let registry_of_others = SchemaRegistry::in_memory();
     let others = value(&source(spec("AVRO", &[]), &[("A", "INTEGER"), ("C", "STRING")]));
     others.register(&registry_of_others, Registration::FirstOfTopic).unwrap();
     two.register_in_place_of(&one, &registry_of_others).unwrap();
     assert_eq!(newest(&registry_of_others), Some(1));
-    let empty = registry();
+    let empty = SchemaRegistry::in_memory();
     two.register_in_place_of(&one, &empty).unwrap();
     assert_eq!(newest(&empty), None);
 }
