@@ -264,7 +264,8 @@ impl Rules<'_> {
             let message = format!("Primary key columns can not be NULL: {}", condition.expression);
             return Err(SqlError::invalid(message).at(condition.expression.span));
         };
-        if !condition.of_list && !(given.is_numeric() && wanted.is_numeric()) {
+        let numbers = given.is_numeric() && wanted.is_numeric();
+        if !condition.of_list && !numbers {
             return Ok(());
         }
         let fits = given == wanted
