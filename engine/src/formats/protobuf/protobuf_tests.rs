@@ -196,7 +196,7 @@ fn check_round_trip(seed: u64, nullable: NullableRepresentation) {
         .map(|index| arrow_field(&format!("C{index}"), &sql_type(numbers, 3)).expect("a field"))
         .collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let text = schema_of_columns(&schema, None, nullable).expect("a schema");
+    let text = schema_of_columns(&schema, None, nullable).expect("a schema").canonical_text();
     let message = message(&text);
     let nulls = Nulls { scalars: nullable != NullableRepresentation::Default, messages: true };
     let arrays: Vec<ArrayRef> = schema
