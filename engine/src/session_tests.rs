@@ -6,7 +6,7 @@ use datafusion::scalar::ScalarValue;
 use super::{Dialect, Session};
 use crate::catalog::record::QueryRecord;
 use crate::engine::{Engine, EngineOptions};
-use crate::error::{ErrorKind, Result};
+use crate::error::ErrorKind;
 use crate::physical::Recipients;
 use crate::response::Response;
 use crate::session_harness::{engine, run, session};
