@@ -80,8 +80,8 @@ impl Server {
         }
         let mut options =
             EngineOptions { data_dir: Some(data_dir.to_owned()), memory_bytes, ..EngineOptions::default() };
-        let wanted = options.topics.partitions_total_max;
-        options.topics.partitions_total_max = open_files::partitions_total_max(wanted);
+        let partitions = options.topics.partitions_total_max;
+        options.topics.partitions_total_max = open_files::partitions_total_max(partitions);
         let directory: PathBuf = data_dir.to_owned();
         let opened = tokio::task::spawn_blocking(move || Engine::open(options)).await;
         let engine = match opened {
