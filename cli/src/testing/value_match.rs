@@ -64,7 +64,7 @@ fn number_matches(expected: &str, actual: &WireValue, numbers: Numbers) -> bool 
     let Ok(decimal) = expected.parse::<BigDecimal>() else { return false };
     match actual {
         WireValue::Integer(actual) if numbers == Numbers::AsWritten => {
-            is_whole(expected) && decimal == BigDecimal::from(*actual)
+            is_whole(expected) && decimal == *actual
         }
         WireValue::Integer(actual) => {
             decimal.with_scale_round(0, RoundingMode::Down).to_i64() == Some(*actual)
