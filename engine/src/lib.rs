@@ -6,37 +6,42 @@
 //! untouched, and clients' [`transactions`] and [`group_offsets`] are reached through it. The HTTP door
 //! speaks for the schema [`registry`], and tests of queries drive them by hand, with [`driver`].
 
+#![allow(
+    unreachable_pub,
+    reason = "inside of the crate `pub` is for the other rooms; what leaves the crate is said here, by the modules"
+)]
+
 pub mod aggregates;
 pub mod batch;
-pub mod catalog;
+mod catalog;
 mod datafusion_error;
 pub mod driver;
 pub mod engine;
-pub mod error;
-pub mod expressions;
+mod error;
+mod expressions;
 pub mod formats;
-pub mod functions;
+mod functions;
 pub mod group_offsets;
-pub mod lookup;
-pub mod metrics;
-pub mod names;
+mod lookup;
+mod metrics;
+mod names;
 pub mod operators;
-pub mod physical;
-pub mod processing_log;
-pub mod queries;
+mod physical;
+mod processing_log;
+mod queries;
 pub mod registry;
 pub mod response;
 pub mod runtime;
 pub mod serving;
-pub mod session;
-pub mod state;
+mod session;
+mod state;
 pub mod state_keys;
-pub mod statements;
+mod statements;
 pub mod system_catalog;
-pub mod time;
+mod time;
 pub mod topics;
 pub mod transactions;
-pub mod windows;
+mod windows;
 
 #[cfg(test)]
 mod session_harness;
