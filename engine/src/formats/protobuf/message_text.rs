@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_message_has_one_text_whatever_order_its_entries_have() {
         let texts = MessageTexts::new(SCHEMA).expect("a schema");
-        let expected = "id: 7\nm {\n  key: \"a\"\n  value: 1\n}\nm {\n  key: \"b\"\n}";
+        let expected = "id: 7\nm: [{\n  key: \"a\"\n  value: 1\n}, {\n  key: \"b\"\n}]";
         let [a, b]: [&[u8]; 2] = [&[0x12, 5, 0x0a, 1, b'a', 0x10, 1], &[0x12, 3, 0x0a, 1, b'b']];
         for entries in [[a, b], [b, a]] {
             let bytes = [&[0x08, 7], entries[0], entries[1]].concat();
