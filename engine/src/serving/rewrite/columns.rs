@@ -84,7 +84,7 @@ mod tests {
     fn columns_are_replaced_and_fields_and_variables_stay() {
         for (written, expected) in [
             ("a + s.b", "? + ?"),
-            ("a->field + a", "?->field + ?"),
+            ("a->field + a", "? -> field + ?"),
             ("TRANSFORM(a, x => x + a + y)", "TRANSFORM(?, x -> x + ? + ?)"),
             (
                 "REDUCE(x, 0, (x, y) => x + FILTER(y, z => z = w))",
