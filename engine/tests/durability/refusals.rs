@@ -77,10 +77,14 @@ fn what_a_statement_says_about_a_topic_holds_or_is_refused() {
     }
     assert!(!lives.has_topic("new"));
     let select = "AS SELECT k, n FROM events";
+    lives.sql(
+        "CREATE STREAM taken (k STRING KEY, n BIGINT) \
+         WITH (KAFKA_TOPIC = 'taken', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
+    );
     let error =
-        refused(&lives, &format!("CREATE STREAM p WITH (KAFKA_TOPIC = 'events', PARTITIONS = 3) {select}"));
-    assert_eq!(error.message, "topic 'events' exists with PARTITIONS 1; the statement says 3");
-    refused(&lives, "INSERT INTO events WITH (PARTITIONS = 2) SELECT k, n FROM events");
+        refused(&lives, &format!("CREATE STREAM p WITH (KAFKA_TOPIC = 'taken', PARTITIONS = 3) {select}"));
+    assert_eq!(error.message, "topic 'taken' exists with PARTITIONS 1; the statement says 3");
+    refused(&lives, &format!("INSERT INTO taken WITH (PARTITIONS = 2) {}", &select[3..]));
     lives.sql(&over("KAFKA_TOPIC = 'compacted', PARTITIONS = 1, REPLICAS = 1, CLEANUP_POLICY = 'compact'"));
     let settings = lives.topic_settings("compacted");
     assert!(settings.compact);
