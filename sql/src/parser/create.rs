@@ -9,7 +9,7 @@ use super::ast::{
 };
 use super::cursor::TokenCursor;
 use super::data_type::parse_sql_type;
-use super::identifier::Name;
+use super::identifier::{Name, quoted_name};
 use super::select::{Purpose, parse_select};
 use super::session::parse_assignment;
 use super::syntax_error::carry;
@@ -91,7 +91,7 @@ fn parse_elements(parser: &mut Parser<'_>) -> Result<Vec<ColumnDef>, ParserError
             return Err(carry(
                 SqlError::new(
                     SqlErrorKind::Duplicate,
-                    format!("Duplicate column names: {}", column.name.value),
+                    format!("Duplicate column names: {}", quoted_name(&column.name.value)),
                 )
                 .at(column.name.span),
             ));
