@@ -291,7 +291,7 @@ impl<'a> Properties<'a> {
                 .with_hint(format!("leave it out, or set {prefix}FORMAT = 'PROTOBUF'")));
         } else if let Some(property) = nullable {
             let written = text(property)?;
-            if !["OPTIONAL", "WRAPPER"].contains(&written.as_str()) {
+            if !["OPTIONAL", "WRAPPER"].iter().any(|known| known.eq_ignore_ascii_case(&written)) {
                 let name = &property.name;
                 let message = format!(
                     "Invalid value {written} for configuration {name}: String must be one of: OPTIONAL, \
