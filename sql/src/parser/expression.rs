@@ -18,11 +18,12 @@
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgOperator, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
-    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, UnaryOperator, Value,
+    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens, UnaryOperator, Value, Visit,
 };
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
+use super::complexity::TreeGauge;
 use super::cursor::{TokenCursor, unquoted};
 use super::data_type::parse_cast_type;
 use super::dialect::{FIELD_ACCESS_PRECEDENCE, NOT_PRECEDENCE};
@@ -107,19 +108,26 @@ pub(crate) fn parse_infix(
 ) -> Option<Result<Expr, ParserError>> {
     let next = &parser.peek_token_ref().token;
     if *next == Token::Arrow && precedence == FIELD_ACCESS_PRECEDENCE {
-        Some(parse_field_access(parser, left.clone()))
+        Some(copy_of(left).and_then(|left| parse_field_access(parser, left)))
     } else if *next == Token::DoubleColon {
-        Some(parse_double_colon(parser, left.clone()))
+        Some(copy_of(left).and_then(|left| parse_double_colon(parser, left)))
     } else if parser.take_words(&["IS", "DISTINCT", "FROM"]) {
         // sqlparser reads the right side of IS DISTINCT FROM up to the end, AND included.
-        let right = parser.parse_subexpr(precedence);
-        Some(right.map(|right| Expr::IsDistinctFrom(Box::new(left.clone()), Box::new(right))))
+        let sides = copy_of(left).and_then(|left| Ok((left, parser.parse_subexpr(precedence)?)));
+        Some(sides.map(|(left, right)| Expr::IsDistinctFrom(Box::new(left), Box::new(right))))
     } else if parser.take_words(&["IS", "NOT", "DISTINCT", "FROM"]) {
-        let right = parser.parse_subexpr(precedence);
-        Some(right.map(|right| Expr::IsNotDistinctFrom(Box::new(left.clone()), Box::new(right))))
+        let sides = copy_of(left).and_then(|left| Ok((left, parser.parse_subexpr(precedence)?)));
+        Some(sides.map(|(left, right)| Expr::IsNotDistinctFrom(Box::new(left), Box::new(right))))
     } else {
         None
     }
+}
+
+/// A copy, for those who are only lent what they keep. Copying a tree takes more stack than building it, so
+/// one that would be refused in the end is refused here.
+pub(super) fn copy_of<T: Visit + Clone>(tree: &T) -> Result<T, ParserError> {
+    TreeGauge::default().add(tree).map_err(|_| ParserError::RecursionLimitExceeded)?;
+    Ok(tree.clone())
 }
 
 /// The struct of `struct->*`, if `expr` is that.

@@ -17,7 +17,7 @@ use super::ast::{
 };
 use super::cursor::TokenCursor;
 use super::dialect::VALUE_EXPRESSION_PRECEDENCE;
-use super::expression::struct_wildcard;
+use super::expression::{copy_of, struct_wildcard};
 use super::identifier::Name;
 use super::syntax_error::{carry, conclusive};
 use super::window_clause::{parse_window, parse_within};
@@ -238,7 +238,7 @@ fn parse_value_list(parser: &mut Parser<'_>, words: &[&str]) -> Result<Vec<Expr>
     }
     let values = parser.parse_comma_separated(parse_value)?;
     match values.as_slice() {
-        [Expr::Tuple(values)] => Ok(values.clone()),
+        [Expr::Tuple(values)] => copy_of(values),
         values => match values.iter().find(|value| matches!(value, Expr::Tuple(_))) {
             Some(tuple) => {
                 Err(carry(SqlError::syntax("a list in parentheses has to be the only one").at(tuple.span())))
