@@ -45,10 +45,8 @@ impl Unreadable {
     pub fn take(&self) -> Vec<String> {
         let sources = std::mem::take(&mut *self.0.lock());
         let sentence = |(source, Skipped { records, first }): (String, Skipped)| {
-            let were = if records == 1 { "record was" } else { "records were" };
-            format!(
-                "{records} {were} left out of {source} because they could not be read; the first: {first}"
-            )
+            let records = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
+            format!("left out of {source} as not readable: {records}; the first: {first}")
         };
         sources.into_iter().map(sentence).collect()
     }
@@ -66,10 +64,7 @@ mod tests {
         unreadable.note("B", 2, &reports);
         unreadable.clone().note("B", 3, &[]);
         let told = unreadable.take();
-        assert_eq!(
-            told,
-            ["5 records were left out of B because they could not be read; the first: no number"]
-        );
+        assert_eq!(told, ["left out of B as not readable: 5 records; the first: no number"]);
         assert!(unreadable.take().is_empty());
     }
 }

@@ -196,7 +196,7 @@ async fn who_reads_is_told_of_records_that_cannot_be_read() {
     }
     let told = rows.unreadable.take();
     assert_eq!(told.len(), 1, "{told:?}");
-    let first = "2 records were left out of MIXED because they could not be read; the first: topic 'mixed', \
+    let first = "left out of MIXED as not readable: 2 records; the first: topic 'mixed', \
                  partition 0, offset 1: ";
     assert!(told[0].starts_with(first), "{told:?}");
     let Response::Rows(mut rows) = session.execute("SELECT line FROM lines", &[]).await.expect("rows") else {
