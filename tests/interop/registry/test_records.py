@@ -154,7 +154,8 @@ def test_records_without_a_schema_are_told_and_the_others_go_on(shared_server, r
                       f" SELECT a FROM {name}")
     send(shared_server, name, lambda value, _: value, [b"{\"a\": 1}", b"\0\0\0\xff\xff\2"])
     send(shared_server, name, serializer, [{"a": 2}])
-    assert [json.loads(value)["A"] for _, value in take(shared_server, f"{name}-out", 2)] == [1, 2]
+    # Without keys they may be in several partitions, whose order among each other says nothing.
+    assert sorted(json.loads(value)["A"] for _, value in take(shared_server, f"{name}-out", 2)) == [1, 2]
     reasons = eventually(lambda: (lambda found: found if len(found) == 2 else None)(
         shared_server.sql(f"SELECT reason FROM processing_log WHERE topic = '{name}'")))
     reasons = sorted(reason for (reason,) in reasons)
