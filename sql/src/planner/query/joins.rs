@@ -418,9 +418,7 @@ fn check_windows(from: &FromClause, index: usize, criterion: &Criterion) -> Resu
         side.as_column().is_some_and(|column| key == [column.name.as_str()])
     };
     // The rows of tables stay where they are, whatever they are joined by.
-    if from.kind == SourceKind::Table
-        || (is_key(left, &criterion.left) && is_key(right, &criterion.right))
-    {
+    if from.kind == SourceKind::Table || (is_key(left, &criterion.left) && is_key(right, &criterion.right)) {
         return Ok(());
     }
     Err(repartition_of_windowed().at(criterion.span))
