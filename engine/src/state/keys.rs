@@ -116,12 +116,6 @@ impl RoomKeys {
         self.timed_range(TIMELINE, ends_ms)
     }
 
-    /// Everything in the room.
-    #[must_use]
-    pub fn all(&self) -> Range<Bytes> {
-        prefix_range(&self.prefix)
-    }
-
     /// Time and group key of a key made by `push_windowed` or `push_timeline`.
     ///
     /// # Errors
@@ -169,7 +163,6 @@ mod tests {
             keys.push_windowed(&mut key, start, group.as_bytes());
             assert_eq!(keys.parse_timed(&key).expect("ours"), (start, group.as_bytes()));
             assert_eq!(keys.windows(0..8).contains(&Bytes::from(key.clone())), (0..8).contains(&start));
-            assert!(keys.all().contains(&Bytes::from(key.clone())));
             sorted.push(key);
         }
         assert!(sorted.is_sorted());

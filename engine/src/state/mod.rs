@@ -17,7 +17,7 @@ mod row_codec;
 mod sessions;
 pub mod table_rows;
 
-pub use groups::{Group, Groups, Stored};
+pub use groups::{Groups, Stored};
 pub use keys::RoomKeys;
 pub use row_codec::RowCodec;
-pub use sessions::{Gone, Session, SessionKey, Sessions};
+pub use sessions::{Session, Sessions};

@@ -7,14 +7,8 @@ use tidemill_sql::lookup::{WindowKind, WindowSpec};
 
 use super::{Bounds, FixedWindows};
 
-/// Windows without a GRACE PERIOD take late records for a day, their own length included.
+/// The results of windows without RETENTION are there for a day at least.
 const DEFAULT_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// The grace of a window for which none is given, when every change is passed on.
-#[must_use]
-pub fn default_grace_ms(window_size_ms: i64) -> i64 {
-    DEFAULT_LIFETIME_MS.saturating_sub(window_size_ms).max(0)
-}
 
 /// How long after its start (for sessions: after its end) a window is kept: while it can change, or as
 /// long as RETENTION says.
@@ -116,12 +110,6 @@ mod tests {
         let session = Bounds { start_ms: 0, end_ms: 10 };
         assert!(!closing.is_closed(session, 100));
         assert!(closing.is_closed(session, 101));
-    }
-
-    #[test]
-    fn the_default_grace_fills_a_day() {
-        assert_eq!(default_grace_ms(60_000), 86_340_000);
-        assert_eq!(default_grace_ms(i64::MAX), 0);
     }
 
     #[test]

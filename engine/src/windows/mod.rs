@@ -9,5 +9,5 @@ mod grace;
 mod session;
 
 pub use fixed::FixedWindows;
-pub use grace::{FixedClosing, SessionClosing, default_grace_ms, retention_ms, row_retention_ms};
+pub use grace::{FixedClosing, SessionClosing, retention_ms, row_retention_ms};
 pub use session::Bounds;

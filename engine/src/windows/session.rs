@@ -18,13 +18,6 @@ impl Bounds {
         Bounds { start_ms: time_ms, end_ms: time_ms }
     }
 
-    /// Whether a record belongs to the session: it comes at most the gap before its start or after
-    /// its end.
-    #[must_use]
-    pub fn reaches(&self, time_ms: i64, gap_ms: i64) -> bool {
-        self.end_ms >= time_ms.saturating_sub(gap_ms) && self.start_ms <= time_ms.saturating_add(gap_ms)
-    }
-
     /// The session of both.
     #[must_use]
     pub fn joined(&self, other: Bounds) -> Bounds {
@@ -35,14 +28,6 @@ impl Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_session_reaches_a_gap_in_both_directions_inclusively() {
-        let session = Bounds { start_ms: 100, end_ms: 200 };
-        assert!(session.reaches(90, 10) && session.reaches(210, 10) && session.reaches(150, 0));
-        assert!(!session.reaches(89, 10) && !session.reaches(211, 10));
-        assert!(session.reaches(i64::MAX, i64::MAX));
-    }
 
     #[test]
     fn joining_spans_both() {
