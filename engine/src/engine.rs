@@ -26,6 +26,10 @@ use crate::state_keys;
 use crate::statements::changes::Changes;
 use crate::topics::{TopicLimits, Topics};
 
+/// Stack of a thread that plans or runs statements: plans are walked recursively, and a statement may be
+/// nested as deeply as [`tidemill_sql`] lets it. What is not used takes no memory.
+pub const STACK_BYTES: usize = 16 << 20;
+
 /// How often retention and checkpoints are looked after.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
@@ -153,6 +157,7 @@ impl Engine {
         let compute = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(options.workers.max(1))
             .thread_name("tidemill-compute")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(|error| Error::internal(format!("could not start worker threads: {error}")))?;

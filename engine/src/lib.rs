@@ -46,7 +46,7 @@ mod windows;
 #[cfg(test)]
 mod session_harness;
 
-pub use engine::Engine;
+pub use engine::{Engine, STACK_BYTES};
 pub use error::{Error, ErrorKind, Position, Result};
 pub use response::{Response, Rows};
 pub use session::{Dialect, Prepared, Session, SessionOptions};

@@ -39,6 +39,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("tidemill-door")
+        .thread_stack_size(tidemill_engine::STACK_BYTES)
         .build()
         .map_err(|error| CommandError(format!("could not start threads: {error}")))
 }

@@ -16,9 +16,6 @@ use super::verdict::Verdict;
 /// How long a case may take. Most take milliseconds.
 const CASE_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Stack of a case's thread: plans of deeply nested statements are walked recursively.
-const STACK_BYTES: usize = 16 << 20;
-
 /// A case that has been run.
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
@@ -70,8 +67,10 @@ fn run_bounded(source: CaseSource) -> Finished {
 
 fn in_thread(run: impl FnOnce() -> Verdict + Send + 'static, time_max: Duration) -> Verdict {
     let (sender, receiver) = sync_channel(1);
-    let started =
-        thread::Builder::new().name("tidemill-case".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+    let started = thread::Builder::new()
+        .name("tidemill-case".to_owned())
+        .stack_size(tidemill_engine::STACK_BYTES)
+        .spawn(move || {
             // Whoever waited may have given up.
             let _ = sender.send(run());
         });
