@@ -77,7 +77,7 @@ pub(crate) struct Sql {
     /// Run the statements of this file and end.
     #[arg(short = 'f', value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// The data directory to open when there is no server.
+    /// A data directory to open right here, whether or not a server runs.
     #[arg(long, env = "TIDEMILL_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! `tidemill serve`: a data directory behind three doors, until a signal.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::args::{Serve, parse_size};
@@ -27,9 +28,18 @@ pub(crate) fn run(arguments: Serve) -> Result<(), CommandError> {
     };
     runtime()?.block_on(async {
         let server = Server::open(&data_dir, memory, wanted).await?;
+        let addresses = server.addresses();
         if let Some(path) = &arguments.ports_file {
-            write_ports(path, server.addresses())?;
+            write_ports(path, addresses)?;
         }
+        // Whoever started the server may not listen.
+        let _ = writeln!(
+            std::io::stdout(),
+            "ready: postgres on {}, kafka on {}, http on {}; Ctrl-C stops",
+            addresses.postgres,
+            addresses.kafka,
+            addresses.http
+        );
         server.run_until(stop_signal()).await
     })
 }

@@ -1,9 +1,11 @@
-//! PRINT: the records of a topic as they are, without any declaration.
+//! PRINT: the records of a topic as they are, without any declaration. A declaration over the topic helps to
+//! read them: it tells whether keys are windowed, and which parts were written with schemas of the registry.
 
 use std::sync::Arc;
 
 use arrow::array::{Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema};
+use tidemill_sql::lookup::Source;
 use tidemill_sql::parser::ast::PrintTopic;
 use tidemill_storage::log::{Isolation, Log, Watermark, partitions_of};
 use tidemill_storage::record::RecordReader;
@@ -12,8 +14,11 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::formats::{EncodedPayloads, Format, RecordPart, RowSelection, Wrapping, payload_to_value};
+use crate::registry::SchemaRegistry;
 use crate::response::{Response, Rows};
 use crate::runtime::query::StartAt;
+use crate::runtime::windowed_key::split_windowed_key;
 use crate::serving::unreadable::Unreadable;
 
 /// Batches between a partition's reader and the session.
@@ -64,9 +69,9 @@ pub fn print(engine: &Engine, statement: &PrintTopic) -> Result<Response> {
     let (sender, receiver) = mpsc::channel(CHANNEL_BATCHES);
     for target in partitions_of(&found) {
         let position = start_at.offset(engine.log().as_ref(), &target)?;
-        let (log, sender) = (engine.log().clone(), sender.clone());
+        let (log, sender, reading) = (engine.log().clone(), sender.clone(), Reading::of(engine, &topic));
         engine.queries().environment().compute.spawn(async move {
-            if let Err(error) = follow(log.as_ref(), &target, position, &sender).await {
+            if let Err(error) = follow(log.as_ref(), &target, position, &reading, &sender).await {
                 // Nobody listens any more if this fails.
                 let _ = sender.send(Err(error)).await;
             }
@@ -130,6 +135,7 @@ async fn follow(
     log: &dyn Log,
     target: &TopicPartition,
     mut position: Offset,
+    reading: &Reading,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
     let mut watermark = log.watch(target)?;
@@ -142,8 +148,8 @@ async fn follow(
                 let record = record?;
                 rows.offsets.push(record.offset.0);
                 rows.times.push(record.timestamp_ms);
-                rows.keys.push(record.key.map(printable));
-                rows.values.push(record.value.map(printable));
+                rows.keys.push(record.key.map(|key| reading.key(key)));
+                rows.values.push(record.value.map(|value| reading.part(RecordPart::Value, value)));
             }
         }
         position = records.next_offset();
@@ -188,6 +194,65 @@ impl PrintedRows {
         )?)
     }
 }
+
+/// How the records of a topic are read.
+struct Reading {
+    schemas: SchemaRegistry,
+    /// A declaration over the topic, if there is one.
+    source: Option<Arc<Source>>,
+}
+
+impl Reading {
+    fn of(engine: &Engine, topic: &TopicName) -> Reading {
+        let catalog = engine.catalog().state();
+        let declared = catalog.sources.values().find(|found| found.source.topic == topic.as_str());
+        Reading { schemas: engine.schemas().clone(), source: declared.map(|found| found.source.clone()) }
+    }
+
+    /// A key; a windowed one with the bounds of its window, as ksqlDB writes it: `[ann@0/60000]`.
+    fn key(&self, key: &[u8]) -> String {
+        let window = self.source.as_ref().and_then(|source| source.window);
+        match window.and_then(|window| split_windowed_key(key, window)) {
+            Some((inner, start_ms, end_ms)) => {
+                format!("[{}@{start_ms}/{end_ms}]", self.part(RecordPart::Key, inner))
+            }
+            None => self.part(RecordPart::Key, key),
+        }
+    }
+
+    /// A key without its window, or a value.
+    fn part(&self, part: RecordPart, payload: &[u8]) -> String {
+        let has_schema = match &self.source {
+            Some(source) => {
+                let format = match part {
+                    RecordPart::Key => &source.key_format,
+                    RecordPart::Value => &source.value_format,
+                };
+                SCHEMA_FORMATS.contains(&format.name.as_str())
+            }
+            // Numbers of Kafka's serializers may begin with zeros too.
+            None => ![4, 8].contains(&payload.len()),
+        };
+        let described = if has_schema { self.described(part, payload) } else { None };
+        described.unwrap_or_else(|| printable(payload))
+    }
+
+    /// What was written with a schema of the registry, as JSON; `None` for anything else.
+    fn described(&self, part: RecordPart, payload: &[u8]) -> Option<String> {
+        if payload.len() > SHOWN_BYTES_MAX {
+            return None;
+        }
+        let value = payload_to_value(&self.schemas, part, payload).ok()?;
+        let field = Field::new("value", value.data_type().clone(), true);
+        let mut encoder = Format::Json.encoder(&Arc::new(Schema::new(vec![field])), Wrapping::Bare).ok()?;
+        let mut texts = EncodedPayloads::new();
+        encoder.encode(&[value], RowSelection::Range(0..1), &mut texts).ok()?;
+        texts.get(0).and_then(|text| String::from_utf8(text.to_vec()).ok())
+    }
+}
+
+/// Formats whose payloads name a schema of the registry.
+const SCHEMA_FORMATS: [&str; 3] = ["AVRO", "JSON_SR", "PROTOBUF"];
 
 /// Bytes as people can read them: text as it is, 4 or 8 bytes that are no text as the number Kafka's
 /// serializers write, anything else as hexadecimal digits.

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import json
+import re
 import urllib.request
 import uuid
 
@@ -174,3 +175,16 @@ def test_a_query_that_readers_could_not_follow_is_refused(shared_server, registr
                           f" SELECT * FROM {name}")
     assert urllib.request.urlopen(f"http://127.0.0.1:{shared_server.ports['http']}/subjects/{name}-out-value/versions",
                                   timeout=PATIENCE_S).read() == b"[1]"
+
+
+def test_print_reads_what_was_written_with_a_schema_and_shows_windows(shared_server, registry, name):
+    schema = {"type": "record", "name": "R", "fields": [{"name": "A", "type": "int"}, {"name": "B", "type": "string"}]}
+    send(shared_server, name, AvroSerializer(registry, json.dumps(schema)), [{"A": 1, "B": "x"}])
+    printed = shared_server.sql(f"PRINT '{name}' FROM BEGINNING LIMIT 1")
+    assert json.loads(printed[0][4]) == {"A": 1, "B": "x"}
+    shared_server.sql(f"CREATE STREAM {name} WITH (KAFKA_TOPIC = '{name}', VALUE_FORMAT = 'AVRO')")
+    shared_server.sql(f"CREATE TABLE {name}_counts WITH (KAFKA_TOPIC = '{name}-counts', KEY_FORMAT = 'KAFKA') AS"
+                      f" SELECT b, COUNT(*) AS n FROM {name} WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY b")
+    printed = shared_server.sql(f"PRINT '{name}-counts' FROM BEGINNING LIMIT 1")
+    assert re.fullmatch(r"\[x@(\d+)/(\d+)\]", printed[0][3]), printed
+    assert json.loads(printed[0][4]) == {"N": 1}
