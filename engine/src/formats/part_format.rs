@@ -224,7 +224,7 @@ pub fn part_schema(source: &Source, part: RecordPart) -> SchemaRef {
 }
 
 /// The subject of a topic's keys or values in the registry.
-pub(super) fn subject(topic: &str, part: RecordPart) -> String {
+pub(crate) fn subject(topic: &str, part: RecordPart) -> String {
     match part {
         RecordPart::Key => format!("{topic}-key"),
         RecordPart::Value => format!("{topic}-value"),

@@ -275,6 +275,58 @@ fn narrower_types_are_taken_and_a_string_column_takes_numbers_as_text() {
 }
 
 #[test]
+fn keys_of_maps_that_are_no_text_are_read_and_written_as_text() {
+    for (key_type, key, encoded) in [
+        (json!("int"), "-3", vec![5]),
+        (json!(["null", "long"]), "7", vec![2, 14]),
+        (json!("boolean"), "true", vec![1]),
+    ] {
+        let registry = SchemaRegistry::in_memory();
+        let entry = json!({
+            "type": "record", "name": "MapEntry", "namespace": "io.confluent.connect.avro",
+            "fields": [{ "name": "key", "type": key_type }, { "name": "value", "type": "int" }],
+        });
+        let registered = register(
+            &registry,
+            "t-value",
+            &json!({
+                "type": "record", "name": "R",
+                "fields": [{ "name": "M", "type": { "type": "array", "items": entry } }],
+            }),
+        );
+        let inferred = AvroFormat
+            .columns_of(&registered.schema, &shape(Wrapping::Record))
+            .expect("the schema has columns");
+        assert_eq!(described(&inferred), ["M MAP<STRING, INTEGER>"]);
+        let columns = schema(&[("M", "MAP<STRING, INTEGER>")]);
+        let payload = framed(registered.id, &[vec![2], encoded, vec![4, 0]].concat());
+        let (decoded, rejections) = decode(&registry, &columns, Wrapping::Record, &[Some(&payload)]);
+        assert_eq!(reasons(&rejections), []);
+        assert_eq!(decoded.columns[0].as_map().keys().as_string::<i32>().value(0), key);
+        let written = encode(&columns, Wrapping::Record, &registered, &decoded.columns);
+        assert_eq!(written.get(0), Some(payload.as_slice()));
+    }
+}
+
+#[test]
+fn a_column_takes_the_field_of_its_name_or_of_a_name_that_it_is_in_upper_case() {
+    let registry = SchemaRegistry::in_memory();
+    let registered = register(
+        &registry,
+        "t-value",
+        &json!({
+            "type": "record", "name": "R",
+            "fields": [{ "name": "Total", "type": "int" }, { "name": "NET", "type": "int" }],
+        }),
+    );
+    let payload = framed(registered.id, &[2, 4]);
+    let columns = schema(&[("TOTAL", "INTEGER"), ("net", "INTEGER")]);
+    let (decoded, _) = decode(&registry, &columns, Wrapping::Record, &[Some(&payload)]);
+    assert_eq!(decoded.columns[0].as_primitive(), &Int32Array::from(vec![1]));
+    assert!(decoded.columns[1].is_null(0));
+}
+
+#[test]
 fn a_value_that_does_not_fit_spoils_its_row_alone_and_tells_where_it_stands() {
     let registry = SchemaRegistry::in_memory();
     let decimal = json!({ "type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 3 });

@@ -1,9 +1,9 @@
 //! How the values of one writer's schema come into columns: made once a schema, then followed for every
 //! payload.
 //!
-//! The rules are ksqlDB's. Fields find their columns by name in any case; a field that no column asks
-//! for is skipped, a column without a field is null. A column takes values of its own type and of
-//! narrower ones, a STRING column also numbers and truth values as text.
+//! The rules are ksqlDB's. Fields find their columns by [`member_names`](crate::formats::member_names); a
+//! field that no column asks for is skipped, a column without a field is null. A column takes values of its
+//! own type and of narrower ones, a STRING column also numbers and truth values as text.
 
 use arrow::datatypes::{DataType, Field, Fields};
 
@@ -14,6 +14,7 @@ use super::skip::skip;
 use super::value::{Source, append};
 use crate::formats::column_builder::{ColumnBuilder, ListBuilder, MapBuilder, StructBuilder};
 use crate::formats::decoded::{ValueFault, quoted};
+use crate::formats::member_names::{column_of_member, member_of_column};
 use crate::formats::scalar::Fault;
 use crate::formats::sql_type::type_name;
 
@@ -142,7 +143,7 @@ impl Reader {
             match column {
                 DataType::Struct(fields) if !only => {
                     let name = schema.branch_name(*branch);
-                    let column = find(fields, &name);
+                    let column = column_of_member(fields, &name);
                     let target = column.and_then(|column| Some((fields.get(column)?.as_ref(), Some(column))));
                     let step = Step::new(schema, *branch, target)?;
                     Ok(Some(Reader::Branch { column, reader: Box::new(step) }))
@@ -258,12 +259,10 @@ impl RecordReader {
         let mut targets: Vec<Option<usize>> = vec![None; fields.len()];
         for (column, declared) in columns.iter().enumerate() {
             let name = names::field_name(declared.name());
-            let exact = fields.iter().position(|field| field.name == name);
-            let folded = || fields.iter().rposition(|field| names::are_same(&field.name, &name));
             // A field feeds one column: names that differ in case alone are told apart where the schema
             // has both.
-            if let Some(field) = exact.or_else(folded)
-                && (exact.is_some() || targets[field].is_none())
+            if let Some(field) = member_of_column(fields.iter().map(|field| field.name.as_str()), &name)
+                && (fields[field].name == name || targets[field].is_none())
             {
                 targets[field] = Some(column);
             }
@@ -300,10 +299,10 @@ impl RecordReader {
 }
 
 impl EntryReader {
-    /// `None` where the items are no entries of a map with text as keys.
+    /// `None` where the items are no entries of a map whose keys can be text.
     fn new(schema: &AvroSchema, items: TypeId, value: &DataType) -> Result<Option<EntryReader>, String> {
         let Some(fields) = schema.entry_fields(items) else { return Ok(None) };
-        if !matches!(schema.get(schema.non_null(fields.key)).kind, Kind::String | Kind::Enum { .. }) {
+        if !schema.get(schema.non_null(fields.key)).kind.is_key() {
             return Ok(None);
         }
         let key = Reader::new(schema, fields.key, &DataType::Utf8)?;
@@ -376,12 +375,6 @@ impl EntryReader {
         let found = "null as a key of a map".to_owned();
         Err(Stop::Value(ValueFault::new(Fault::Type, &DataType::Utf8, found, position)))
     }
-}
-
-/// The column that a name means, in any case.
-fn find(fields: &Fields, name: &str) -> Option<usize> {
-    let exact = fields.iter().position(|field| field.name() == name);
-    exact.or_else(|| fields.iter().position(|field| names::are_same(field.name(), name)))
 }
 
 #[cold]

@@ -146,6 +146,11 @@ impl AvroSchema {
 }
 
 impl Kind {
+    /// Whether values may be keys of a MAP: text, or of a kind that text stands for there.
+    pub(super) fn is_key(&self) -> bool {
+        matches!(self, Kind::String | Kind::Enum { .. } | Kind::Int | Kind::Long | Kind::Boolean)
+    }
+
     /// The kind's name in Avro.
     pub(super) fn name(&self) -> &'static str {
         match self {

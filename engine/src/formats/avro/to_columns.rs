@@ -112,10 +112,8 @@ impl Types<'_> {
     }
 
     fn map(&mut self, key: TypeId, value: TypeId, around: &mut Vec<TypeId>) -> Option<SqlType> {
-        match self.schema.get(self.schema.non_null(key)).kind {
-            Kind::String => Some(SqlType::map(SqlType::String, self.sql_type(value, around)?)),
-            // Whatever the keys are, they would have to be written back as they were.
-            _ => None,
-        }
+        // Keys that are numbers or truth values are read as text.
+        let is_key = self.schema.get(self.schema.non_null(key)).kind.is_key();
+        is_key.then(|| Some(SqlType::map(SqlType::String, self.sql_type(value, around)?)))?
     }
 }

@@ -108,7 +108,7 @@ impl Source {
         })
     }
 
-    /// Reads text as a key of a map.
+    /// Reads a key of a map, as text; whether it is one.
     pub(super) fn append_key(
         &self,
         cursor: &mut Cursor<'_>,
@@ -120,6 +120,7 @@ impl Source {
                 let symbol = cursor.choice(symbols.len(), "a symbol of an enum")?;
                 keys.append_value(symbols.get(symbol).map_or("", String::as_str));
             }
+            Source::Int | Source::Long | Source::Boolean => append_text(keys, &self.read(cursor)?),
             _ => return Ok(false),
         }
         Ok(true)

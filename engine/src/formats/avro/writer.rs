@@ -1,5 +1,7 @@
 //! How columns become values of a schema: made once, then followed for every row.
 
+use std::str::FromStr;
+
 use arrow::datatypes::{DataType, Fields, TimeUnit, i256};
 
 use super::bytes::{write_bytes, write_length, write_long};
@@ -20,6 +22,10 @@ pub(super) enum Writer {
     Bytes,
     Fixed(usize),
     Enum(Vec<String>),
+    /// Of a map's key: what its text stands for.
+    KeyInt,
+    KeyLong,
+    KeyBoolean,
     Decimal {
         scale: i8,
         precision: u8,
@@ -93,7 +99,7 @@ impl Writer {
                     Kind::Array { items } => {
                         let Some(entry) = schema.entry_fields(*items) else { return mismatch() };
                         Writer::Entries {
-                            key: Box::new(Writer::new(schema, entry.key, key.data_type())?),
+                            key: Box::new(Writer::of_key(schema, entry.key, key.data_type())?),
                             value: Box::new(Writer::new(schema, entry.value, value.data_type())?),
                             key_first: entry.key_first,
                         }
@@ -106,6 +112,20 @@ impl Writer {
                 Some(writer) => writer,
                 None => return mismatch(),
             },
+        })
+    }
+
+    /// How the keys of a MAP are written: as the text they are, or as what it stands for.
+    fn of_key(schema: &AvroSchema, id: TypeId, column: &DataType) -> Result<Writer, String> {
+        let (key, native) = match schema.get(schema.non_null(id)).kind {
+            Kind::Int => (Writer::KeyInt, DataType::Int32),
+            Kind::Long => (Writer::KeyLong, DataType::Int64),
+            Kind::Boolean => (Writer::KeyBoolean, DataType::Boolean),
+            _ => return Writer::new(schema, id, column),
+        };
+        Ok(match Writer::new(schema, id, &native)? {
+            Writer::Optional { null, value, .. } => Writer::Optional { null, value, writer: Box::new(key) },
+            _ => key,
         })
     }
 
@@ -243,6 +263,15 @@ impl Writer {
                 let symbol = symbol.ok_or_else(|| format!("'{value}' is no symbol of its Avro schema"))?;
                 write_length(symbol, out);
             }
+            (Writer::KeyInt, ScalarValues::String(values)) => {
+                write_long(i64::from(key_value::<i32>(values.value(row))?), out);
+            }
+            (Writer::KeyLong, ScalarValues::String(values)) => {
+                write_long(key_value(values.value(row))?, out);
+            }
+            (Writer::KeyBoolean, ScalarValues::String(values)) => {
+                out.push(u8::from(key_value::<bool>(values.value(row))?));
+            }
             (Writer::Decimal { .. }, ScalarValues::Decimal(values, from)) => {
                 return self.write_decimal(i256::from_i128(values.value(row)), *from, out);
             }
@@ -364,6 +393,11 @@ impl Writer {
     fn takes_null(&self) -> bool {
         matches!(self, Writer::Optional { null: Some(_), .. } | Writer::Union { null: Some(_), .. })
     }
+}
+
+/// What the text of a map's key stands for.
+fn key_value<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("the key '{text}' is not of the type that its Avro schema has for keys"))
 }
 
 fn write_items(

@@ -4,6 +4,8 @@
 //! digits of its scale, BYTES as base64, DATE, TIME and TIMESTAMP as numbers. What is written here,
 //! [`super::JsonDecoder`] reads back as the same values.
 
+use std::ops::Range;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef, Fields, SchemaRef};
 
@@ -21,6 +23,8 @@ pub(in crate::formats) struct JsonEncoder {
     wrapping: Wrapping,
     /// What stands in front of every text.
     head: Vec<u8>,
+    /// Members of every object behind those of the columns, each with a comma in front of it.
+    constants: Vec<u8>,
 }
 
 impl JsonEncoder {
@@ -32,12 +36,18 @@ impl JsonEncoder {
             }
         }
         let labels = Labels::for_fields(schema.fields());
-        Ok(JsonEncoder { schema, labels, wrapping, head: Vec::new() })
+        Ok(JsonEncoder { schema, labels, wrapping, head: Vec::new(), constants: Vec::new() })
     }
 
     /// The same with bytes in front of every text.
     pub(in crate::formats) fn with_head(mut self, head: Vec<u8>) -> JsonEncoder {
         self.head = head;
+        self
+    }
+
+    /// The same with further members in every object: `constants` are JSON text, each with a comma in front.
+    pub(in crate::formats) fn with_members(mut self, constants: Vec<u8>) -> JsonEncoder {
+        self.constants = constants;
         self
     }
 }
@@ -70,6 +80,12 @@ impl Encoder for JsonEncoder {
                 out.push_with(|bytes| {
                     bytes.extend_from_slice(&self.head);
                     write_members(members, &self.labels, row, bytes);
+                    if !self.constants.is_empty() {
+                        // They stand before the brace that closes the object.
+                        bytes.pop();
+                        bytes.extend_from_slice(&self.constants);
+                        bytes.push(b'}');
+                    }
                 })
             }),
         }
@@ -144,30 +160,32 @@ fn write(values: &ColumnValues<'_>, labels: &Labels, row: usize, out: &mut Vec<u
         ColumnValues::List { offsets, items, .. } => {
             let labels = labels.of_items();
             out.push(b'[');
-            let range = entries(offsets, row);
-            for item in range.clone() {
-                if item > range.start {
-                    out.push(b',');
-                }
-                write(items, labels, item, out);
-            }
+            write_separated(entries(offsets, row), out, |item, out| write(items, labels, item, out));
             out.push(b']');
         }
         ColumnValues::Map { offsets, keys, values, .. } => {
             let labels = labels.of_items();
             out.push(b'{');
-            let range = entries(offsets, row);
-            for entry in range.clone() {
-                if entry > range.start {
-                    out.push(b',');
-                }
+            write_separated(entries(offsets, row), out, |entry, out| {
                 write_string(keys.value(entry), out);
                 out.push(b':');
                 write(values, labels, entry, out);
-            }
+            });
             out.push(b'}');
         }
         ColumnValues::Struct { columns, .. } => write_members(columns, labels, row, out),
+    }
+}
+
+/// Appends what stands at each position, with commas between.
+#[inline]
+fn write_separated(positions: Range<usize>, out: &mut Vec<u8>, mut write: impl FnMut(usize, &mut Vec<u8>)) {
+    let first = positions.start;
+    for position in positions {
+        if position > first {
+            out.push(b',');
+        }
+        write(position, out);
     }
 }
 

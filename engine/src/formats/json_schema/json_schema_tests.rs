@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int32Array};
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array};
 use arrow::datatypes::Int32Type;
 use serde_json::{Value, json};
 
 use super::JsonSchemaFormat;
-use crate::formats::Wrapping;
 use crate::formats::schema_format::{SchemaFormat, WriterSchema};
 use crate::formats::schema_format_harness::{self, decode, described, encode, schema, shape};
+use crate::formats::{EncodedPayloads, RowSelection, Wrapping};
 use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaRegistry};
 
 fn schema_text(columns: &[(&str, &str)], wrapping: Wrapping) -> Value {
@@ -113,6 +113,9 @@ fn schemas_that_people_write_have_columns_too() {
                 { "type": "object", "properties": { "b": { "type": "boolean" } } },
             ] },
             "labels": { "type": "object", "additionalProperties": { "type": "string" } },
+            "codes": { "type": "array", "connect.type": "map", "items": { "type": "object", "properties": {
+                "key": { "type": "integer" }, "value": { "type": "string" },
+            } } },
             "anything": {},
         },
         "$defs": { "person": { "type": "object", "properties": {
@@ -132,6 +135,7 @@ fn schemas_that_people_write_have_columns_too() {
             "either STRUCT<`io.confluent.connect.json.OneOf.field.0` STRING, `io.confluent.connect.json.OneOf.field.1` BIGINT>",
             "both STRUCT<`a` STRING, `b` BOOLEAN>",
             "labels MAP<STRING, STRING>",
+            "codes MAP<STRING, STRING>",
         ]
     );
 }
@@ -172,4 +176,43 @@ fn payloads_are_json_behind_the_schemas_id() {
     assert_eq!(rejected, [1, 4]);
     assert!(rejections[0].reason.starts_with("not written with a schema registry"), "{rejections:?}");
     assert!(rejections[1].reason.starts_with("not valid JSON"), "{rejections:?}");
+}
+
+#[test]
+fn a_schema_of_somebody_else_fills_in_its_defaults_and_refuses_null_where_it_requires_a_value() {
+    let foreign = |required: &[&str]| WriterSchema {
+        id: SchemaId(7),
+        schema: Arc::new(resolved(
+            &json!({
+                "type": "object",
+                "properties": {
+                    "a": { "type": "integer" },
+                    "b": { "type": "string", "default": "x" },
+                    "c": { "type": "string" },
+                    "d": { "oneOf": [{ "type": "null" }, { "type": "number", "default": 1.5 }] },
+                },
+                "required": required,
+            }),
+            &[],
+        )),
+    };
+    let columns = schema(&[("a", "INTEGER"), ("d", "DOUBLE")]);
+    let shape = shape(Wrapping::Record);
+    let values: Vec<ArrayRef> = vec![
+        Arc::new(Int32Array::from(vec![Some(5), None])),
+        Arc::new(Float64Array::from(vec![None, Some(2.0)])),
+    ];
+    let payloads = encode(&JsonSchemaFormat, &columns, &shape, &foreign(&["b", "d"]), &values);
+    let texts: Vec<&[u8]> = payloads.iter().flatten().map(|payload| &payload[5..]).collect();
+    let expected = [br#"{"a":5,"d":1.5,"b":"x"}"#.as_slice(), br#"{"a":null,"d":2.0,"b":"x"}"#.as_slice()];
+    assert_eq!(texts, expected);
+
+    let mut encoder = JsonSchemaFormat.encoder(&columns, &shape, &foreign(&["a"])).expect("the columns fit");
+    let mut payloads = EncodedPayloads::new();
+    encoder.encode(&values, RowSelection::Indices(&[0]), &mut payloads).expect("the row has a value");
+    let error = encoder.encode(&values, RowSelection::Range(0..2), &mut payloads).expect_err("a refusal");
+    assert!(error.message.contains("column `a` is NULL, and the schema requires a value"), "{error}");
+
+    let error = JsonSchemaFormat.encoder(&columns, &shape, &foreign(&["c"])).err().expect("a refusal");
+    assert!(error.message.starts_with("Missing default value for required field: [c]."), "{error}");
 }

@@ -1,10 +1,13 @@
 //! JSON_SR: JSON text behind the id of its JSON Schema in the registry.
 //!
 //! The text is read and written as JSON is: the schema says nothing about where a value stands. It tells
-//! other programs, and inference, what the columns are: [`from_columns`] and [`to_columns`].
+//! other programs, and inference, what the columns are: [`from_columns`] and [`to_columns`]. Where somebody
+//! else made it, its defaults are written and its requirements held: [`members`].
 
 mod decoder;
+mod encoder;
 mod from_columns;
+mod members;
 mod to_columns;
 
 #[cfg(test)]
@@ -15,8 +18,8 @@ use tidemill_sql::type_system::StructField;
 
 use super::json::JsonEncoder;
 use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
-use super::{Decoder, Encoder, framing};
-use crate::error::Result;
+use super::{Decoder, Encoder, Wrapping, framing};
+use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaKind, SchemaRegistry};
 
 /// JSON_SR.
@@ -61,6 +64,17 @@ impl SchemaFormat for JsonSchemaFormat {
     ) -> Result<Box<dyn Encoder>> {
         let mut frame = Vec::new();
         framing::write(writer.id, &mut frame);
-        Ok(Box::new(JsonEncoder::new(columns.clone(), shape.wrapping)?.with_head(frame)))
+        let json = JsonEncoder::new(columns.clone(), shape.wrapping)?.with_head(frame);
+        let members = match shape.wrapping {
+            Wrapping::Bare => members::Members::default(),
+            Wrapping::Record => members::Members::of(&writer.schema, columns).map_err(|reason| {
+                Error::new(ErrorKind::Invalid, format!("{reason} (JSON schema {})", writer.id.0))
+            })?,
+        };
+        if members.is_empty() {
+            return Ok(Box::new(json));
+        }
+        let json = json.with_members(members.constants);
+        Ok(Box::new(encoder::FilledJsonEncoder::new(columns.clone(), writer.id, members.nulls, json)))
     }
 }

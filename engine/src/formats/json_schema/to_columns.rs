@@ -115,7 +115,10 @@ impl<'s> Reading<'s> {
         {
             let key = self.sql_type(entry.get("key")?, document, depth + 1)?;
             let value = self.sql_type(entry.get("value")?, document, depth + 1)?;
-            return (key == SqlType::String).then(|| SqlType::map(key, value));
+            // Keys that are numbers or truth values are read as text.
+            let is_key =
+                matches!(key, SqlType::String | SqlType::Boolean | SqlType::Integer | SqlType::Bigint);
+            return is_key.then(|| SqlType::map(SqlType::String, value));
         }
         Some(SqlType::array(self.sql_type(items, document, depth + 1)?))
     }

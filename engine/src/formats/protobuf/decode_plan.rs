@@ -1,8 +1,8 @@
 //! How the fields of a writer's message become the columns of a reader, worked out once a schema.
 //!
-//! A column takes the field of its name, else the one whose name differs from it in case alone. What the
-//! message has no field for is NULL. A column whose field is of a type that it cannot hold makes the
-//! whole plan fail: every record of that schema is then rejected with the reason.
+//! A column takes the field that [`member_names`](crate::formats::member_names) finds. What the message has
+//! no field for is NULL. A column whose field is of a type that it cannot hold makes the whole plan fail:
+//! every record of that schema is then rejected with the reason.
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor, Value};
@@ -11,6 +11,7 @@ use super::columns_of_schema::{Member, map_entry, members, real_oneof};
 use super::encoding::Encoding;
 use super::well_known::WellKnown;
 use super::wire::{WireType, zigzag};
+use crate::formats::member_names::{column_of_member, member_of_column};
 use crate::formats::sql_type::type_name;
 
 /// What to do with the fields of a message, and what becomes of each column afterwards.
@@ -112,7 +113,8 @@ impl MessagePlan {
         let members = members(message);
         let mut builder = PlanBuilder::default();
         for column in columns {
-            let plan = match member_of(&members, column.name()) {
+            let member = member_of_column(members.iter().map(Member::name), column.name());
+            let plan = match member.map(|member| &members[member]) {
                 None => ColumnPlan::Missing,
                 Some(Member::Oneof(_, oneof)) => {
                     let fields: Vec<_> = oneof.fields().collect();
@@ -212,7 +214,7 @@ impl PlanBuilder {
         let slot = self.slot();
         let mut members = Vec::with_capacity(fields.len());
         for field in fields {
-            let position = position_of(columns.iter().map(|column| column.name().as_str()), field.name());
+            let position = column_of_member(columns, field.name());
             let value = match position {
                 Some(position) => value_plan(columns[position].data_type(), field)?
                     .ok_or_else(|| mismatch(&columns[position], field))?,
@@ -350,21 +352,6 @@ fn value_plan(data_type: &DataType, field: &FieldDescriptor) -> Result<Option<Va
             _ => None,
         },
     })
-}
-
-/// The member that a column takes.
-fn member_of<'m>(members: &'m [Member], column: &str) -> Option<&'m Member> {
-    position_of(members.iter().map(Member::name), column).map(|index| &members[index])
-}
-
-/// Where a name stands among others: the very same, else the last that differs in case alone.
-fn position_of<'a>(
-    names: impl DoubleEndedIterator<Item = &'a str> + ExactSizeIterator + Clone,
-    name: &str,
-) -> Option<usize> {
-    let upper = name.to_uppercase();
-    let exact = names.clone().position(|other| other == name);
-    exact.or_else(|| names.clone().rposition(|other| other.to_uppercase() == upper))
 }
 
 fn mismatch(column: &Field, field: &FieldDescriptor) -> String {
