@@ -269,18 +269,25 @@ impl std::error::Error for SqlError {}
 /// The candidate most similar to `found`, ignoring case, if any is similar enough to be a slip of
 /// the finger.
 pub fn closest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    similar(found, candidates).into_iter().next()
+}
+
+/// The candidates that are similar enough to `found`, ignoring case, to be a slip of the finger: the most
+/// similar first.
+pub fn similar<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     /// Similarity of one letter swapped, dropped or mistyped in a word of four.
     const SIMILAR_ENOUGH: f64 = 0.7;
     let found = found.to_uppercase();
-    candidates
+    let mut similar: Vec<(f64, &str)> = candidates
         .into_iter()
         .map(|candidate| {
             let similarity = strsim::normalized_damerau_levenshtein(&found, &candidate.to_uppercase());
             (similarity, candidate)
         })
         .filter(|(similarity, _)| *similarity >= SIMILAR_ENOUGH)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, candidate)| candidate)
+        .collect();
+    similar.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    similar.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 #[cfg(test)]

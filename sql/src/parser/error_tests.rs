@@ -61,6 +61,23 @@ fn a_reserved_word_as_a_name_is_pointed_out() {
 }
 
 #[test]
+fn a_reserved_word_is_pointed_out_where_a_column_is_read() {
+    let hint = "'at' is a reserved keyword; to use it as a name, put it in backquotes: `at`";
+    for text in [
+        "SELECT id, at FROM s",
+        "SELECT at, id FROM s EMIT CHANGES",
+        "CREATE STREAM t AS SELECT id, at FROM s",
+        "SELECT * FROM s WHERE at > 5",
+        "SELECT MAX(at) FROM s",
+    ] {
+        assert_eq!(error(text).hint.as_deref(), Some(hint), "{text}");
+    }
+    for text in ["SELECT FROM s", "SELECT a, FROM s", "SELECT a FROM s WHERE AND b = 1"] {
+        assert_eq!(error(text).hint, None, "{text}");
+    }
+}
+
+#[test]
 fn the_error_is_that_of_the_grammar_that_got_further() {
     let error = error("SELECT a FROM s ORDER BY b ASC NULLS FRST");
     assert_eq!(error.position.map(|position| position.column), Some(32));

@@ -28,6 +28,7 @@ use super::cursor::{TokenCursor, unquoted};
 use super::data_type::parse_cast_type;
 use super::dialect::{FIELD_ACCESS_PRECEDENCE, NOT_PRECEDENCE};
 use super::keywords;
+use super::syntax_error::AN_EXPRESSION;
 
 /// Name of the function that stands for `struct->*`.
 pub const STRUCT_WILDCARD: &str = "__STRUCT_WILDCARD";
@@ -93,7 +94,7 @@ pub(crate) fn parse_prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, Parse
                     takes_unit(parser).then(|| parse_unit_call(parser))
                 }
                 name => (keywords::is_reserved(name) && !can_begin_expression(name, calls))
-                    .then(|| parser.unexpected("an expression")),
+                    .then(|| parser.unexpected(AN_EXPRESSION)),
             }
         }
         _ => None,

@@ -10,6 +10,7 @@
 pub mod ast;
 pub mod complexity;
 mod copy;
+mod correction;
 mod create;
 mod cursor;
 mod data_type;
@@ -41,7 +42,7 @@ mod grammar_tests;
 mod limit_tests;
 
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Span;
+use sqlparser::tokenizer::{Span, TokenWithSpan};
 
 pub use split::{Split, StatementText, split};
 
@@ -157,7 +158,7 @@ fn piece_at(text: &str, span: Span) -> Result<StatementText<'_>, SqlError> {
 
 fn parse_whole<T>(
     text: &str,
-    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    grammar: impl Fn(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<T, SqlError> {
     complexity::check_text(text)?;
     let piece = StatementText::whole(text);
@@ -167,7 +168,7 @@ fn parse_whole<T>(
 /// Reads what `grammar` says from one piece of text, to its end.
 fn parse_piece<T>(
     piece: &StatementText<'_>,
-    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    grammar: impl Fn(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<(T, Span), SqlError> {
     parse_piece_in(piece, TidemillDialect::for_tokens, grammar)
 }
@@ -175,23 +176,28 @@ fn parse_piece<T>(
 /// Reads what `grammar` says in a dialect; `dialect` makes it for a number of tokens.
 fn parse_piece_in<T>(
     piece: &StatementText<'_>,
-    dialect: impl FnOnce(usize) -> TidemillDialect,
-    grammar: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    dialect: impl Fn(usize) -> TidemillDialect,
+    grammar: impl Fn(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<(T, Span), SqlError> {
     measure(piece)?;
     let tokens = tokenize(piece)?;
     let end = tokens.last().map_or(piece.start, |token| token.span.end);
     let span = Span::new(piece.start, end);
-    let dialect = dialect(tokens.len());
-    let mut parser =
-        Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
-    let result = grammar(&mut parser).and_then(|result| match parser.at_end() {
-        true => Ok(result),
-        false => parser.unexpected("the end of the statement"),
-    });
-    match result {
-        Ok(result) => Ok((result, span)),
-        Err(error) => Err(explain(error, &parser.into_tokens(), end, dialect.furthest())),
+    let read = |tokens: Vec<TokenWithSpan>| {
+        let dialect = dialect(tokens.len());
+        let mut parser =
+            Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens);
+        let result = grammar(&mut parser).and_then(|result| match parser.at_end() {
+            true => Ok(result),
+            false => parser.unexpected("the end of the statement"),
+        });
+        let tokens = parser.into_tokens();
+        let result = result.map_err(|error| explain(error, &tokens, end, dialect.furthest()));
+        (result, tokens)
+    };
+    match read(tokens) {
+        (Ok(result), _) => Ok((result, span)),
+        (Err(error), tokens) => Err(correction::suggest(error, &tokens, |tokens| read(tokens).0.map(|_| ()))),
     }
 }
 

@@ -6,7 +6,7 @@
 //! in an envelope ([`carry`]) and are unpacked here.
 
 use sqlparser::parser::ParserError;
-use sqlparser::tokenizer::{Location, TokenWithSpan};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::cursor::unquoted;
 use super::dialect::END_OF_TEXT;
@@ -26,6 +26,9 @@ const CARRIED: [SqlErrorKind; 7] = [
     SqlErrorKind::Unsupported,
     SqlErrorKind::TooComplex,
 ];
+
+/// What is expected where a value has to stand.
+pub(crate) const AN_EXPRESSION: &str = "an expression";
 
 /// Longest stretch of the user's own text that a message repeats, in characters.
 const EXCERPT_CHARACTERS: usize = 60;
@@ -107,10 +110,9 @@ fn unexpected(
     tokens: &[TokenWithSpan],
     end: Location,
 ) -> SqlError {
-    let found = location.and_then(|location| {
-        let index = tokens.binary_search_by(|token| token.span.start.cmp(&location)).ok()?;
-        tokens.get(index)
-    });
+    let index =
+        location.and_then(|location| tokens.binary_search_by(|token| token.span.start.cmp(&location)).ok());
+    let found = index.and_then(|index| tokens.get(index));
     let Location { line, column } = location.unwrap_or(end);
     let what = match found {
         Some(token) => format!("'{}'", excerpt(&token.token.to_string())),
@@ -120,7 +122,9 @@ fn unexpected(
         SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}{what}")).at_location(Location { line, column });
     if let Some(expected) = expected {
         error = error.with_detail(format!("expected {}", lower_first(expected)));
-        let wanted_name = ["name", "identifier", "a type"].iter().any(|word| expected.contains(word));
+        let next = index.and_then(|index| tokens.get(index + 1));
+        let wanted_name = ["name", "identifier", "a type"].iter().any(|word| expected.contains(word))
+            || expected == AN_EXPRESSION && next.is_some_and(|next| follows_a_name(&next.token));
         if let Some(word) = found.and_then(reserved_word).filter(|_| wanted_name) {
             error = error.with_hint(format!(
                 "'{word}' is a reserved keyword; to use it as a name, put it in backquotes: `{word}`"
@@ -135,6 +139,35 @@ pub(crate) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(EXCERPT_CHARACTERS) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),
+    }
+}
+
+/// Whether what stands before `token` is rather a name than a word that begins something: a clause and the
+/// like.
+fn follows_a_name(token: &Token) -> bool {
+    match unquoted(token) {
+        Some(word) => {
+            let words = ["FROM", "AS", "IS", "IN", "LIKE", "BETWEEN", "AND", "OR"];
+            words.iter().any(|candidate| word.eq_ignore_ascii_case(candidate))
+        }
+        None => matches!(
+            token,
+            Token::Comma
+                | Token::RParen
+                | Token::Period
+                | Token::Arrow
+                | Token::Eq
+                | Token::Neq
+                | Token::Lt
+                | Token::LtEq
+                | Token::Gt
+                | Token::GtEq
+                | Token::Plus
+                | Token::Minus
+                | Token::Mul
+                | Token::Div
+                | Token::Mod
+        ),
     }
 }
 
