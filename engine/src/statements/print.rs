@@ -14,18 +14,23 @@ use tokio::sync::mpsc;
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::formats::{EncodedPayloads, Format, RecordPart, RowSelection, Wrapping, payload_to_value};
+use crate::formats::{
+    EncodedPayloads, Format, RecordPart, RowSelection, Wrapping, payload_to_value, subject,
+};
 use crate::registry::SchemaRegistry;
 use crate::response::{Response, Rows};
 use crate::runtime::query::StartAt;
 use crate::runtime::windowed_key::split_windowed_key;
-use crate::serving::unreadable::Unreadable;
 
 /// Batches between a partition's reader and the session.
 const CHANNEL_BATCHES: usize = 4;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 256 << 10;
+
+/// What is told where a topic is not printed from its beginning.
+const FROM_NOW_ON: &str = "only records that are written from now on are printed; PRINT … FROM BEGINNING begins \
+                           with the first";
 
 /// Bytes of a key or value that are shown.
 const SHOWN_BYTES_MAX: usize = 64 << 10;
@@ -83,12 +88,11 @@ pub fn print(engine: &Engine, statement: &PrintTopic) -> Result<Response> {
         let batch = state.next().await?;
         Some((batch, state))
     });
-    Ok(Response::Rows(Rows {
-        schema: schema(),
-        endless: true,
-        stream: Box::pin(stream),
-        unreadable: Unreadable::default(),
-    }))
+    let mut rows = Rows::endless(schema(), Box::pin(stream));
+    if !statement.from_beginning {
+        rows.notice = Some(FROM_NOW_ON.to_owned());
+    }
+    Ok(Response::Rows(rows))
 }
 
 /// INTERVAL and LIMIT.
@@ -197,6 +201,7 @@ impl PrintedRows {
 
 /// How the records of a topic are read.
 struct Reading {
+    topic: TopicName,
     schemas: SchemaRegistry,
     /// A declaration over the topic, if there is one.
     source: Option<Arc<Source>>,
@@ -206,7 +211,11 @@ impl Reading {
     fn of(engine: &Engine, topic: &TopicName) -> Reading {
         let catalog = engine.catalog().state();
         let declared = catalog.sources.values().find(|found| found.source.topic == topic.as_str());
-        Reading { schemas: engine.schemas().clone(), source: declared.map(|found| found.source.clone()) }
+        Reading {
+            topic: topic.clone(),
+            schemas: engine.schemas().clone(),
+            source: declared.map(|found| found.source.clone()),
+        }
     }
 
     /// A key; a windowed one with the bounds of its window, as ksqlDB writes it: `[ann@0/60000]`.
@@ -230,8 +239,12 @@ impl Reading {
                 };
                 SCHEMA_FORMATS.contains(&format.name.as_str())
             }
-            // Numbers of Kafka's serializers may begin with zeros too.
-            None => ![4, 8].contains(&payload.len()),
+            // Numbers of Kafka's serializers may begin with zeros too: where no schema is registered for the
+            // topic, they are the likelier reading.
+            None => {
+                ![4, 8].contains(&payload.len())
+                    || self.schemas.latest(&subject(self.topic.as_str(), part)).is_some()
+            }
         };
         let described = if has_schema { self.described(part, payload) } else { None };
         described.unwrap_or_else(|| printable(payload))
