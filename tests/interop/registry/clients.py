@@ -1,12 +1,14 @@
-"""Ways to talk to a server's schema registry."""
+"""Ways to talk to a server's schema registry and to its topics."""
 
 import json
 import urllib.error
 import urllib.request
+import uuid
 
+from confluent_kafka import Consumer
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from harness import PATIENCE_S
+from harness import PATIENCE_S, eventually
 
 
 def client_of(server):
@@ -31,3 +33,23 @@ def rest_of(server):
             return answer.status, answer.headers["Content-Type"], json.loads(answer.read())
 
     return send
+
+
+def take(server, topic, count):
+    """So many keys and values of a topic."""
+    consumer = Consumer({"bootstrap.servers": server.kafka, "group.id": uuid.uuid4().hex,
+                         "auto.offset.reset": "earliest", "isolation.level": "read_committed"})
+    consumer.subscribe([topic])
+    try:
+        taken = []
+
+        def all_taken():
+            message = consumer.poll(0.1)
+            if message is not None and message.error() is None:
+                taken.append((message.key(), message.value()))
+            return len(taken) >= count
+
+        eventually(all_taken)
+        return taken
+    finally:
+        consumer.close()

@@ -8,7 +8,8 @@ import urllib.request
 import uuid
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from clients import take
+from confluent_kafka import Producer
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
@@ -59,26 +60,6 @@ def send(server, topic, serializer, values, keys=None):
         key = keys[number] if keys else None
         producer.produce(topic, value=payload, key=key, on_delivery=lambda error, _: error and failures.append(error))
     assert producer.flush(PATIENCE_S) == 0 and not failures, failures
-
-
-def take(server, topic, count):
-    """So many keys and values of a topic."""
-    consumer = Consumer({"bootstrap.servers": server.kafka, "group.id": uuid.uuid4().hex,
-                         "auto.offset.reset": "earliest", "isolation.level": "read_committed"})
-    consumer.subscribe([topic])
-    try:
-        taken = []
-
-        def all_taken():
-            message = consumer.poll(0.1)
-            if message is not None and message.error() is None:
-                taken.append((message.key(), message.value()))
-            return len(taken) >= count
-
-        eventually(all_taken)
-        return taken
-    finally:
-        consumer.close()
 
 
 def test_avro_records_are_read_without_declaring_a_column(shared_server, registry, name):
