@@ -248,7 +248,8 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     rest.split_once(after).map(|(found, _)| found)
 }
 
-fn in_sql_types(text: &str) -> String {
+/// A text of DataFusion with SQL's names for types.
+pub(crate) fn in_sql_types(text: &str) -> String {
     TYPES.iter().fold(text.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql))
 }
 

@@ -346,7 +346,7 @@ pub fn plan_record(
         Statement::CreateAsSelect(create) => planner::plan_query(
             &create.query,
             &lookup,
-            &Purpose::Persistent { sink: record.sink.clone(), event_time: None },
+            &Purpose::Persistent { sink: record.sink.clone(), event_time: None, kind: None },
         )?,
         Statement::InsertSelect(insert) => planner::plan_insert_select(&insert, &lookup)?.query,
         _ => {

@@ -158,7 +158,10 @@ async fn a_query_is_explained_whatever_stands_before_it() {
         "EXPLAIN SELECT count(*) FROM orders ORDER BY 1",
     ] {
         let plan = run(&mut session, text, &[]).await.unwrap_or_else(|error| panic!("{error}: {text}"));
-        assert!(plan.iter().any(|line| line.contains("StreamingTableExec")), "{text}: {plan:?}");
+        assert!(
+            plan.iter().any(|line| line.contains("Read stream ORDERS: full scan of topic 'orders'")),
+            "{text}: {plan:?}"
+        );
     }
     let error = run(&mut session, "EXPLAIN\n SELECT idd FROM orders", &[]).await.expect_err("is wrong");
     let place = error.position.expect("a place");

@@ -3,12 +3,15 @@
 //! rows as messages of Protobuf.
 
 mod column_names;
+mod comparisons;
+mod expression_text;
 pub mod ksql_pull;
 mod lambda_function;
 pub mod own_inserts;
 mod partitioned_rows;
 pub mod pull;
 pub mod pull_environment;
+mod pull_explain;
 pub mod push;
 mod result_rows;
 mod rewrite;

@@ -27,7 +27,7 @@ use crate::response::Rows;
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::source_table::SourceTable;
 use crate::serving::unreadable::Unreadable;
-use crate::serving::{column_names, result_rows, rewrite, time_texts};
+use crate::serving::{column_names, comparisons, pull_explain, result_rows, rewrite, time_texts};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -86,7 +86,7 @@ impl PullQuery {
         let statement = ast::Statement::Query(Box::new(self.query.clone()));
         let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
         let plan = self.context.state().statement_to_plan(statement).await;
-        plan.and_then(time_texts::read).map_err(|error| self.explain(&error))
+        plan.and_then(typed).map_err(|error| self.explain(&error))
     }
 
     /// Its plan with values for its parameters.
@@ -95,7 +95,16 @@ impl PullQuery {
     /// What is wrong with the values.
     pub fn bind(&self, plan: LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
         let bound = plan.with_param_values(ParamValues::from(parameters.to_vec()));
-        bound.and_then(time_texts::read).map_err(|error| self.explain(&error))
+        bound.and_then(typed).map_err(|error| self.explain(&error))
+    }
+
+    /// What its plan does, line by line.
+    ///
+    /// # Errors
+    /// What is wrong with the plan.
+    pub fn describe(&self, plan: &LogicalPlan) -> Result<Vec<String>> {
+        let optimized = self.context.state().optimize(plan).map_err(|error| self.explain(&error))?;
+        Ok(pull_explain::lines(&optimized))
     }
 
     /// Runs its plan on the threads for queries.
@@ -114,7 +123,7 @@ impl PullQuery {
     /// The columns of its result under the names that a client is told.
     #[must_use]
     pub fn shown_schema(&self, schema: &Schema) -> SchemaRef {
-        let given = column_names::given(&self.query, schema.fields().len());
+        let given = column_names::given(&self.query, schema.fields().len(), self.dialect);
         let shown = schema.fields().iter().zip(given).map(|(field, name)| match name {
             Some(name) => Arc::new(field.as_ref().clone().with_name(name)),
             None => field.clone(),
@@ -137,6 +146,13 @@ impl PullQuery {
         };
         error.at(place)
     }
+}
+
+/// A plan in which everything is compared with something of its own type.
+fn typed(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    let plan = time_texts::read(plan)?;
+    comparisons::check(&plan)?;
+    Ok(plan)
 }
 
 /// Whether queries over what is there now have a function, by name in any case.

@@ -18,7 +18,6 @@ use crate::response::{RowStream, Rows};
 use crate::runtime::query::{self, Environment, QueryHandle, QueryIdentity, QueryOptions, StartAt};
 use crate::runtime::session_channel::{self, SessionReceiver};
 use crate::runtime::sink::SinkSpec;
-use crate::serving::unreadable::Unreadable;
 
 /// Numbers of session queries, for their ids.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -41,7 +40,7 @@ pub fn start(
     let sink = SinkSpec::Session { schema: shown.clone() };
     let handle = query::start(identity, plan.clone(), sink, start_at, environment, options, Some(sender))?;
     let stream = rows(receiver, handle.clone());
-    Ok((Rows { schema: shown, endless: true, stream, unreadable: Unreadable::default() }, handle))
+    Ok((Rows::endless(shown, stream), handle))
 }
 
 /// The rows as a stream. Dropping it closes the channel, which ends the query.

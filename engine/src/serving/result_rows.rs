@@ -13,7 +13,6 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::Rows;
-use crate::serving::unreadable::Unreadable;
 
 /// Batches that are ready before the client takes them: one is sent while the next is computed.
 const CHANNEL_BATCHES: usize = 2;
@@ -60,7 +59,7 @@ pub(super) fn rows(compute: &Handle, mut batches: SendableRecordBatchStream) -> 
         let error = task.join_next().await?.err()?;
         Some((Err(unfinished(&error)), (receiver, task)))
     });
-    Rows { schema, endless: false, stream: stream.boxed(), unreadable: Unreadable::default() }
+    Rows::finite(schema, stream.boxed())
 }
 
 fn unfinished(error: &JoinError) -> Error {

@@ -104,6 +104,28 @@ impl SourceTable {
         SourceTable { by_partition: true, ..self }
     }
 
+    /// How rows are found under these conditions, for people.
+    #[must_use]
+    pub fn access(&self, filters: &[Expr]) -> String {
+        let Source { name, kind, topic, .. } = self.source.as_ref();
+        let what = kind.keyword().to_lowercase();
+        if self.stored_rows.is_none() {
+            return match kind {
+                SourceKind::Stream => format!("{what} {name}: full scan of topic '{topic}'"),
+                SourceKind::Table => format!("{what} {name}: latest record of each key of topic '{topic}'"),
+            };
+        }
+        let keys = match self.looked_up_keys(filters) {
+            None => return format!("{what} {name}: full scan"),
+            Some(keys) if keys.len() == 1 => "1 key".to_owned(),
+            Some(keys) => format!("{} keys", keys.len()),
+        };
+        match self.source.window {
+            None => format!("{what} {name}: look-up of {keys}"),
+            Some(_) => format!("{what} {name}: full scan for the windows of {keys}"),
+        }
+    }
+
     /// The keys that rows can only have by these conditions, where they tell every key column; of a key of
     /// several columns each has one value. Windows are no part of them.
     fn looked_up_keys(&self, filters: &[Expr]) -> Option<Vec<Bytes>> {

@@ -2,7 +2,6 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::TryStreamExt;
 use tidemill_sql::parser::ast::{Explain, ExplainTarget, SelectStatement, Statement};
 use tidemill_sql::planner::{self, Purpose};
@@ -28,12 +27,16 @@ pub async fn explain(session: &Session, statement: &Explain, text: &str) -> Resu
             Statement::CreateAsSelect(create) => continuous(
                 session,
                 &create.query,
-                &Purpose::Persistent { sink: create.name.value.as_str().to_owned(), event_time: None },
+                &Purpose::Persistent {
+                    sink: create.name.value.clone(),
+                    event_time: None,
+                    kind: Some(create.kind),
+                },
             )?,
             Statement::InsertSelect(insert) => continuous(
                 session,
                 &insert.query,
-                &Purpose::Persistent { sink: insert.target.value.as_str().to_owned(), event_time: None },
+                &Purpose::Persistent { sink: insert.target.value.clone(), event_time: None, kind: None },
             )?,
             Statement::Query(query) if select::is_push(query) => continuous(session, query, &Purpose::Push)?,
             Statement::Query(query) => now(session, query, text, statement.analyze).await?,
@@ -68,8 +71,11 @@ fn explain_query(session: &Session, id: &str) -> Result<Vec<String>> {
 
 async fn now(session: &Session, query: &SelectStatement, text: &str, analyze: bool) -> Result<Vec<String>> {
     let (query, plan) = select::plan_now(session, query, text).await?;
-    let plan = LogicalPlanBuilder::from(plan).explain(false, analyze)?.build()?;
-    let batches: Vec<RecordBatch> = query.run(plan).await?.stream.try_collect().await?;
-    let table = arrow::util::pretty::pretty_format_batches(&batches)?.to_string();
-    Ok(table.lines().map(str::to_owned).collect())
+    let mut lines = vec!["Rows that are there now".to_owned()];
+    lines.extend(query.describe(&plan)?);
+    if analyze {
+        let batches: Vec<RecordBatch> = query.run(plan).await?.stream.try_collect().await?;
+        lines.push(format!("{} row(s) found", batches.iter().map(RecordBatch::num_rows).sum::<usize>()));
+    }
+    Ok(lines)
 }

@@ -3,6 +3,7 @@
 use futures::StreamExt;
 
 use super::language_tests::{all, refused, run, session};
+use crate::error::ErrorKind;
 use crate::response::Response;
 use crate::session::Dialect;
 
@@ -53,6 +54,37 @@ async fn lambdas_stand_in_queries_of_all_kinds() {
             let rows = run(&mut session, query).await.unwrap_or_else(|error| panic!("{error}: {query}"));
             assert_eq!(rows, expected, "{query}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_compared_is_told_before_any_row_is_read() {
+    let mut session = session(Dialect::Postgres);
+    let totals = "CREATE TABLE totals AS SELECT k, COUNT(*) AS pieces FROM carts WINDOW TUMBLING (SIZE 1 DAY) \
+                  GROUP BY k EMIT CHANGES";
+    all(&mut session, &[CARTS, totals]).await;
+    for (condition, message, hint) in [
+        ("k = 5", "Cannot compare k (STRING) to 5 (INTEGER) with EQUAL.", "'5'"),
+        ("k IN ('a', 5)", "Cannot compare k (STRING) to 5 (INTEGER) with EQUAL.", "'5'"),
+        ("k > 5", "Cannot compare k (STRING) to 5 (INTEGER) with GREATER_THAN.", "'5'"),
+        ("k BETWEEN 1 AND 2", "Cannot compare k (STRING) to 1 (INTEGER) with GREATER_THAN_OR_EQUAL.", "'1'"),
+        (
+            "pieces = 'many'",
+            "Cannot compare pieces (BIGINT) to 'many' (STRING) with EQUAL.",
+            "read as BIGINT",
+        ),
+        ("pieces < true", "Cannot compare pieces (BIGINT) to true (BOOLEAN) with LESS_THAN.", "CAST"),
+        ("windowstart = true", "Cannot compare windowstart (BIGINT) to true (BOOLEAN) with EQUAL.", "CAST"),
+        ("k = pieces", "Cannot compare k (STRING) to pieces (BIGINT) with EQUAL.", "CAST"),
+    ] {
+        let error = refused(&mut session, &format!("SELECT * FROM totals WHERE {condition}")).await;
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Type, message), "{condition}");
+        assert_eq!(error.position.map(|place| (place.line, place.column)), Some((1, 28)), "{condition}");
+        assert!(error.hint.is_some_and(|told| told.contains(hint)), "{condition}");
+    }
+    for condition in ["k = '5'", "pieces = '5'", "windowstart > '2026-01-01'", "k IS NULL", "pieces > 1.5"] {
+        let text = format!("SELECT * FROM totals WHERE {condition}");
+        run(&mut session, &text).await.unwrap_or_else(|error| panic!("{error}: {text}"));
     }
 }
 

@@ -8,7 +8,7 @@ use super::topic::TopicOptions;
 use super::{Purpose, formats, inference, plan_query};
 use crate::error::{SqlError, SqlErrorKind};
 use crate::lookup::{ColumnRole, FormatSpec, Lookup, RecordPart, Source, SourceColumn, SourceKind};
-use crate::parser::ast::CreateAsSelect;
+use crate::parser::ast::{CreateAsSelect, SelectBody};
 use crate::plan::QueryPlan;
 
 /// A planned CREATE … AS SELECT.
@@ -47,7 +47,7 @@ pub fn plan_create_as_select(
     }
     let formats = [properties.format(RecordPart::Key)?, properties.format(RecordPart::Value)?];
     let (event_time, _) = properties.timestamp()?;
-    let purpose = Purpose::Persistent { sink: name.clone(), event_time };
+    let purpose = Purpose::Persistent { sink: name.clone(), event_time, kind: Some(kind) };
     let query = plan_query(&statement.query, lookup, &purpose)?;
     check_kind(kind, query.kind)?;
     let leading = query
@@ -56,9 +56,11 @@ pub fn plan_create_as_select(
         .and_then(|source| lookup.source(source))
         .ok_or_else(|| SqlError::internal("a query without a source"))?;
     let columns = result_columns(&query);
-    let timestamp = timestamp_column(&properties, &columns)?;
+    let timestamp = timestamp_column(&properties, &columns, lookup)?;
+    properties.check_retention(kind, query.window)?;
     let [key_name, value_name] = formats;
-    let key_format = key_format(&properties, key_name, &query, &leading, lookup)?;
+    let without_key = query.key.is_empty() && partitions(&statement.query.body);
+    let key_format = key_format(&properties, key_name, &query, without_key, &leading, lookup)?;
     let value_name = value_name.unwrap_or_else(|| leading.value_format.name.clone());
     properties.check_format(RecordPart::Key, &key_format.name)?;
     properties.check_format(RecordPart::Value, &value_name)?;
@@ -109,7 +111,11 @@ pub(super) fn result_columns(query: &QueryPlan) -> Vec<SourceColumn> {
         .collect()
 }
 
-fn check_kind(declared: SourceKind, found: SourceKind) -> Result<(), SqlError> {
+/// Checks that a query results in what a statement declares.
+///
+/// # Errors
+/// It results in the other kind of source.
+pub(super) fn check_kind(declared: SourceKind, found: SourceKind) -> Result<(), SqlError> {
     if declared == found {
         return Ok(());
     }
@@ -120,17 +126,24 @@ fn check_kind(declared: SourceKind, found: SourceKind) -> Result<(), SqlError> {
     )))
 }
 
+/// Whether a query has a PARTITION BY.
+fn partitions(body: &SelectBody) -> bool {
+    matches!(body, SelectBody::Ksql(select) if !select.partition_by.is_empty())
+}
+
 /// The key's format: written out, or the first source's, unless that has none and there is a key.
+/// `without_key` says that the query takes the key away, which leaves nothing to write.
 fn key_format(
     properties: &Properties<'_>,
     written: Option<String>,
     query: &QueryPlan,
+    without_key: bool,
     leading: &Source,
     lookup: &dyn Lookup,
 ) -> Result<FormatSpec, SqlError> {
     const NONE: &str = "NONE";
     let name = match written {
-        Some(name) if query.key.is_empty() && name != NONE && properties.get("KEY_FORMAT").is_some() => {
+        Some(name) if without_key && name != NONE => {
             let message = "Key format specified for stream without key columns.";
             return Err(SqlError::new(SqlErrorKind::InvalidProperty, message));
         }

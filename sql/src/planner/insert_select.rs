@@ -69,7 +69,7 @@ pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Resu
             .at(statement.query.span));
     }
     let query_id = Properties::of_insert(&statement.properties)?.query_id()?;
-    let purpose = Purpose::Persistent { sink: target.name.clone(), event_time: None };
+    let purpose = Purpose::Persistent { sink: target.name.clone(), event_time: None, kind: None };
     let query = plan_query(&statement.query, lookup, &purpose)?;
     if query.kind == SourceKind::Table {
         return Err(SqlError::invalid(format!(

@@ -33,7 +33,7 @@ pub use upgrade::check_upgrade;
 use sqlparser::tokenizer::Span;
 
 use crate::error::SqlError;
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, SourceKind};
 use crate::parser::ast::{SelectBody, SelectStatement};
 use crate::plan::QueryPlan;
 
@@ -54,6 +54,8 @@ pub enum Purpose {
         sink: String,
         /// Stored name of the column that is to be its event time, where the statement names one.
         event_time: Option<String>,
+        /// What the statement declares the results to be, where it does.
+        kind: Option<SourceKind>,
     },
     /// Its results are sent to a client as they come.
     Push,

@@ -27,6 +27,7 @@ use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
 use crate::plan::source::{ROWOFFSET, ROWPARTITION};
 use crate::plan::{Emit, QueryPlan};
+use crate::planner::create_as_select::check_kind;
 use crate::planner::create_source::no_timestamp_column;
 use crate::planner::{Purpose, within_ksqldb_limits};
 use crate::type_system::SqlType;
@@ -102,6 +103,8 @@ impl<'a> Select<'a> {
             .at(call.span)
             .with_hint("HAVING filters what is aggregated"));
         }
+        check_value_formats(from, !groups.is_empty())?;
+        check_windowed_tables(from, purpose, lookup)?;
         let table_calls = table_calls(&columns, &groups, from, lookup)?;
         let emit = match select.emit {
             Some(ast::Emit::Final) => Emit::Final,
@@ -130,9 +133,8 @@ impl<'a> Select<'a> {
         }
         let partition_by = match partition_by.as_slice() {
             [] => None,
-            keys => Some(check_partition_by(keys, from, aggregation.is_some())?),
+            keys => check_partition_by(keys, from, aggregation.is_some())?,
         };
-        check_value_formats(from, aggregation.is_some())?;
         Ok(Select {
             from,
             lookup,
@@ -200,9 +202,9 @@ impl<'a> Select<'a> {
         let typed = columns.iter().zip(&self.columns).map(|((typed, name), column)| {
             let span = column.expression.span;
             let data_type = typed.data_type.clone().ok_or_else(|| {
-                SqlError::type_error(format!("Column {name} is NULL and so has no type."))
-                    .at(span)
-                    .with_hint("write CAST(NULL AS type)")
+                let message = "Can't infer a type of null. Please explicitly cast it to a required type, e.g. \
+                               CAST(null AS VARCHAR).";
+                SqlError::type_error(message).at(span)
             })?;
             Ok((name.clone(), data_type, span))
         });
@@ -217,8 +219,11 @@ impl<'a> Select<'a> {
             };
             check_key_type(&shown, data_type, *span)?;
         }
-        let columns = if matches!(self.purpose, Purpose::Persistent { .. }) {
+        let kind = if self.aggregation.is_some() { SourceKind::Table } else { self.from.kind };
+        let columns = if let Purpose::Persistent { kind: declared, .. } = self.purpose {
             if key.len() == columns.len() {
+                // A value column would not help a query of the other kind.
+                declared.map_or(Ok(()), |declared| check_kind(declared, kind))?;
                 return Err(SqlError::invalid("The projection contains no value columns.")
                     .with_hint("AS_VALUE(column) copies a key column into the value"));
             }
@@ -229,7 +234,7 @@ impl<'a> Select<'a> {
         Ok(QueryPlan {
             plan: project(plan, columns)?,
             sources: self.from.scope.sources.iter().map(|source| source.source.name.clone()).collect(),
-            kind: if self.aggregation.is_some() { SourceKind::Table } else { self.from.kind },
+            kind,
             key,
             window: self.result_window(),
             emit: self.emit,
@@ -432,34 +437,62 @@ fn check_grouping(aggregation: &Aggregation, purpose: &Purpose) -> Result<(), Sq
     }
 }
 
+/// What the rows are partitioned by, where that is not what they are partitioned by already and may not be
+/// changed.
 fn check_partition_by(
     keys: &[Expression],
     from: &FromClause,
     aggregates: bool,
-) -> Result<Vec<Expression>, SqlError> {
+) -> Result<Option<Vec<Expression>>, SqlError> {
     let span = keys.first().map_or_else(Span::empty, |key| key.span);
     if aggregates {
         return Err(SqlError::unsupported("PARTITION BY cannot be used together with GROUP BY.").at(span));
     }
+    let stays = from.joins.is_empty() && from.leading_key() == keys;
     if from.kind == SourceKind::Table {
-        return Err(SqlError::unsupported("PARTITION BY is only supported for streams, not for tables.")
-            .at(span)
-            .with_hint("GROUP BY gives a table another key"));
+        return if stays { Ok(None) } else { Err(repartition_of_table(keys, from).at(span)) };
     }
     if from.window.is_some() {
-        return Err(repartition_of_windowed().at(span));
+        return if stays { Ok(None) } else { Err(repartition_of_windowed().at(span)) };
     }
     if !keys.iter().any(key::is_null) {
-        return Ok(keys.to_vec());
+        return Ok(Some(keys.to_vec()));
     }
     if keys.len() > 1 {
         return Err(SqlError::invalid("Cannot PARTITION BY multiple columns including NULL").at(span));
     }
-    Ok(Vec::new())
+    Ok(Some(Vec::new()))
 }
 
-fn check_value_formats(from: &FromClause, aggregates: bool) -> Result<(), SqlError> {
-    let operation = match (from.joins.is_empty(), aggregates) {
+/// The error for another key for the rows of a table.
+fn repartition_of_table(keys: &[Expression], from: &FromClause) -> SqlError {
+    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let reason = match from.leading_key().as_slice() {
+        [key] => format!(
+            "If this is a join, make sure that the criteria uses the TABLE's key column {key} instead of [{}]",
+            keys.join(", ")
+        ),
+        _ => "If this is a join, joins on tables with multiple columns is not yet supported.".to_owned(),
+    };
+    SqlError::unsupported(format!("Cannot repartition a TABLE source. {reason}"))
+        .with_hint("PARTITION BY gives another key to streams alone; GROUP BY gives one to a table")
+}
+
+/// Refuses to make something else of a windowed table, which ksqlDB cannot.
+fn check_windowed_tables(from: &FromClause, purpose: &Purpose, lookup: &dyn Lookup) -> Result<(), SqlError> {
+    let windowed = from
+        .scope
+        .sources
+        .iter()
+        .any(|source| source.source.kind == SourceKind::Table && source.source.window.is_some());
+    if windowed && matches!(purpose, Purpose::Persistent { .. }) && within_ksqldb_limits(lookup) {
+        return Err(SqlError::unsupported("KSQL does not support persistent queries on windowed tables."));
+    }
+    Ok(())
+}
+
+fn check_value_formats(from: &FromClause, groups: bool) -> Result<(), SqlError> {
+    let operation = match (from.joins.is_empty(), groups) {
         (false, _) => "JOIN",
         (true, true) => "GROUP BY",
         (true, false) => return Ok(()),
@@ -469,7 +502,7 @@ fn check_value_formats(from: &FromClause, aggregates: bool) -> Result<(), SqlErr
         .sources
         .iter()
         .filter(|source| source.source.value_format.name == "KAFKA")
-        .map(|source| source.source.name.as_str())
+        .map(|source| source.alias.as_str())
         .collect();
     if names.is_empty() {
         return Ok(());
