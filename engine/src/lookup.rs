@@ -15,6 +15,7 @@ use tidemill_storage::log::Log;
 use crate::catalog::CatalogState;
 use crate::registry::SchemaRegistry;
 use crate::serving::pull;
+use crate::time::java_pattern::JavaPattern;
 use crate::{aggregates, formats, functions};
 
 /// The planner's view of the world.
@@ -74,6 +75,10 @@ impl Lookup for EngineLookup {
         self.catalog.types.get(name).cloned()
     }
 
+    fn custom_type_names(&self) -> Vec<String> {
+        self.catalog.types.keys().cloned().collect()
+    }
+
     fn property(&self, name: &str) -> Option<String> {
         self.settings.get(&name.to_lowercase()).cloned()
     }
@@ -85,6 +90,10 @@ impl Lookup for EngineLookup {
     fn topic_partitions(&self, topic: &str) -> Option<u32> {
         let topic = self.log.topic(&TopicName::new(topic).ok()?)?;
         Some(topic.settings.partitions)
+    }
+
+    fn check_time_pattern(&self, pattern: &str) -> Result<(), String> {
+        JavaPattern::parse(pattern).map(drop).map_err(|error| error.message)
     }
 
     fn inferred_columns(&self, inquiry: &SchemaInquiry<'_>) -> Result<Vec<SourceColumn>, SqlError> {

@@ -383,6 +383,11 @@ pub trait Lookup {
     /// A type made by CREATE TYPE.
     fn custom_type(&self, name: &str) -> Option<DataType>;
 
+    /// Names of all types made by CREATE TYPE, for did-you-mean.
+    fn custom_type_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A setting of the session, by ksqlDB's name (`auto.offset.reset`).
     fn property(&self, name: &str) -> Option<String>;
 
@@ -398,6 +403,15 @@ pub trait Lookup {
 
     /// Number of partitions of a topic that exists.
     fn topic_partitions(&self, topic: &str) -> Option<u32>;
+
+    /// Whether times can be read by a pattern of Java's `DateTimeFormatter`.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the user.
+    fn check_time_pattern(&self, pattern: &str) -> Result<(), String> {
+        let _ = pattern;
+        Ok(())
+    }
 
     /// The columns that the schema registry has for a topic's keys or values; without a registry there are
     /// none.

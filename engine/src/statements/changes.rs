@@ -55,7 +55,7 @@ pub async fn execute(session: &Session, parsed: Parsed) -> Result<Response> {
                 Statement::InsertSelect(query) => create::insert_select(&session, query, text),
                 Statement::DropSource(source) => drop::drop_source(&session, source).await,
                 Statement::CreateType { if_not_exists, name, data_type } => {
-                    create::create_type(&session, name.value.as_str(), data_type, *if_not_exists)
+                    create::create_type(&session, name, data_type, *if_not_exists)
                 }
                 Statement::DropType { if_exists, name } => {
                     drop::drop_type(engine, name.value.as_str(), *if_exists)

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use tidemill_sql::analyzer::resolve::resolve_custom_types;
 use tidemill_sql::lookup::{Lookup, Source, SourceKind};
 use tidemill_sql::parser::ast::{CreateAsSelect, CreateSource, InsertSelect};
+use tidemill_sql::parser::identifier::Name;
 use tidemill_sql::planner::{self, TopicOptions};
 use tidemill_sql::type_system::SqlType;
-use tidemill_sql::{SqlError, SqlErrorKind};
 use tidemill_storage::ProducerId;
 use tidemill_storage::state::WriteBatch;
 
@@ -215,15 +216,12 @@ pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) ->
 /// `AlreadyExists`, a type that does not exist, and those of the disk.
 pub fn create_type(
     session: &Session,
-    name: &str,
+    name: &Name,
     data_type: &SqlType,
     if_not_exists: bool,
 ) -> Result<Response> {
-    let lookup = session.lookup();
-    let resolved = data_type.resolve(&mut |name: &str| match lookup.custom_type(name) {
-        Some(found) => SqlType::from_arrow(&found),
-        None => Err(SqlError::new(SqlErrorKind::UnknownType, format!("Cannot resolve unknown type: {name}"))),
-    })?;
+    let resolved = resolve_custom_types(data_type, &session.lookup(), name.span)?;
+    let name = &name.value;
     let resolved = resolved.to_arrow()?;
     let created = session.engine().catalog().change(|state, _| {
         if state.types.contains_key(name) {
@@ -236,7 +234,7 @@ pub fn create_type(
             );
             return Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("DROP TYPE it first"));
         }
-        state.types.insert(name.to_owned(), resolved);
+        state.types.insert(name.clone(), resolved);
         Ok(true)
     })?;
     let message =

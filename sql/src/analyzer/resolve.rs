@@ -13,12 +13,12 @@ use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Arithmetic, Comparison, Expression, Literal, Logical, Node};
 use crate::analyzer::reserved::{self, AS_VALUE};
 use crate::analyzer::scope::Scope;
-use crate::error::{SqlError, SqlErrorKind};
+use crate::error::{SqlError, SqlErrorKind, closest};
 use crate::lookup::Lookup;
 use crate::parser::expression::{field_access, interval_unit};
 use crate::parser::identifier::{Name, stored_name};
 use crate::planner::within_ksqldb_limits;
-use crate::type_system::SqlType;
+use crate::type_system::{SqlType, TYPE_NAMES};
 
 /// Resolves the expressions of one clause.
 #[derive(Clone, Copy)]
@@ -392,9 +392,13 @@ pub fn resolve_custom_types(
         Some(data_type) => SqlType::from_arrow(&data_type),
         None => {
             let message = format!("Cannot resolve unknown type: {name}");
-            Err(SqlError::new(SqlErrorKind::UnknownType, message)
-                .at(span)
-                .with_hint("CREATE TYPE declares a type"))
+            let error = SqlError::new(SqlErrorKind::UnknownType, message).at(span);
+            let declared = lookup.custom_type_names();
+            let names = TYPE_NAMES.iter().copied().chain(declared.iter().map(String::as_str));
+            Err(match closest(name, names) {
+                Some(near) => error.with_hint(format!("did you mean '{near}'?")),
+                None => error.with_hint("CREATE TYPE declares a type"),
+            })
         }
     })
 }

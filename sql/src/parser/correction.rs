@@ -1,7 +1,8 @@
 //! Which keyword a word was meant to be that does not fit where it stands.
 //!
-//! The slip is in the word at which the text ends to make sense, or in the one before it, which was taken
-//! for a name: `FROM orders GROPU BY` is wrong at `BY`. Every similar keyword is put in its place and the
+//! The slip is in the word at which the text ends to make sense, in the one before it, which was taken for a
+//! name: `FROM orders GROPU BY` is wrong at `BY`; or in the one behind it, which makes one clause with it:
+//! `PRINT orders FROM BEGINING` is wrong at `FROM`. Every similar keyword is put in its place and the
 //! text is read again; the one with which more of it makes sense was meant. So no word is suggested that
 //! could not stand there, and the grammar needs no list of what it would have taken.
 
@@ -29,10 +30,12 @@ pub(crate) fn suggest(
     let at = tokens.partition_point(begins_before);
     let reaches_further = |index: usize, keyword: &str| {
         let mut corrected = tokens.to_vec();
+        let mut slip = None;
         if let Some(token) = corrected.get_mut(index) {
             token.token = Token::make_keyword(keyword);
+            slip = Position::from_location(token.span.start);
         }
-        read(corrected).err().is_none_or(|error| error.position > Some(wrong))
+        read(corrected).err().is_none_or(|error| error.position > slip.max(Some(wrong)))
     };
     let meant = |index: usize| {
         let word = unquoted(&tokens.get(index)?.token)?;
@@ -44,7 +47,7 @@ pub(crate) fn suggest(
     if let Some((_, keyword)) = meant(at) {
         return error.with_hint(format!("did you mean '{keyword}'?"));
     }
-    match at.checked_sub(1).and_then(meant) {
+    match at.checked_sub(1).and_then(meant).or_else(|| meant(at + 1)) {
         Some((word, keyword)) => error.with_hint(format!("did you mean '{keyword}' instead of '{word}'?")),
         None => error,
     }
@@ -70,7 +73,6 @@ mod tests {
             ("SELECT * FROM s WINDOW TUMBLING (SIZE 1 MINTE) GROUP BY a", "MINUTE"),
             ("SELECT * FROM s WINDOW TUMBLING (SIZE 1 MINUTE, GRCE PERIOD 1 DAY) GROUP BY a", "GRACE"),
             ("SELECT * FROM s EMIT CHANGE", "CHANGES"),
-            ("PRINT t FROM BEGINING", "BEGINNING"),
             ("DROP STREAM IF EXIST s", "EXISTS"),
         ] {
             assert_eq!(hint(text), Some(format!("did you mean '{keyword}'?")), "{text}");
@@ -78,13 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_that_was_taken_for_a_name_is_found_before_the_error() {
+    fn a_slip_beside_the_place_of_the_error_is_found() {
         for (text, word, keyword) in [
             ("SELECT a FORM s", "FORM", "FROM"),
             ("SELECT a, COUNT(*) FROM s GROPU BY a", "GROPU", "GROUP"),
             ("CREATE STREAM t AS SELECT * FROM s PARTION BY a", "PARTION", "PARTITION"),
             ("SELECT * FROM s WHER a = 1", "WHER", "WHERE"),
             ("SELECT * FROM s LIMT 5", "LIMT", "LIMIT"),
+            ("PRINT t FROM BEGINING", "BEGINING", "BEGINNING"),
             ("SELECT * FROM a JOIN b WITHN 1 HOUR ON a.x = b.x", "WITHN", "WITHIN"),
         ] {
             let expected = format!("did you mean '{keyword}' instead of '{word}'?");

@@ -45,7 +45,11 @@ pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, Pars
         } else if grace.is_none() && parser.take_words(&["GRACE", "PERIOD"]) {
             grace = Some(parse_duration(parser)?);
         } else {
-            return parser.unexpected("RETENTION or GRACE PERIOD");
+            return parser.unexpected(match (retention, grace) {
+                (None, None) => "RETENTION or GRACE PERIOD",
+                (Some(_), None) => "GRACE PERIOD",
+                (_, Some(_)) => "the end of the window: RETENTION stands before GRACE PERIOD",
+            });
         }
     }
     parser.expect_token(&Token::RParen)?;

@@ -320,7 +320,8 @@ fn assign(
     let Some(found) = &typed.data_type else {
         return null(target);
     };
-    let fits = found == target || passes(found, target) || is_nested_fit(found, target);
+    let fits = (found == target || passes(found, target) || is_nested_fit(found, target))
+        && !loses_digits(expression, target);
     if !fits {
         return Err(SqlError::type_error(format!(
             "Failed to insert values into '{source}'. Expected type {target} for field {} but got \
@@ -341,6 +342,29 @@ fn passes(found: &SqlType, target: &SqlType) -> bool {
         | (SqlType::Integer | SqlType::Bigint, SqlType::Decimal { .. }) => true,
         (SqlType::Decimal { .. }, SqlType::Double) => true,
         _ => found.is_numeric() && widest_number(found, target).as_ref() == Some(target),
+    }
+}
+
+/// Whether a number that is written out has digits behind the point that its DECIMAL has no place for: it
+/// would be stored as another number than the statement says.
+fn loses_digits(expression: &Expression, target: &SqlType) -> bool {
+    match (&expression.node, target) {
+        (Node::Negate(value), target) => loses_digits(value, target),
+        (Node::Literal(Literal::Decimal { unscaled, scale, .. }), SqlType::Decimal { scale: kept, .. }) => {
+            let unit = 10_i128.checked_pow(scale.saturating_sub(*kept).into());
+            unit.is_none_or(|unit| unscaled % unit != 0)
+        }
+        (Node::Array(elements), SqlType::Array(target)) => {
+            elements.iter().any(|element| loses_digits(element, target))
+        }
+        (Node::Map(entries), SqlType::Map { key: target_key, value: target_value }) => entries
+            .iter()
+            .any(|(key, value)| loses_digits(key, target_key) || loses_digits(value, target_value)),
+        (Node::Struct(fields), SqlType::Struct(targets)) => fields.iter().any(|(name, value)| {
+            let target = targets.iter().find(|target| target.name == *name);
+            target.is_some_and(|target| loses_digits(value, &target.data_type))
+        }),
+        _ => false,
     }
 }
 

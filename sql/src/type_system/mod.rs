@@ -8,4 +8,4 @@ mod sql_type;
 mod syntax_tree;
 
 pub use arrow::arrow_field;
-pub use sql_type::{MAX_DECIMAL_PRECISION, SqlType, StructField};
+pub use sql_type::{MAX_DECIMAL_PRECISION, SqlType, StructField, TYPE_NAMES};

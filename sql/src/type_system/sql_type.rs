@@ -9,6 +9,25 @@ use crate::parser::identifier::quoted_name;
 /// Digits a decimal can have: what Arrow's 256-bit decimals hold. Up to 38 fit into 128 bits.
 pub const MAX_DECIMAL_PRECISION: u8 = 76;
 
+/// What types are called that need no declaration, for did-you-mean.
+pub const TYPE_NAMES: [&str; 15] = [
+    "STRING",
+    "VARCHAR",
+    "INTEGER",
+    "INT",
+    "BIGINT",
+    "DOUBLE",
+    "DECIMAL",
+    "BOOLEAN",
+    "BYTES",
+    "DATE",
+    "TIME",
+    "TIMESTAMP",
+    "ARRAY",
+    "MAP",
+    "STRUCT",
+];
+
 /// The type of a column or an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SqlType {

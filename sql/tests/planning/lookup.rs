@@ -128,6 +128,10 @@ impl Lookup for MemoryLookup {
         self.types.get(name).cloned()
     }
 
+    fn custom_type_names(&self) -> Vec<String> {
+        self.types.keys().cloned().collect()
+    }
+
     fn property(&self, name: &str) -> Option<String> {
         self.properties.get(name).cloned()
     }
