@@ -405,6 +405,9 @@ fn deviations_are_those_of_a_sample() {
     let variance = call("STDDEV_SAMP", &[DOUBLE], &[]);
     variance.gives(&[("1", "0.0"), ("2", "0.5"), ("6", "7.0"), ("-1", "8.0")]);
     variance.merges(&[(0, "1"), (1, "2")], &[(2, "6")], "7.0");
+    for decimal in [DataType::Decimal128(4, 2), DataType::Decimal256(50, 2)] {
+        call("STDDEV_SAMP", &[decimal], &[]).gives(&[("1.50", "0.0"), ("2.50", "0.5"), ("-1.50", "0.0")]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 
 use super::accumulator::{Accumulator, Fold, Folded};
 use super::function::{Function, Mismatch, all_values, is_number};
-use super::number::{Summand, doubles, primitive};
+use super::number::{Summand, own_or_double};
 use crate::error::{Error, Result};
 use crate::state::encoding::{Reader, put_i64};
 
@@ -52,12 +52,7 @@ impl<T: Summand> Fold for Average<T> {
     const OWNS_MEMORY: bool = false;
 
     fn columns(&self, columns: &[ArrayRef]) -> Result<PrimitiveArray<T>> {
-        // Decimals are averaged as doubles: the result is one.
-        if T::DATA_TYPE == DataType::Float64 {
-            let doubles: ArrayRef = Arc::new(doubles(columns, 0)?);
-            return Ok(primitive(&[doubles], 0)?.clone());
-        }
-        Ok(primitive(columns, 0)?.clone())
+        own_or_double(columns)
     }
 
     fn add(&self, state: &mut Self::State, column: &PrimitiveArray<T>, row: usize, _: u64) -> Result<()> {

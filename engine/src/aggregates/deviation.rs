@@ -12,12 +12,12 @@ use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::scalar::ScalarValue;
 
 use super::accumulator::{Accumulator, Fold, Folded};
-use super::function::{Function, Mismatch, Resolved, all_values};
-use super::number::{Stored, Summand, primitive};
+use super::function::{Function, Mismatch, Resolved, all_values, is_number};
+use super::number::{Stored, Summand, own_or_double};
 use crate::error::{Error, Result};
 use crate::state::encoding::{Reader, put_i64};
 
-const SIGNATURES: [&str; 3] = ["(value INTEGER)", "(value BIGINT)", "(value DOUBLE)"];
+const SIGNATURES: [&str; 4] = ["(value INTEGER)", "(value BIGINT)", "(value DOUBLE)", "(value DECIMAL)"];
 
 pub(super) static STDDEV_SAMPLE: Function = Function {
     name: "STDDEV_SAMPLE",
@@ -43,7 +43,7 @@ pub(super) static STDDEV_SAMP: Function = Function {
 
 fn resolve(arguments: &[DataType], _: &[Option<ScalarValue>]) -> Resolved {
     match arguments {
-        [DataType::Int32 | DataType::Int64 | DataType::Float64] => Ok(DataType::Float64),
+        [number] if is_number(number) => Ok(DataType::Float64),
         _ => Err(Mismatch::Arguments),
     }
 }
@@ -52,7 +52,9 @@ fn accumulator(argument: Option<&DataType>, result: fn(f64) -> f64) -> Result<Bo
     Ok(match argument {
         Some(DataType::Int32) => Folded::boxed(Deviation::<Int32Type> { result, number: PhantomData }),
         Some(DataType::Int64) => Folded::boxed(Deviation::<Int64Type> { result, number: PhantomData }),
-        Some(DataType::Float64) => Folded::boxed(Deviation::<Float64Type> { result, number: PhantomData }),
+        Some(DataType::Float64 | DataType::Decimal128(..) | DataType::Decimal256(..)) => {
+            Folded::boxed(Deviation::<Float64Type> { result, number: PhantomData })
+        }
         other => return Err(Error::internal(format!("there is no deviation of {other:?}"))),
     })
 }
@@ -85,14 +87,14 @@ impl<T: Summand> Deviation<T> {
 
 impl<T: Summand> Fold for Deviation<T> {
     type State = Moments<T::Sum>;
-    type Columns<'a> = &'a PrimitiveArray<T>;
+    type Columns<'a> = PrimitiveArray<T>;
     const OWNS_MEMORY: bool = false;
 
-    fn columns<'a>(&self, columns: &'a [ArrayRef]) -> Result<&'a PrimitiveArray<T>> {
-        primitive(columns, 0)
+    fn columns(&self, columns: &[ArrayRef]) -> Result<PrimitiveArray<T>> {
+        own_or_double(columns)
     }
 
-    fn add(&self, state: &mut Self::State, column: &&PrimitiveArray<T>, row: usize, _: u64) -> Result<()> {
+    fn add(&self, state: &mut Self::State, column: &PrimitiveArray<T>, row: usize, _: u64) -> Result<()> {
         if column.is_valid(row) {
             let value = column.value(row);
             state.count += 1;
@@ -102,7 +104,7 @@ impl<T: Summand> Fold for Deviation<T> {
         Ok(())
     }
 
-    fn retract(&self, state: &mut Self::State, column: &&PrimitiveArray<T>, row: usize) -> Result<()> {
+    fn retract(&self, state: &mut Self::State, column: &PrimitiveArray<T>, row: usize) -> Result<()> {
         if column.is_valid(row) {
             let value = column.value(row);
             state.squares -= Self::square(state, value);

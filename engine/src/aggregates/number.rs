@@ -1,5 +1,7 @@
 //! Numbers as aggregates keep them: how they add up, and how they are stored.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -117,6 +119,18 @@ pub(super) fn primitive<T: ArrowPrimitiveType>(
 pub(super) fn doubles(columns: &[ArrayRef], index: usize) -> Result<PrimitiveArray<Float64Type>> {
     let column = columns.get(index).ok_or_else(|| wrong_argument(columns, index, &DataType::Float64))?;
     Ok(cast(column, &DataType::Float64)?.as_primitive().clone())
+}
+
+/// The first column as numbers of a type; a DECIMAL becomes a DOUBLE where that is the type.
+///
+/// # Errors
+/// Internal: it is missing or has no such numbers.
+pub(super) fn own_or_double<T: ArrowPrimitiveType>(columns: &[ArrayRef]) -> Result<PrimitiveArray<T>> {
+    if T::DATA_TYPE == DataType::Float64 {
+        let doubles: ArrayRef = Arc::new(doubles(columns, 0)?);
+        return Ok(primitive(&[doubles], 0)?.clone());
+    }
+    Ok(primitive(columns, 0)?.clone())
 }
 
 /// The error of a column that is not what the call was resolved for.

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 /// Reasons kept of one evaluation.
-const REASONS_MAX: usize = 100;
+pub(super) const REASONS_MAX: usize = 100;
 
 /// What functions noted during one evaluation.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

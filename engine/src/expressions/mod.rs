@@ -2,9 +2,12 @@
 //!
 //! Arrow's kernels fail a batch as a whole. Here a failure is one row's affair: a batch that fails is
 //! halved until the rows that fail stand alone; they become NULL and are reported, the others keep
-//! their values. Batches without failures, nearly all, pay nothing for it.
+//! their values. Batches without failures, nearly all, pay nothing for it. Functions give NULL where they fail,
+//! and note it ([`failures`]); where the expression around them may hide that ([`hidden_failures`]), the rows of
+//! the batch are set apart in the same way.
 
 pub mod failures;
+mod hidden_failures;
 
 use std::sync::Arc;
 
@@ -17,6 +20,8 @@ use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use self::failures::REASONS_MAX;
+use self::hidden_failures::may_hide_failures;
 use crate::error::{Error, Result};
 
 /// A row for which an expression had no value.
@@ -37,6 +42,8 @@ pub struct Failure {
 pub struct CompiledExpression {
     physical: Arc<dyn PhysicalExpr>,
     data_type: DataType,
+    /// Whether a row may have a value though a part of it failed; such a row has none.
+    may_hide_failures: bool,
     text: String,
 }
 
@@ -50,7 +57,8 @@ impl CompiledExpression {
         let physical =
             create_physical_expr(expression, schema, &properties, &PhysicalPlanningContext::default())?;
         let data_type = physical.data_type(schema.as_arrow())?;
-        Ok(CompiledExpression { physical, data_type, text: expression.to_string() })
+        let may_hide_failures = may_hide_failures(expression);
+        Ok(CompiledExpression { physical, data_type, may_hide_failures, text: expression.to_string() })
     }
 
     /// Type of the values.
@@ -65,7 +73,12 @@ impl CompiledExpression {
     /// `Internal` where a kernel gives another number of values than rows.
     pub fn evaluate(&self, batch: &RecordBatch, failures: &mut Vec<Failure>) -> Result<ArrayRef> {
         let mut parts = Vec::new();
+        let known = failures.len();
         self.evaluate_range(batch, 0, &mut parts, failures)?;
+        if failures.len() - known > REASONS_MAX {
+            let unlisted: u64 = failures.drain(known + REASONS_MAX..).map(|failure| failure.rows).sum();
+            failures[known + REASONS_MAX - 1].rows += unlisted;
+        }
         match parts.as_slice() {
             [only] => Ok(only.clone()),
             [] => Ok(arrow::array::new_empty_array(&self.data_type)),
@@ -86,16 +99,24 @@ impl CompiledExpression {
         let rows = batch.num_rows();
         let (evaluated, noted) =
             failures::collect(|| self.physical.evaluate(batch).and_then(|value| value.into_array(rows)));
-        if evaluated.is_ok() {
-            // Functions know that a row failed and why, but not which: a CASE shows them some rows only.
-            let listed = noted.reasons.len();
-            failed.extend(noted.reasons.into_iter().enumerate().map(|(index, reason)| {
-                let unlisted = if index + 1 == listed { noted.count - listed as u64 } else { 0 };
-                self.failure(first_row, 1 + unlisted, reason)
-            }));
-        }
+        let is_hidden = |values: &ArrayRef| self.may_hide_failures && values.null_count() < rows;
+        let must_split = noted.count > 0 && evaluated.as_ref().is_ok_and(is_hidden);
         match evaluated {
-            Ok(array) if array.len() == rows => parts.push(array),
+            Ok(array) if array.len() == rows && !must_split => {
+                // Functions know that a row failed and why, but not which: a CASE shows them some rows only.
+                let listed = noted.reasons.len();
+                failed.extend(noted.reasons.into_iter().enumerate().map(|(index, reason)| {
+                    let unlisted = if index + 1 == listed { noted.count - listed as u64 } else { 0 };
+                    self.failure(first_row, 1 + unlisted, reason)
+                }));
+                parts.push(array);
+            }
+            Ok(array) if array.len() == rows && rows == 1 => {
+                let cause = noted.reasons.into_iter().next().unwrap_or_default();
+                failed.push(self.failure(first_row, 1, cause));
+                parts.push(new_null_array(&self.data_type, 1));
+            }
+            Ok(array) if array.len() == rows => self.evaluate_halves(batch, first_row, parts, failed)?,
             Ok(array) => {
                 return Err(Error::internal(format!(
                     "'{}' gave {} values for {rows} rows",
@@ -107,13 +128,21 @@ impl CompiledExpression {
                 failed.push(self.failure(first_row, 1, error.strip_backtrace()));
                 parts.push(new_null_array(&self.data_type, 1));
             }
-            Err(_) => {
-                let half = rows / 2;
-                self.evaluate_range(&batch.slice(0, half), first_row, parts, failed)?;
-                self.evaluate_range(&batch.slice(half, rows - half), first_row + half, parts, failed)?;
-            }
+            Err(_) => self.evaluate_halves(batch, first_row, parts, failed)?,
         }
         Ok(())
+    }
+
+    fn evaluate_halves(
+        &self,
+        batch: &RecordBatch,
+        first_row: usize,
+        parts: &mut Vec<ArrayRef>,
+        failed: &mut Vec<Failure>,
+    ) -> Result<()> {
+        let (rows, half) = (batch.num_rows(), batch.num_rows() / 2);
+        self.evaluate_range(&batch.slice(0, half), first_row, parts, failed)?;
+        self.evaluate_range(&batch.slice(half, rows - half), first_row + half, parts, failed)
     }
 
     fn failure(&self, row: usize, rows: u64, cause: String) -> Failure {

@@ -208,7 +208,8 @@ const DAY_MS: i64 = 86_400_000;
 
 fn date_moved(days: i32, ms: i64) -> Option<i32> {
     let moved = (i64::from(days) * DAY_MS).checked_add(ms)?;
-    i32::try_from(moved.div_euclid(DAY_MS)).ok()
+    // As ksqlDB, towards 1970: the part of a day that a duration of hours leaves is dropped.
+    i32::try_from(moved / DAY_MS).ok()
 }
 
 fn time_moved(ms_of_day: i32, ms: i64) -> Option<i32> {
@@ -306,6 +307,10 @@ mod tests {
             ("DATEADD(DAYS, 10, '1970-01-01')", "DATE", Some("1970-01-11")),
             ("DATEADD(HOURS, 47, '1970-01-01')", "DATE", Some("1970-01-02")),
             ("DATEADD(DAYS, -1, '1970-01-01')", "DATE", Some("1969-12-31")),
+            ("DATEADD(HOURS, -1, '1970-01-01')", "DATE", Some("1970-01-01")),
+            ("DATEADD(HOURS, -25, '1970-01-01')", "DATE", Some("1969-12-31")),
+            ("DATESUB(HOURS, 1, '2020-01-01')", "DATE", Some("2019-12-31")),
+            ("DATEADD(HOURS, 1, '1969-01-01')", "DATE", Some("1969-01-02")),
             ("DATESUB(DAY, 1, '2024-03-01')", "DATE", Some("2024-02-29")),
             ("TIMEADD(MINUTES, 90, '23:00')", "TIME", Some("00:30:00")),
             ("TIMESUB(MILLISECONDS, 1, '00:00')", "TIME", Some("23:59:59.999")),

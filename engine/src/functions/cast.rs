@@ -6,6 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray, MapArray,
     StringArray, StructArray, new_null_array,
 };
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::compute;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimeUnit};
 use bigdecimal::num_bigint::BigInt;
@@ -66,28 +67,19 @@ fn convert(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         (DataType::List(_), DataType::List(item)) => {
             let list = value.as_list::<i32>();
             let elements = convert(list.values(), item.data_type())?;
-            Arc::new(ListArray::try_new(
-                item.clone(),
-                list.offsets().clone(),
-                elements,
-                list.nulls().cloned(),
-            )?)
+            let lost = lost_in(list.offsets(), &[(list.values(), &elements)]);
+            let nulls = without(list.nulls(), lost);
+            Arc::new(ListArray::try_new(item.clone(), list.offsets().clone(), elements, nulls)?)
         }
         (DataType::Map(..), DataType::Map(entries, ordered)) => {
             let map = value.as_map();
             let DataType::Struct(fields) = entries.data_type() else { return exec_err!("a MAP has entries") };
-            let parts = vec![
-                convert(map.keys(), fields[0].data_type())?,
-                convert(map.values(), fields[1].data_type())?,
-            ];
-            let parts = StructArray::try_new(fields.clone(), parts, None)?;
-            Arc::new(MapArray::try_new(
-                entries.clone(),
-                map.offsets().clone(),
-                parts,
-                map.nulls().cloned(),
-                *ordered,
-            )?)
+            let keys = convert(map.keys(), fields[0].data_type())?;
+            let values = convert(map.values(), fields[1].data_type())?;
+            let lost = lost_in(map.offsets(), &[(map.keys(), &keys), (map.values(), &values)]);
+            let nulls = without(map.nulls(), lost);
+            let parts = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
+            Arc::new(MapArray::try_new(entries.clone(), map.offsets().clone(), parts, nulls, *ordered)?)
         }
         (DataType::Struct(_), DataType::Struct(fields)) => {
             let value = value.as_struct();
@@ -98,11 +90,39 @@ fn convert(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
                     None => Ok(new_null_array(field.data_type(), value.len())),
                 })
                 .collect::<Result<Vec<ArrayRef>>>()?;
-            Arc::new(StructArray::try_new(fields.clone(), columns, value.nulls().cloned())?)
+            let lost = fields
+                .iter()
+                .zip(&columns)
+                .filter_map(|(field, column)| lost(value.column_by_name(field.name())?, column))
+                .reduce(|left, right| &left | &right);
+            let nulls = without(value.nulls(), lost);
+            Arc::new(StructArray::try_new(fields.clone(), columns, nulls)?)
         }
         // What is left cannot fail, or is Arrow's affair.
         _ => compute::cast(value, to)?,
     })
+}
+
+/// Where a value has become NULL by its conversion; none where all are what they were.
+fn lost(before: &ArrayRef, after: &ArrayRef) -> Option<BooleanBuffer> {
+    let nulls = after.nulls().filter(|nulls| nulls.null_count() > before.null_count())?;
+    let null = !nulls.inner();
+    Some(before.nulls().map_or_else(|| null.clone(), |before| before.inner() & &null))
+}
+
+/// The rows of which an element has become NULL by its conversion, for the elements before and after: the whole
+/// has no value then.
+fn lost_in(offsets: &OffsetBuffer<i32>, elements: &[(&ArrayRef, &ArrayRef)]) -> Option<BooleanBuffer> {
+    let lost = elements.iter().filter_map(|(before, after)| lost(before, after));
+    let lost = lost.reduce(|left, right| &left | &right)?;
+    let has_lost = |row: &[i32]| lost.slice(row[0] as usize, (row[1] - row[0]) as usize).count_set_bits() > 0;
+    Some(offsets.windows(2).map(has_lost).collect())
+}
+
+/// The nulls of a column that has no value in some further rows.
+fn without(nulls: Option<&NullBuffer>, lost: Option<BooleanBuffer>) -> Option<NullBuffer> {
+    let Some(lost) = lost else { return nulls.cloned() };
+    NullBuffer::union(nulls, Some(&NullBuffer::new(!&lost)))
 }
 
 fn to_text(value: &ArrayRef) -> Result<ArrayRef> {
@@ -226,7 +246,11 @@ fn parsed<'a, T>(
 
 #[cfg(test)]
 mod tests {
-    use crate::functions::sql_harness::{assert_values, evaluate};
+    use std::sync::Arc;
+
+    use arrow::array::{Array, ArrayRef, StringArray};
+
+    use crate::functions::sql_harness::{assert_values, evaluate, evaluate_over};
 
     #[test]
     fn numbers_become_numbers_as_java_converts_them() {
@@ -263,6 +287,28 @@ mod tests {
             ("CAST('1e2000000000' AS DECIMAL(50, 1))", "DECIMAL(50, 1)", None),
         ]);
         assert_eq!(evaluate("CAST('a' AS DECIMAL(5, 1))").2, ["'a' is no DECIMAL"]);
+    }
+
+    #[test]
+    fn what_fails_inside_of_a_value_leaves_nothing_of_it() {
+        assert_values(&[
+            ("CAST(ARRAY['1', NULL] AS ARRAY<INTEGER>)", "ARRAY<INTEGER>", Some("[1, null]")),
+            ("CAST(ARRAY['1', 'x'] AS ARRAY<INTEGER>)", "ARRAY<INTEGER>", None),
+            ("CAST(ARRAY[ARRAY['1'], ARRAY['x']] AS ARRAY<ARRAY<INTEGER>>)", "ARRAY<ARRAY<INTEGER>>", None),
+            ("CAST(MAP('a' := '1', 'b' := 'x') AS MAP<STRING, INTEGER>)", "MAP<STRING, INTEGER>", None),
+            ("CAST(MAP('a' := '1') AS MAP<STRING, INTEGER>)", "MAP<STRING, INTEGER>", Some("{a=1}")),
+            ("CAST(STRUCT(A := 'x', B := 1) AS STRUCT<A INTEGER, B STRING>)->B", "STRING", None),
+            ("CAST(STRUCT(A := 'x', B := 1) AS STRUCT<B STRING>)->B", "STRING", Some("1")),
+            (
+                "ARRAY[CAST(ARRAY['x'] AS ARRAY<INTEGER>), ARRAY[1]]",
+                "ARRAY<ARRAY<INTEGER>>",
+                Some("[null, [1]]"),
+            ),
+        ]);
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["1", "x", "3"]));
+        let (numbers, failures) = evaluate_over(&[("A", texts)], "CAST(ARRAY['0', A] AS ARRAY<INTEGER>)");
+        assert_eq!((0..3).map(|row| numbers.is_valid(row)).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(failures, ["'x' is no INTEGER"]);
     }
 
     #[test]

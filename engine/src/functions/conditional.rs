@@ -71,7 +71,8 @@ fn null_where_equal(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, AsArray, StringArray};
+    use arrow::array::{ArrayRef, AsArray, Int32Array, StringArray};
+    use arrow::datatypes::Int32Type;
 
     use crate::functions::sql_harness::{assert_values, evaluate_over, refusal};
 
@@ -101,6 +102,36 @@ mod tests {
         assert_eq!(found.as_string::<i32>(), &StringArray::from(vec!["a", "b", "c"]));
         let (differing, _) = evaluate_over(&columns, "NULLIF(B, COALESCE(A, 'b'))");
         assert_eq!(differing.as_string::<i32>(), &StringArray::from(vec![Some("b"), None, None]));
+    }
+
+    #[test]
+    fn what_fails_takes_along_what_is_around_it() {
+        assert_values(&[
+            ("IFNULL(1 / 0, 7)", "INTEGER", None),
+            ("1 / 0 IS NULL", "BOOLEAN", None),
+            ("CASE WHEN 1 / 0 = 1 THEN 'a' ELSE 'b' END", "STRING", None),
+            ("1 = 2 OR 1 / 0 = 1", "BOOLEAN", None),
+            // What is not asked for does not fail.
+            ("1 = 1 OR 1 / 0 = 1", "BOOLEAN", Some("true")),
+            ("CASE WHEN 1 = 1 THEN 'a' WHEN 1 / 0 = 1 THEN 'b' END", "STRING", Some("a")),
+            ("COALESCE(7, 1 / 0)", "INTEGER", None),
+        ]);
+        let divisors: ArrayRef = Arc::new(Int32Array::from(vec![1, 0, 2, 0]));
+        let (quotients, failures) = evaluate_over(&[("D", divisors)], "IFNULL(10 / D, 7)");
+        let expected = Int32Array::from(vec![Some(10), None, Some(5), None]);
+        assert_eq!(quotients.as_primitive::<Int32Type>(), &expected);
+        assert_eq!(failures, ["division by zero", "division by zero"]);
+    }
+
+    #[test]
+    fn failures_are_caught_in_casts_parts_and_calls() {
+        assert_values(&[
+            ("IFNULL(CAST('x' AS INTEGER), 7)", "INTEGER", Some("7")),
+            ("CAST('x' AS INTEGER) IS NULL", "BOOLEAN", Some("true")),
+            ("COALESCE(PARSE_DATE('x', 'yyyy'), PARSE_DATE('2000', 'yyyy'))", "DATE", Some("2000-01-01")),
+            ("ARRAY[1 / 0, 2]", "ARRAY<INTEGER>", Some("[null, 2]")),
+            ("STRUCT(A := 1 / 0, B := 2)->B", "INTEGER", Some("2")),
+        ]);
     }
 
     #[test]

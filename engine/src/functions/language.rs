@@ -19,7 +19,7 @@ const CONSTRUCTS: &[Construct] = &[
         category: Category::Array,
         description: "Makes an ARRAY of values, which are converted to one type.",
         forms: &["ARRAY[T value, ...]: ARRAY<T>"],
-        examples: &["ARRAY[price, 2 * price]"],
+        examples: &["ARRAY[3, 2 * 3][2] = 6"],
     },
     Construct {
         name: "AS_VALUE",
@@ -41,14 +41,14 @@ const CONSTRUCTS: &[Construct] = &[
         description: "Makes a MAP of keys and values, which are converted to one type. Of equal keys the last \
                       value stands.",
         forms: &["MAP(K key := V value, ...): MAP<K, V>"],
-        examples: &["MAP('net' := price, 'gross' := price * 1.19)"],
+        examples: &["MAP('net' := 100, 'gross' := 119)['gross'] = 119"],
     },
     Construct {
         name: "STRUCT",
         category: Category::Other,
         description: "Makes a STRUCT of named values.",
         forms: &["STRUCT(name := value, ...): STRUCT<name type, ...>"],
-        examples: &["STRUCT(street := 'Main', number := 5)"],
+        examples: &["STRUCT(street := 'Main', number := 5)->number = 5"],
     },
 ];
 

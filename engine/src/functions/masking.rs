@@ -1,14 +1,20 @@
 //! Texts that show their shape and not their content.
 //!
 //! Upper-case letters become `X`, lower-case letters `x`, digits `n` and all other characters `-`, or what
-//! the call says instead; characters of a kind for which it says NULL stay.
+//! the call says instead; characters of a kind for which it says NULL stay. Kinds are the general categories of
+//! Unicode. Numbers of characters count units of UTF-16 ([`super::utf16`]), of which each is masked: the second
+//! half of a character is another character.
+
+use std::sync::LazyLock;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int32Type;
 use datafusion::common::Result;
+use regex::RegexSet;
 
-use super::arguments::{Texts, Values, texts};
+use super::arguments::{Buffer, Texts, Values, texts};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
+use super::utf16;
 use crate::expressions::failures;
 
 /// Declares a function that masks the characters of a text on one side of a place.
@@ -93,13 +99,13 @@ enum Range {
 }
 
 impl Range {
-    /// Whether the character at an index of a text of so many is masked.
-    fn covers(self, index: usize, characters: usize, number: usize) -> bool {
+    /// Whether the unit at an index of a text of so many is masked.
+    fn covers(self, index: usize, units: usize, number: usize) -> bool {
         match self {
             Range::First => index < number,
             Range::AllButFirst => index >= number,
-            Range::Last => index >= characters.saturating_sub(number),
-            Range::AllButLast => index < characters.saturating_sub(number),
+            Range::Last => index >= units.saturating_sub(number),
+            Range::AllButLast => index < units.saturating_sub(number),
         }
     }
 }
@@ -116,17 +122,62 @@ struct Masks {
 impl Masks {
     const DEFAULT: Masks = Masks { upper: Some('X'), lower: Some('x'), digit: Some('n'), other: Some('-') };
 
+    /// What a character becomes.
     fn mask(self, character: char) -> char {
-        let mask = if character.is_uppercase() {
-            self.upper
-        } else if character.is_lowercase() {
-            self.lower
-        } else if character.is_numeric() {
-            self.digit
-        } else {
-            self.other
+        let mask = match Kind::of(character) {
+            Kind::Upper => self.upper,
+            Kind::Lower => self.lower,
+            Kind::Digit => self.digit,
+            Kind::Other => self.other,
         };
         mask.unwrap_or(character)
+    }
+
+    /// Appends a character of which the first unit and the last one, which may be the same, are masked or not.
+    fn push(self, character: char, first: bool, last: bool, out: &mut Buffer) -> Option<()> {
+        let masked = self.mask(character);
+        match (first, last) {
+            (false, false) => out.push(character),
+            (true, true) => {
+                out.push(masked)?;
+                let has_second = character.len_utf16() > 1 && masked != character;
+                self.other.filter(|_| has_second).map_or(Some(()), |other| out.push(other))
+            }
+            (first, _) => {
+                let other = self.other.unwrap_or(utf16::HALF);
+                let halves = if first { [other, utf16::HALF] } else { [utf16::HALF, other] };
+                halves.into_iter().try_for_each(|half| out.push(half))
+            }
+        }
+    }
+}
+
+/// What kind of character it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Upper,
+    Lower,
+    Digit,
+    Other,
+}
+
+/// The kinds of characters beyond ASCII, in the order of `Kind`.
+static KINDS: LazyLock<RegexSet> =
+    LazyLock::new(|| RegexSet::new([r"^\p{Lu}", r"^\p{Ll}", r"^\p{Nd}"]).expect("categories that there are"));
+
+impl Kind {
+    fn of(character: char) -> Kind {
+        match character {
+            'A'..='Z' => Kind::Upper,
+            'a'..='z' => Kind::Lower,
+            '0'..='9' => Kind::Digit,
+            _ if character.is_ascii() => Kind::Other,
+            _ => {
+                let found = KINDS.matches(character.encode_utf8(&mut [0; 4]));
+                let kinds = [Kind::Upper, Kind::Lower, Kind::Digit];
+                found.iter().next().map_or(Kind::Other, |index| kinds[index])
+            }
+        }
     }
 }
 
@@ -152,13 +203,20 @@ fn mask(columns: &[ArrayRef], range: Option<Range>) -> Result<ArrayRef> {
                     failures::note(|| format!("{number} characters cannot be masked or kept"));
                     return None;
                 };
-                Some((range, number, text.chars().count()))
+                Some((range, number, utf16::length(text)))
             }
             _ => None,
         };
-        text.chars().enumerate().try_for_each(|(index, character)| {
-            let covers = |(range, number, all): (Range, usize, usize)| range.covers(index, all, number);
-            out.push(if covered.is_none_or(covers) { masks.mask(character) } else { character })
+        let covers = |index: usize| {
+            covered.is_none_or(|(range, number, units): (Range, usize, usize)| {
+                range.covers(index, units, number)
+            })
+        };
+        let mut index = 0;
+        text.chars().try_for_each(|character| {
+            let (first, last) = (index, index + character.len_utf16() - 1);
+            index = last + 1;
+            masks.push(character, covers(first), covers(last), out)
         })
     })
 }
@@ -188,6 +246,11 @@ mod tests {
             ("MASK('Ab3-', NULL, '2', NULL, '4')", "STRING", Some("A234")),
             ("MASK('Ab3-', 'XX', 'x', 'n', '-')", "STRING", None),
             ("MASK(CAST(NULL AS STRING))", "STRING", None),
+            // A fraction is a number and no digit, a circled letter a symbol.
+            ("MASK('½٣Ⓐª')", "STRING", Some("-n--")),
+            ("MASK('a🌊b')", "STRING", Some("x--x")),
+            ("MASK_LEFT('a🌊b', 2)", "STRING", Some("x-?b")),
+            ("MASK_KEEP_LEFT('a🌊b', 3)", "STRING", Some("a🌊x")),
         ]);
     }
 

@@ -52,7 +52,10 @@ mod text;
 mod time_text;
 mod trigonometry;
 mod urls;
+mod utf16;
 
+#[cfg(test)]
+mod examples_tests;
 #[cfg(test)]
 mod sql_harness;
 
@@ -243,18 +246,6 @@ fn by_name(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_example_gives_what_it_says() {
-        for function in DECLARED.values().map(|(function, _)| describe(function)) {
-            assert!(!function.examples.is_empty(), "{} has no example", function.name);
-            for example in function.examples {
-                let (call, value) = example.rsplit_once(" = ").expect("a call = its value");
-                let (found, told) = (sql_harness::evaluate(call), sql_harness::evaluate(value));
-                assert_eq!(found.1, told.1, "{example} {:?}", found.2);
-            }
-        }
-    }
 
     #[test]
     fn every_name_is_declared_once() {

@@ -7,7 +7,6 @@ use uuid::{Builder, Uuid};
 
 use super::arguments::{Bytes, texts};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
-use crate::expressions::failures;
 
 pub(super) const FUNCTIONS: &[Declaration] = &[
     Declaration {
@@ -28,7 +27,7 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
     Declaration {
         name: "uuid",
         category: Category::String,
-        description: "A random UUID (version 4), or the UUID of 16 bytes.",
+        description: "A random UUID (version 4), or the UUID of 16 bytes; NULL of any other number of bytes.",
         overloads: &[
             Overload {
                 signature: "()",
@@ -47,10 +46,7 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
                     let bytes = Bytes::of(columns, 0)?;
                     texts(bytes.len(), |row, out| {
                         let bytes = bytes.get(row)?;
-                        let Ok(uuid) = Uuid::from_slice(bytes) else {
-                            failures::note(|| format!("a UUID has 16 bytes, not {}", bytes.len()));
-                            return None;
-                        };
+                        let uuid = Uuid::from_slice(bytes).ok()?;
                         out.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
                     })
                 }),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::util::display::array_value_to_string;
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::logical_expr::ScalarUDF;
 use tidemill_sql::SqlError;
@@ -33,7 +34,8 @@ impl Lookup for Functions {
     }
 
     fn scalar_function(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        super::lookup(name)
+        // Here a table function gives the list of its rows.
+        super::lookup(name).or_else(|| super::lookup_table(name))
     }
 
     fn lambda_function(&self, name: &str) -> Option<Arc<dyn LambdaFunction>> {
@@ -126,7 +128,12 @@ pub(super) fn evaluate(expression: &str) -> (String, Option<String>, Vec<String>
     let typed = plan(&row, expression).unwrap_or_else(|error| panic!("{expression}: {}", error.message));
     let data_type = typed.data_type.as_ref().map_or_else(|| "null".to_owned(), ToString::to_string);
     let (values, failures) = evaluate_planned(&row, expression, &typed);
-    (data_type, text_of(&values, 0, false), failures)
+    let text = match values.data_type() {
+        // As text a TIME loses its milliseconds.
+        DataType::Time32(_) if values.is_valid(0) => Some(array_value_to_string(&values, 0).expect("a time")),
+        _ => text_of(&values, 0, false),
+    };
+    (data_type, text, failures)
 }
 
 /// Asserts types and texts of expressions without columns.

@@ -1,7 +1,7 @@
 //! Parts of texts and of BYTES, and their padding to a length.
 //!
-//! Positions and lengths count characters of STRINGs and bytes of BYTES. Positions begin at 1, and at -1
-//! from behind.
+//! Positions and lengths count units of UTF-16 of STRINGs ([`super::utf16`]) and bytes of BYTES. Positions begin
+//! at 1, and at -1 from behind.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Int32Type};
@@ -9,6 +9,7 @@ use datafusion::common::Result;
 
 use super::arguments::{Buffer, Bytes, Texts, Values, binaries, texts};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
+use super::utf16;
 
 /// Declares a function that brings text and bytes to a length.
 macro_rules! padding {
@@ -121,9 +122,8 @@ fn of_texts(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
     let (text, parts) = (Texts::of(columns, 0)?, Parts::of(columns)?);
     texts(text.len(), |row, out| {
         let text = text.get(row)?;
-        let (before, length) = parts.get(row, || text.chars().count())?;
-        let rest = &text[boundary(text, before)..];
-        out.push_str(&rest[..boundary(rest, length)])
+        let (before, length) = parts.get(row, || utf16::length(text))?;
+        utf16::push_part(text, before, before.saturating_add(length), out)
     })
 }
 
@@ -137,14 +137,6 @@ fn of_bytes(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
     })
 }
 
-/// The index behind so many characters, or behind all.
-pub(super) fn boundary(text: &str, characters: usize) -> usize {
-    if text.is_ascii() {
-        return characters.min(text.len());
-    }
-    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
-}
-
 fn pad_texts(columns: &[ArrayRef], side: Side) -> Result<ArrayRef> {
     let (text, padding) = (Texts::of(columns, 0)?, Texts::of(columns, 2)?);
     let length = Values::<Int32Type>::of(columns, 1)?;
@@ -154,19 +146,20 @@ fn pad_texts(columns: &[ArrayRef], side: Side) -> Result<ArrayRef> {
         if padding.is_empty() {
             return None;
         }
-        let kept = &text[..boundary(text, length)];
-        let missing = length - kept.chars().count();
+        let missing = length.saturating_sub(utf16::length(text));
         out.has_room(length)?;
         let fill = |out: &mut Buffer| {
-            padding.chars().cycle().take(missing).try_for_each(|character| out.push(character))
+            let of_padding = utf16::length(padding);
+            (0..missing / of_padding).try_for_each(|_| out.push_str(padding))?;
+            utf16::push_part(padding, 0, missing % of_padding, out)
         };
         match side {
             Side::Left => {
                 fill(out)?;
-                out.push_str(kept)
+                utf16::push_part(text, 0, length, out)
             }
             Side::Right => {
-                out.push_str(kept)?;
+                utf16::push_part(text, 0, length, out)?;
                 fill(out)
             }
         }
@@ -221,6 +214,9 @@ mod tests {
             ("SUBSTRING('abc', 4)", "STRING", Some("")),
             ("SUBSTRING('abc', 2, -1)", "STRING", Some("")),
             ("SUBSTRING('abc', 2, 2147483647)", "STRING", Some("bc")),
+            ("SUBSTRING('a🌊b', 2, 2)", "STRING", Some("🌊")),
+            ("SUBSTRING('a🌊b', 3)", "STRING", Some("?b")),
+            ("SUBSTRING('a🌊b', -2)", "STRING", Some("?b")),
             ("SUBSTRING('abc', NULL)", "STRING", None),
             ("SUBSTRING('abc', 1, NULL)", "STRING", None),
             ("FROM_BYTES(SUBSTRING(TO_BYTES('0A0B0C0D', 'hex'), -3, 2), 'hex')", "STRING", Some("0B0C")),
@@ -243,6 +239,8 @@ mod tests {
         assert_values(&[
             ("LPAD('ö', 4, 'äb')", "STRING", Some("äbäö")),
             ("LPAD('öde', 2, 'x')", "STRING", Some("öd")),
+            ("LPAD('🌊', 5, 'ab')", "STRING", Some("aba🌊")),
+            ("RPAD('a', 4, '🌊')", "STRING", Some("a🌊?")),
             ("LPAD('abc', 0, 'x')", "STRING", Some("")),
             ("LPAD('abc', -1, 'x')", "STRING", None),
             ("LPAD('abc', 5, '')", "STRING", None),

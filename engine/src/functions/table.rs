@@ -30,7 +30,10 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
                 evaluate: Evaluate::Arrays(same),
             },
         ],
-        examples: &["SELECT id, EXPLODE(items) AS item FROM orders EMIT CHANGES"],
+        examples: &[
+            "EXPLODE(ARRAY[1, 2]) = rows 1, 2",
+            "SELECT id, EXPLODE(items) AS item FROM orders EMIT CHANGES",
+        ],
         is_deterministic: true,
     },
     Declaration {
@@ -43,7 +46,10 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
             returns: Returns::Type("ARRAY<ARRAY<T>>"),
             evaluate: Evaluate::Arrays(cube),
         }],
-        examples: &["SELECT id, CUBE_EXPLODE(ARRAY[city, product]) AS dimensions FROM orders EMIT CHANGES"],
+        examples: &[
+            "CUBE_EXPLODE(ARRAY['x', 'y']) = rows [null, null], [null, y], [x, null], [x, y]",
+            "SELECT id, CUBE_EXPLODE(ARRAY[city, product]) AS dimensions FROM orders EMIT CHANGES",
+        ],
         is_deterministic: true,
     },
 ];

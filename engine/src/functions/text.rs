@@ -1,6 +1,6 @@
 //! Functions of STRINGs as a whole: length, case, search, replacement.
 //!
-//! Lengths and positions count characters.
+//! Lengths and positions count units of UTF-16 ([`super::utf16`]).
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Int32Type};
@@ -10,6 +10,7 @@ use md5::{Digest, Md5};
 use super::arguments::{Buffer, Bytes, Texts, Values, texts, values};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
 use super::encoding::push_hex;
+use super::utf16;
 use crate::expressions::failures;
 
 /// Declares a function of one STRING that gives a STRING.
@@ -38,7 +39,8 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
     Declaration {
         name: "len",
         category: Category::String,
-        description: "The number of characters of a STRING, or of bytes of BYTES.",
+        description: "The number of characters of a STRING, those beyond U+FFFF counted twice, or of bytes of \
+                      BYTES.",
         overloads: &[
             Overload {
                 signature: "(text STRING)",
@@ -46,7 +48,7 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
                 evaluate: Evaluate::Arrays(|columns, _| {
                     let text = Texts::of(columns, 0)?;
                     Ok(values::<Int32Type>(text.len(), |row| {
-                        i32::try_from(text.get(row)?.chars().count()).ok()
+                        i32::try_from(utf16::length(text.get(row)?)).ok()
                     }))
                 }),
             },
@@ -273,24 +275,33 @@ fn positions(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
 fn find(text: &str, part: &str, position: i32, occurrence: i32) -> Option<usize> {
     let skipped = usize::try_from(position.unsigned_abs()).ok()?.checked_sub(1)?;
     let occurrence = usize::try_from(occurrence).ok()?.checked_sub(1)?;
-    let boundary = |nth: usize| text.char_indices().map(|(at, _)| at).nth(nth);
+    let length = utf16::length(text);
+    if skipped >= length {
+        return None;
+    }
+    if part.is_empty() {
+        // An empty part is where the search begins.
+        return Some(if position > 0 { skipped + 1 } else { length - skipped + 1 });
+    }
     let at = if position > 0 {
-        let from = boundary(skipped)?;
+        let from = utf16::place(text, skipped);
+        // Nothing is found within a character.
+        let half = text[from.at..].chars().next().map_or(0, char::len_utf8);
+        let from = if from.is_within { from.at + half } else { from.at };
         from + overlapping(&text[from..], part).nth(occurrence)?
     } else {
-        let to = text.char_indices().rev().map(|(at, character)| at + character.len_utf8()).nth(skipped)?;
+        let to = utf16::place(text, length - skipped).at;
         let all: Vec<usize> = overlapping(&text[..to], part).collect();
         *all.iter().rev().nth(occurrence)?
     };
-    Some(text[..at].chars().count() + 1)
+    Some(utf16::length(&text[..at]) + 1)
 }
 
-/// Where a part occurs in a text; occurrences may overlap.
+/// Where a part that is not empty occurs in a text; occurrences may overlap.
 fn overlapping<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = usize> + 'a {
     let mut from = 0;
     std::iter::from_fn(move || {
         let at = from + text.get(from..)?.find(part)?;
-        // Behind the end there is nothing to find, not even an empty part.
         from = at + text[at..].chars().next().map_or(1, char::len_utf8);
         Some(at)
     })
@@ -350,10 +361,11 @@ mod tests {
     use crate::functions::sql_harness::{assert_values, evaluate, evaluate_over};
 
     #[test]
-    fn lengths_count_characters_and_bytes() {
+    fn lengths_count_units_of_utf_16_and_bytes() {
         assert_values(&[
             ("LEN('')", "INTEGER", Some("0")),
             ("LEN('héllo')", "INTEGER", Some("5")),
+            ("LEN('hi 🌊')", "INTEGER", Some("5")),
             ("LEN(TO_BYTES('héllo', 'utf8'))", "INTEGER", Some("6")),
             ("LEN(CAST(NULL AS STRING))", "INTEGER", None),
         ]);
@@ -410,6 +422,14 @@ mod tests {
             ("INSTR('abcabc', 'ab', -3)", "INTEGER", Some("1")),
             ("INSTR('abcabc', 'ab', -1, 2)", "INTEGER", Some("1")),
             ("INSTR('aaa', 'aa', 1, 2)", "INTEGER", Some("2")),
+            ("INSTR('🌊a🌊a', 'a')", "INTEGER", Some("3")),
+            ("INSTR('🌊a🌊a', 'a', 4)", "INTEGER", Some("6")),
+            ("INSTR('🌊a🌊a', 'a', 5)", "INTEGER", Some("6")),
+            ("INSTR('🌊a🌊a', '🌊', -1)", "INTEGER", Some("4")),
+            ("INSTR('🌊a🌊a', '🌊', -3)", "INTEGER", Some("1")),
+            ("INSTR('abc', '', 2, 2)", "INTEGER", Some("2")),
+            ("INSTR('abc', '', -2)", "INTEGER", Some("3")),
+            ("INSTR('', '')", "INTEGER", Some("0")),
             ("INSTR('abc', 'a', 7)", "INTEGER", Some("0")),
             ("INSTR('abc', 'a', 0)", "INTEGER", Some("0")),
             ("INSTR('abc', NULL)", "INTEGER", Some("0")),

@@ -55,13 +55,13 @@ fn write(values: &ArrayRef, row: usize, out: &mut String) {
         DataType::Utf8 => write_string(values.as_string::<i32>().value(row), out),
         DataType::Binary => write_string(&STANDARD.encode(values.as_binary::<i32>().value(row)), out),
         DataType::Date32 | DataType::Time32(_) | DataType::Timestamp(..) => {
-            write_string(&text_of(values, row, true).unwrap_or_default(), out);
+            write_string(&text_of(values, row, false).unwrap_or_default(), out);
         }
         // JSON has no number for NaN and the infinities.
         DataType::Float64 if !values.as_primitive::<Float64Type>().value(row).is_finite() => {
             write_string(&text_of(values, row, true).unwrap_or_default(), out);
         }
-        _ => out.push_str(&text_of(values, row, true).unwrap_or_default()),
+        _ => out.push_str(&text_of(values, row, false).unwrap_or_default()),
     }
 }
 
