@@ -80,6 +80,9 @@ impl SourceColumn {
     }
 }
 
+/// The setting that has statements refused that ksqlDB could not run, though they could be run here.
+pub const KSQLDB_LIMITS: &str = "tidemill.ksqldb.limits";
+
 /// Whether the value of a property that is on or off says on; `None` for a text that says neither.
 #[must_use]
 pub fn is_on(value: &str) -> Option<bool> {
@@ -394,6 +397,11 @@ pub trait Lookup {
     /// Whether a setting that is on or off is on; `None` where it is not set.
     fn switch(&self, name: &str) -> Option<bool> {
         self.property(name).as_deref().and_then(is_on)
+    }
+
+    /// Whether what ksqlDB cannot run is refused.
+    fn within_ksqldb_limits(&self) -> bool {
+        self.switch(KSQLDB_LIMITS) == Some(true)
     }
 
     /// Whether a quoted name that does not exist is tried in upper case, as Postgres' clients need it.

@@ -17,7 +17,6 @@ use crate::error::{SqlError, SqlErrorKind, closest};
 use crate::lookup::Lookup;
 use crate::parser::expression::{field_access, interval_unit};
 use crate::parser::identifier::{Name, stored_name};
-use crate::planner::within_ksqldb_limits;
 use crate::type_system::{SqlType, TYPE_NAMES};
 
 /// Resolves the expressions of one clause.
@@ -324,7 +323,7 @@ impl Resolver<'_> {
         if variables.iter().enumerate().any(|(at, name)| variables[..at].contains(name)) {
             return duplicate(format!("Lambda arguments have duplicates: [{}]", variables.join(", ")));
         }
-        if within_ksqldb_limits(self.lookup) {
+        if self.lookup.within_ksqldb_limits() {
             let is_column = |name: &&String| {
                 let mut columns = self.scope.sources.iter().flat_map(|source| &source.source.columns);
                 columns.any(|column| column.name == **name)

@@ -21,7 +21,6 @@ use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::ast::InsertValues;
 use crate::parser::identifier::{Name, quoted_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
-use crate::planner::within_ksqldb_limits;
 use crate::type_system::{SqlType, StructField};
 
 /// A planned INSERT INTO … VALUES.
@@ -306,7 +305,7 @@ fn assign(
 ) -> Result<Expr, SqlError> {
     let typed = lowering.lower(expression)?;
     let is_number = target.is_numeric() || *target == SqlType::Boolean;
-    let read_as_text = *target == SqlType::String || (is_number && within_ksqldb_limits(lowering.lookup));
+    let read_as_text = *target == SqlType::String || (is_number && lowering.lookup.within_ksqldb_limits());
     if let (Node::Literal(Literal::String(text)), false) = (&expression.node, read_as_text) {
         return value_of_text(text, target).map(|value| Expr::Literal(value, None)).ok_or_else(|| {
             let message = format!("invalid input syntax for type {target}: \"{text}\".");

@@ -30,20 +30,14 @@ pub use parameters::{bind_nulls, bind_parameters, parameter_types};
 pub use topic::{CleanupPolicy, TopicOptions};
 pub use upgrade::check_upgrade;
 
+pub use crate::lookup::KSQLDB_LIMITS;
+
 use sqlparser::tokenizer::Span;
 
 use crate::error::SqlError;
 use crate::lookup::{Lookup, SourceKind};
 use crate::parser::ast::{SelectBody, SelectStatement};
 use crate::plan::QueryPlan;
-
-/// The setting that has statements refused that ksqlDB could not run, though they could be run here.
-pub const KSQLDB_LIMITS: &str = "tidemill.ksqldb.limits";
-
-/// Whether what ksqlDB cannot run is refused.
-pub(crate) fn within_ksqldb_limits(lookup: &dyn Lookup) -> bool {
-    lookup.switch(KSQLDB_LIMITS) == Some(true)
-}
 
 /// What a query is for.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,7 +12,6 @@ use crate::analyzer::scope::is_time_column;
 use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::{reserved, time_text};
 use crate::error::{SqlError, SqlErrorKind};
-use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 impl Lowering<'_> {
@@ -233,7 +232,7 @@ impl Lowering<'_> {
         let mut lowered = Vec::with_capacity(branches.len());
         let mut result: Option<SqlType> = None;
         // In ksqlDB even numbers do not become wider here.
-        let exact = within_ksqldb_limits(self.lookup);
+        let exact = self.lookup.within_ksqldb_limits();
         for (condition, value) in branches {
             let typed_condition = self.condition(condition)?;
             if typed_condition.data_type != Some(SqlType::Boolean) {

@@ -18,7 +18,6 @@ use crate::parser::ast::{self, WindowClause};
 use crate::plan::Emit;
 use crate::plan::aggregate::{AggregateCall, StreamAggregate};
 use crate::plan::source::{ROWTIME, WINDOWEND, WINDOWSTART};
-use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// Records may be a day late, unless a window says otherwise.
@@ -79,7 +78,7 @@ impl Aggregation {
             };
         }
         check_grouped(columns, groups, having, lookup)?;
-        if within_ksqldb_limits(lookup) {
+        if lookup.within_ksqldb_limits() {
             check_intermediate_types(&calls, from)?;
         }
         if from.kind == SourceKind::Table {

@@ -15,7 +15,6 @@ use crate::lookup::{ColumnRole, Lookup, SourceKind, WindowKind};
 use crate::parser::ast::{self, Join};
 use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
-use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// WITHIN in a join of a stream with a table.
@@ -141,7 +140,7 @@ pub(super) fn check_partitions(
     span: Span,
     lookup: &dyn Lookup,
 ) -> Result<(), SqlError> {
-    if step.kind == JoinKind::ForeignKey || !within_ksqldb_limits(lookup) {
+    if step.kind == JoinKind::ForeignKey || !lookup.within_ksqldb_limits() {
         return Ok(());
     }
     // What was joined before has the partitions and, in the message, the name of its first source.

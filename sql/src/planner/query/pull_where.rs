@@ -16,7 +16,6 @@ use crate::lookup::{Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::identifier::quoted_name;
 use crate::plan::source::{WINDOWEND, WINDOWSTART};
 use crate::planner::create_source::schema_text;
-use crate::planner::within_ksqldb_limits;
 use crate::type_system::SqlType;
 
 /// Alternatives a condition is brought into at most; one of more is taken for a reading of the whole
@@ -48,7 +47,7 @@ pub(super) fn check(
         scans: is_set(TABLE_SCAN),
         ranges: is_set(RANGE_SCAN),
         windowed: from.window.is_some(),
-        ksqldb_limits: within_ksqldb_limits(lookup),
+        ksqldb_limits: lookup.within_ksqldb_limits(),
     };
     match condition {
         None if !rules.scans => Err(refused("Missing WHERE clause")),

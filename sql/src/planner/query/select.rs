@@ -27,9 +27,9 @@ use crate::parser::identifier::quoted_name;
 use crate::plan::join::JoinKind;
 use crate::plan::source::{ROWOFFSET, ROWPARTITION};
 use crate::plan::{Emit, QueryPlan};
+use crate::planner::Purpose;
 use crate::planner::create_as_select::check_kind;
 use crate::planner::create_source::no_timestamp_column;
-use crate::planner::{Purpose, within_ksqldb_limits};
 use crate::type_system::SqlType;
 
 /// Plans a query.
@@ -485,7 +485,7 @@ fn check_windowed_tables(from: &FromClause, purpose: &Purpose, lookup: &dyn Look
         .sources
         .iter()
         .any(|source| source.source.kind == SourceKind::Table && source.source.window.is_some());
-    if windowed && matches!(purpose, Purpose::Persistent { .. }) && within_ksqldb_limits(lookup) {
+    if windowed && matches!(purpose, Purpose::Persistent { .. }) && lookup.within_ksqldb_limits() {
         return Err(SqlError::unsupported("KSQL does not support persistent queries on windowed tables."));
     }
     Ok(())
@@ -579,7 +579,7 @@ fn check_pull_stars(
     });
     match star {
         Some(span)
-            if projection.len() > 1 && from.kind == SourceKind::Table && within_ksqldb_limits(lookup) =>
+            if projection.len() > 1 && from.kind == SourceKind::Table && lookup.within_ksqldb_limits() =>
         {
             Err(SqlError::unsupported(
                 "Pull queries only support wildcards in the projects if they are the only expression",
