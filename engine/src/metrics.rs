@@ -32,7 +32,7 @@ pub fn render(engine: &Engine) -> String {
     ledger_metrics(engine, &mut text);
     let pushing = engine.queries().session_queries_running();
     family(&mut text, "tidemill_push_queries_running", "gauge", "Push queries that are running.");
-    sample(&mut text, "tidemill_push_queries_running", "", pushing as f64);
+    sample(&mut text, "tidemill_push_queries_running", &[], pushing as f64);
     let lost = engine.processing_log().lost();
     family(
         &mut text,
@@ -40,7 +40,7 @@ pub fn render(engine: &Engine) -> String {
         "counter",
         "Reports the processing log had no room for.",
     );
-    sample(&mut text, "tidemill_processing_log_lost_total", "", lost as f64);
+    sample(&mut text, "tidemill_processing_log_lost_total", &[], lost as f64);
     text
 }
 
@@ -56,7 +56,8 @@ fn partition_gauge(
     for topic in &engine.topics().list() {
         for target in partitions_of(topic) {
             if let Some(value) = value(&target) {
-                let labels = format!("topic=\"{}\",partition=\"{}\"", target.topic, target.partition);
+                let partition = target.partition.to_string();
+                let labels = [("topic", target.topic.as_str()), ("partition", partition.as_str())];
                 sample(text, name, &labels, value);
             }
         }
@@ -106,7 +107,8 @@ fn ledger_metrics(engine: &Engine, text: &mut String) {
         family(text, name, "counter", meaning);
         for (id, sources) in &ledgers {
             for (source, counts) in sources {
-                sample(text, name, &format!("query=\"{id}\",source=\"{source}\""), value(counts) as f64);
+                let labels = [("query", id.as_str()), ("source", source.as_str())];
+                sample(text, name, &labels, value(counts) as f64);
             }
         }
     }
@@ -117,13 +119,12 @@ fn query_metrics(engine: &Engine, text: &mut String) {
     family(text, "tidemill_query_running", "gauge", "Whether a query is running.");
     for id in catalog.queries.keys() {
         let running = engine.queries().is_running(id);
-        sample(text, "tidemill_query_running", &format!("query=\"{id}\""), f64::from(u8::from(running)));
+        sample(text, "tidemill_query_running", &[("query", id.as_str())], f64::from(u8::from(running)));
     }
     for (name, kind, meaning, value) in QUERY_METRICS {
         family(text, name, kind, meaning);
         for handle in engine.queries().handles() {
-            let labels = format!("query=\"{}\"", handle.identity().id);
-            sample(text, name, &labels, value(&handle) as f64);
+            sample(text, name, &[("query", handle.identity().id.as_str())], value(&handle) as f64);
         }
     }
 }
@@ -133,7 +134,42 @@ fn family(text: &mut String, name: &str, kind: &str, meaning: &str) {
     let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} {kind}");
 }
 
-fn sample(text: &mut String, name: &str, labels: &str, value: f64) {
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
-    let _ = writeln!(text, "{name}{labels} {value}");
+fn sample(text: &mut String, name: &str, labels: &[(&str, &str)], value: f64) {
+    text.push_str(name);
+    for (index, (label, value)) in labels.iter().enumerate() {
+        text.push_str(if index == 0 { "{" } else { "," });
+        text.push_str(label);
+        text.push_str("=\"");
+        push_escaped(text, value);
+        text.push('"');
+    }
+    text.push_str(if labels.is_empty() { "" } else { "}" });
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, " {value}");
+}
+
+/// Appends the value of a label. A quoted name may hold what would end it, and one line that cannot be read
+/// costs whoever scrapes all of them.
+fn push_escaped(text: &mut String, value: &str) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_end_their_label_are_escaped() {
+        let mut text = String::new();
+        sample(&mut text, "a_total", &[("query", "CSAS_1"), ("source", "a\"b\\c\nd")], 2.0);
+        sample(&mut text, "b", &[], 1.5);
+        assert_eq!(text, "a_total{query=\"CSAS_1\",source=\"a\\\"b\\\\c\\nd\"} 2\nb 1.5\n");
+    }
 }
