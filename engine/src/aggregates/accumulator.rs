@@ -7,10 +7,13 @@
 //! Most aggregates are a [`Fold`]: how one row changes one state. [`Folded`] makes an accumulator of
 //! it and does once what all of them need: slots, memory, the bound on a group's state.
 
+use std::ops::Range;
+
 use arrow::array::ArrayRef;
 
+use super::chunks::StoreChunk;
 use crate::error::{Error, Result};
-use crate::state::encoding::Reader;
+use crate::state::encoding::{Reader, damaged};
 
 /// The most bytes one group's state may take before it takes no more values. Beyond it one key would crowd
 /// out all others, and no record could carry the result: Kafka's default limit for one is 1 MiB.
@@ -79,6 +82,31 @@ pub trait Accumulator: Send {
     /// `Corrupt`.
     fn decode(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()>;
 
+    /// Whether states are stored in chunks as they grow: so much of them that a commit that changes a little
+    /// is not to write all. Where they are not, the functions below do nothing, or the same as those above.
+    fn is_chunked(&self) -> bool;
+
+    /// Gives out the chunks of a slot's state that have changed since they were stored.
+    fn store_chunks(&mut self, slot: u32, store: &mut StoreChunk<'_>);
+
+    /// Numbers of the chunks of a slot's state in their order, as runs.
+    fn chunk_runs(&self, slot: u32) -> Vec<Range<u64>>;
+
+    /// Appends what of a slot's state is in no chunk to a stored value.
+    fn encode_rest(&self, slot: u32, bytes: &mut Vec<u8>);
+
+    /// Takes the next chunk into the state of a slot.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn decode_chunk(&mut self, slot: u32, number: u64, bytes: &mut Reader<'_>) -> Result<()>;
+
+    /// Takes what is in no chunk into the state of a slot, behind its chunks.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn decode_rest(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()>;
+
     /// What rows could not do since it was asked last, if there is anything.
     fn take_trouble(&mut self) -> Option<Trouble> {
         None
@@ -101,6 +129,9 @@ pub trait Fold: Send {
 
     /// Whether a state may have no result, which then is NULL.
     const MAY_LACK_RESULT: bool = false;
+
+    /// Whether states are stored in chunks as they grow; see [`Accumulator::is_chunked`].
+    const CHUNKED: bool = false;
 
     /// Makes the arguments of a batch ready.
     ///
@@ -155,6 +186,40 @@ pub trait Fold: Send {
     /// `Corrupt`.
     fn decode(&self, bytes: &mut Reader<'_>) -> Result<Self::State>;
 
+    /// See [`Accumulator::store_chunks`].
+    fn store_chunks(&self, state: &mut Self::State, store: &mut StoreChunk<'_>) {
+        let _ = (state, store);
+    }
+
+    /// See [`Accumulator::chunk_runs`].
+    fn chunk_runs(&self, state: &Self::State) -> Vec<Range<u64>> {
+        let _ = state;
+        Vec::new()
+    }
+
+    /// See [`Accumulator::encode_rest`].
+    fn encode_rest(&self, state: &Self::State, bytes: &mut Vec<u8>) {
+        self.encode(state, bytes);
+    }
+
+    /// See [`Accumulator::decode_chunk`].
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn decode_chunk(&self, state: &mut Self::State, number: u64, bytes: &mut Reader<'_>) -> Result<()> {
+        let _ = (state, number, bytes);
+        Err(damaged("it names chunks of a state that has none"))
+    }
+
+    /// See [`Accumulator::decode_rest`].
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    fn decode_rest(&self, state: &mut Self::State, bytes: &mut Reader<'_>) -> Result<()> {
+        *state = self.decode(bytes)?;
+        Ok(())
+    }
+
     /// Whether a state has no result as it is, and why, for people.
     fn lacks_result(&self, state: &Self::State) -> Option<String> {
         let _ = state;
@@ -190,6 +255,15 @@ impl<F: Fold> Folded<F> {
         let old = std::mem::replace(&mut self.states[slot as usize], state);
         self.owned_bytes -= self.fold.owned_bytes(&old);
         old
+    }
+
+    /// Changes a state and keeps account of its memory.
+    fn with_state<T>(&mut self, slot: u32, change: impl FnOnce(&F, &mut F::State) -> T) -> T {
+        let state = &mut self.states[slot as usize];
+        let before = self.fold.owned_bytes(state);
+        let result = change(&self.fold, state);
+        self.owned_bytes = (self.owned_bytes + self.fold.owned_bytes(state)).saturating_sub(before);
+        result
     }
 
     /// Whether a state takes no more values.
@@ -279,6 +353,30 @@ impl<F: Fold> Accumulator for Folded<F> {
         let state = self.fold.decode(bytes)?;
         self.replace(slot, state);
         Ok(())
+    }
+
+    fn is_chunked(&self) -> bool {
+        F::CHUNKED
+    }
+
+    fn store_chunks(&mut self, slot: u32, store: &mut StoreChunk<'_>) {
+        self.with_state(slot, |fold, state| fold.store_chunks(state, store));
+    }
+
+    fn chunk_runs(&self, slot: u32) -> Vec<Range<u64>> {
+        self.fold.chunk_runs(&self.states[slot as usize])
+    }
+
+    fn encode_rest(&self, slot: u32, bytes: &mut Vec<u8>) {
+        self.fold.encode_rest(&self.states[slot as usize], bytes);
+    }
+
+    fn decode_chunk(&mut self, slot: u32, number: u64, bytes: &mut Reader<'_>) -> Result<()> {
+        self.with_state(slot, |fold, state| fold.decode_chunk(state, number, bytes))
+    }
+
+    fn decode_rest(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()> {
+        self.with_state(slot, |fold, state| fold.decode_rest(state, bytes))
     }
 
     fn take_trouble(&mut self) -> Option<Trouble> {

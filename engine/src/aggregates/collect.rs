@@ -3,7 +3,10 @@
 //!
 //! A limit on the entries ends the collecting, quietly as in ksqlDB. Taking a value back removes its
 //! last occurrence; one that was beyond the limit was never there.
+//!
+//! Collections are stored in [`Chunks`] as they grow, but where groups merge: those are stored whole.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -12,10 +15,11 @@ use arrow::row::Rows;
 use indexmap::IndexSet;
 
 use super::accumulator::{Fold, Folded};
+use super::chunks::{CHUNK_BYTES, Chunks, StoreChunk, put_entries, take_entries};
 use super::function::{Function, Mismatch, Resolved, all_values};
 use super::values::Values;
 use crate::error::{Error, Result};
-use crate::state::encoding::{Reader, put_bytes, put_varint};
+use crate::state::encoding::Reader;
 
 pub(super) static COLLECT_LIST: Function = Function {
     name: "COLLECT_LIST",
@@ -71,6 +75,7 @@ impl Collection {
 pub(super) struct EncodedList {
     ends: Vec<u32>,
     bytes: Vec<u8>,
+    chunks: Option<Box<Chunks>>,
 }
 
 impl EncodedList {
@@ -99,6 +104,14 @@ impl EncodedList {
         for later in &mut self.ends[index..] {
             *later -= end - start;
         }
+        if let Some(chunks) = &mut self.chunks {
+            chunks.removed(index);
+        }
+    }
+
+    /// The values that are in no chunk.
+    fn rest(&self) -> Range<usize> {
+        in_chunks(self.chunks.as_deref())..self.len()
     }
 }
 
@@ -108,6 +121,7 @@ impl Fold for CollectList {
     type State = EncodedList;
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
+    const CHUNKED: bool = true;
 
     fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.0.values.encode(columns, 0)
@@ -146,22 +160,47 @@ impl Fold for CollectList {
     }
 
     fn encode(&self, state: &EncodedList, bytes: &mut Vec<u8>) {
-        put_varint(bytes, state.len() as u64);
-        for value in state.iter() {
-            put_bytes(bytes, value);
-        }
+        put_entries(bytes, state.iter());
     }
 
     fn decode(&self, bytes: &mut Reader<'_>) -> Result<EncodedList> {
         let mut state = EncodedList::default();
-        for _ in 0..bytes.count()? {
-            state.push(bytes.bytes()?);
-        }
+        take_entries(bytes, |value| state.push(value))?;
         Ok(state)
     }
 
+    fn store_chunks(&self, state: &mut EncodedList, store: &mut StoreChunk<'_>) {
+        if state.chunks.is_none() && state.bytes.len() + state.len() < CHUNK_BYTES {
+            return;
+        }
+        let mut chunks = state.chunks.take().unwrap_or_default();
+        chunks.store(state.len(), |index| state.value(index), store);
+        state.chunks = Some(chunks);
+    }
+
+    fn chunk_runs(&self, state: &EncodedList) -> Vec<Range<u64>> {
+        state.chunks.as_ref().map(|chunks| chunks.runs()).unwrap_or_default()
+    }
+
+    fn encode_rest(&self, state: &EncodedList, bytes: &mut Vec<u8>) {
+        put_entries(bytes, state.rest().map(|index| state.value(index)));
+    }
+
+    fn decode_chunk(&self, state: &mut EncodedList, number: u64, bytes: &mut Reader<'_>) -> Result<()> {
+        take_entries(bytes, |value| state.push(value))?;
+        let entries = state.len();
+        state.chunks.get_or_insert_default().taken(number, entries);
+        Ok(())
+    }
+
+    fn decode_rest(&self, state: &mut EncodedList, bytes: &mut Reader<'_>) -> Result<()> {
+        take_entries(bytes, |value| state.push(value))
+    }
+
     fn owned_bytes(&self, state: &EncodedList) -> usize {
-        state.bytes.capacity() + state.ends.capacity() * size_of::<u32>()
+        state.bytes.capacity()
+            + state.ends.capacity() * size_of::<u32>()
+            + state.chunks.as_ref().map_or(0, |chunks| chunks.memory_bytes())
     }
 }
 
@@ -172,6 +211,7 @@ struct CollectSet(Collection);
 struct EncodedSet {
     values: IndexSet<Box<[u8]>, ahash::RandomState>,
     value_bytes: usize,
+    chunks: Option<Box<Chunks>>,
 }
 
 impl EncodedSet {
@@ -182,8 +222,13 @@ impl EncodedSet {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.values.iter().map(|value| &value[..])
+    }
+
+    /// The values that are in no chunk.
+    fn rest(&self) -> Range<usize> {
+        in_chunks(self.chunks.as_deref())..self.values.len()
     }
 }
 
@@ -191,6 +236,7 @@ impl Fold for CollectSet {
     type State = EncodedSet;
     type Columns<'a> = Rows;
     const OWNS_MEMORY: bool = true;
+    const CHUNKED: bool = true;
 
     fn columns(&self, columns: &[ArrayRef]) -> Result<Rows> {
         self.0.values.encode(columns, 0)
@@ -217,23 +263,52 @@ impl Fold for CollectSet {
     }
 
     fn encode(&self, state: &EncodedSet, bytes: &mut Vec<u8>) {
-        put_varint(bytes, state.values.len() as u64);
-        for value in state.iter() {
-            put_bytes(bytes, value);
-        }
+        put_entries(bytes, state.iter());
     }
 
     fn decode(&self, bytes: &mut Reader<'_>) -> Result<EncodedSet> {
         let mut state = EncodedSet::default();
-        for _ in 0..bytes.count()? {
-            state.insert(bytes.bytes()?, usize::MAX);
-        }
+        take_entries(bytes, |value| state.insert(value, usize::MAX))?;
         Ok(state)
+    }
+
+    fn store_chunks(&self, state: &mut EncodedSet, store: &mut StoreChunk<'_>) {
+        if state.chunks.is_none() && state.value_bytes + state.values.len() < CHUNK_BYTES {
+            return;
+        }
+        let mut chunks = state.chunks.take().unwrap_or_default();
+        chunks.store(state.values.len(), |index| &state.values[index][..], store);
+        state.chunks = Some(chunks);
+    }
+
+    fn chunk_runs(&self, state: &EncodedSet) -> Vec<Range<u64>> {
+        state.chunks.as_ref().map(|chunks| chunks.runs()).unwrap_or_default()
+    }
+
+    fn encode_rest(&self, state: &EncodedSet, bytes: &mut Vec<u8>) {
+        put_entries(bytes, state.rest().map(|index| &state.values[index][..]));
+    }
+
+    fn decode_chunk(&self, state: &mut EncodedSet, number: u64, bytes: &mut Reader<'_>) -> Result<()> {
+        take_entries(bytes, |value| state.insert(value, usize::MAX))?;
+        let entries = state.values.len();
+        state.chunks.get_or_insert_default().taken(number, entries);
+        Ok(())
+    }
+
+    fn decode_rest(&self, state: &mut EncodedSet, bytes: &mut Reader<'_>) -> Result<()> {
+        take_entries(bytes, |value| state.insert(value, usize::MAX))
     }
 
     fn owned_bytes(&self, state: &EncodedSet) -> usize {
         // Beside its bytes every entry has a hash, a pointer with a length, an index, and the
         // allocator's header.
-        state.value_bytes + state.values.capacity() * 48
+        let chunks = state.chunks.as_ref().map_or(0, |chunks| chunks.memory_bytes());
+        state.value_bytes + state.values.capacity() * 48 + chunks
     }
+}
+
+/// How many first values are in chunks.
+fn in_chunks(chunks: Option<&Chunks>) -> usize {
+    chunks.map_or(0, Chunks::entries)
 }

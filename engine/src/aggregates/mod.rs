@@ -10,6 +10,7 @@ mod accumulator;
 mod attribute;
 mod average;
 mod by_offset;
+mod chunks;
 mod collect;
 mod correlation;
 mod count;
@@ -26,6 +27,7 @@ mod top_k;
 mod values;
 
 pub use accumulator::{Accumulator, Changes, Fold, Folded, GROUP_BYTES_MAX, Trouble};
+pub use chunks::StoreChunk;
 pub use function::{Function, ResolvedCall};
 pub use overload::{Overload, Shape};
 

@@ -227,5 +227,9 @@ mod tests;
 mod properties;
 
 #[cfg(test)]
+#[path = "group_storage_tests.rs"]
+mod group_storage_tests;
+
+#[cfg(test)]
 #[path = "session_storage_tests.rs"]
 mod session_storage_tests;

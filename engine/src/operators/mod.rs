@@ -17,6 +17,7 @@
 pub mod aggregate;
 pub mod explode;
 pub mod filter;
+mod group_storage;
 pub mod interleaved;
 pub mod join;
 pub mod partition_by;

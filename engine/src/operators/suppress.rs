@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 
 use bytes::Bytes;
+use tidemill_storage::state::StateStore;
 
 use super::aggregate::Overtaken;
 use super::aggregate::output::{OutputRow, Results, ValuesAt};
@@ -83,13 +84,18 @@ impl WindowAggregate {
     }
 
     /// Takes over a stored group that memory does not have.
-    fn load_stored(&mut self, start_ms: i64, key: &[u8], value: &[u8]) -> Result<u32> {
+    fn load_stored(
+        &mut self,
+        start_ms: i64,
+        (key, value): (&[u8], &[u8]),
+        store: &dyn StateStore,
+    ) -> Result<u32> {
         let hash = self.groups.hash(key);
         let (mut slots, mut absent) = (Vec::new(), Vec::new());
         self.groups.resolve(&[hash], Some(&[start_ms]), |_| key, &mut slots, &mut absent);
         self.calls.resize(self.groups.slots());
         let [slot] = slots[..] else { return Err(Error::internal("a group has no slot")) };
-        self.load(slot, value)?;
+        self.load(slot, value, store)?;
         Ok(slot)
     }
 
@@ -140,7 +146,8 @@ impl WindowAggregate {
                         next_stored = stored_later;
                     }
                     (Ordering::Greater, Some((key, value))) => {
-                        let slot = self.load_stored(start_ms, &key, &value)?;
+                        let slot =
+                            self.load_stored(start_ms, (&key[..], &value[..]), context.store.as_ref())?;
                         loaded.push(slot);
                         slots.push(slot);
                         next_stored = self.next_of_window(stored, start_ms)?;

@@ -12,7 +12,7 @@
 //! change by change, without what was replaced within the round. With EMIT FINAL they wait until their
 //! window is closed; see [`super::suppress`].
 //!
-//! Groups live in memory ([`Groups`]) and are written at commit. One that is not in memory is looked
+//! Groups live in memory ([`Groups`]) and are written at commit, see [`super::group_storage`]. One that is not in memory is looked
 //! up first, unless the store is known to have none. Groups of closed windows are deleted.
 
 use std::collections::HashMap;
@@ -252,31 +252,11 @@ impl WindowAggregate {
             let keys: Vec<_> = slots.iter().map(|slot| self.store_key(*slot).into()).collect();
             for (slot, value) in slots.iter().zip(store.multi_get(&keys)?) {
                 if let Some(value) = value {
-                    self.load(*slot, &value)?;
+                    self.load(*slot, &value, store.as_ref())?;
                 }
             }
         }
         Ok(slots)
-    }
-
-    fn store_key(&self, slot: u32) -> Vec<u8> {
-        let group = self.groups.group(slot);
-        let mut key = Vec::with_capacity(32 + group.key.len());
-        match self.windows {
-            None => self.room_keys.push_entry(&mut key, &group.key),
-            Some(_) => self.room_keys.push_windowed(&mut key, group.start_ms, &group.key),
-        }
-        key
-    }
-
-    /// Takes over what the store has of a group.
-    pub(super) fn load(&mut self, slot: u32, value: &[u8]) -> Result<()> {
-        let mut body = encoding::open(value)?;
-        let time_ms = body.i64()?;
-        self.calls.decode(slot, &mut body)?;
-        body.finish()?;
-        self.groups.loaded(slot, time_ms);
-        Ok(())
     }
 
     /// Applies all changes; results wait for the end of the round, or of their window.
@@ -537,18 +517,13 @@ impl Operator for WindowAggregate {
             let open_from_ms = closing.open_from(self.progress.stream_time_ms);
             let any_stored = self.committed.stored_start_ms >= deleted_before_ms;
             if open_from_ms > deleted_before_ms && any_stored {
-                changes.delete_range(self.room_keys.windows(deleted_before_ms..open_from_ms));
+                self.delete_windows(deleted_before_ms..open_from_ms, changes);
             }
         }
         let mut value = Vec::new();
         let dirty = self.groups.take_dirty();
         for slot in &dirty {
-            value.clear();
-            let start = encoding::begin(&mut value);
-            encoding::put_i64(&mut value, self.groups.group(*slot).time_ms);
-            self.calls.encode(*slot, &mut value);
-            encoding::seal(&mut value, start);
-            changes.put(self.store_key(*slot), bytes::Bytes::copy_from_slice(&value));
+            self.store_group(*slot, &mut value, changes);
             let stored_start_ms = &mut self.progress.stored_start_ms;
             *stored_start_ms = (*stored_start_ms).max(self.groups.group(*slot).start_ms);
         }

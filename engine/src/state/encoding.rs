@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Version of the framing and of everything operators put into it.
 const VERSION: u8 = 1;
 
+/// Version of a value of which parts are stored by themselves.
+const VERSION_IN_PARTS: u8 = 2;
+
 /// Version and checksum.
 const HEADER_BYTES: usize = 5;
 
@@ -22,6 +25,13 @@ const HEADER_BYTES: usize = 5;
 pub fn begin(bytes: &mut Vec<u8>) -> usize {
     let start = bytes.len();
     bytes.extend_from_slice(&[VERSION, 0, 0, 0, 0]);
+    start
+}
+
+/// As [`begin`], for a value of which parts are stored by themselves.
+pub fn begin_in_parts(bytes: &mut Vec<u8>) -> usize {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[VERSION_IN_PARTS, 0, 0, 0, 0]);
     start
 }
 
@@ -37,16 +47,30 @@ pub fn seal(bytes: &mut [u8], start: usize) {
 /// # Errors
 /// `Corrupt`: another version, or a checksum that does not fit.
 pub fn open(value: &[u8]) -> Result<Reader<'_>> {
+    match open_either(value)? {
+        (false, body) => Ok(body),
+        (true, _) => Err(damaged("parts of it are stored by themselves, which is not done there")),
+    }
+}
+
+/// Opens a value that may be stored in parts; tells whether it is.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_either(value: &[u8]) -> Result<(bool, Reader<'_>)> {
     let [version, c0, c1, c2, c3, body @ ..] = value else {
         return Err(damaged("it is shorter than its header"));
     };
-    if *version != VERSION {
-        return Err(damaged(&format!("version {version} is unknown, this server writes {VERSION}")));
+    if ![VERSION, VERSION_IN_PARTS].contains(version) {
+        let newest = VERSION_IN_PARTS;
+        return Err(damaged(&format!(
+            "version {version} is unknown, this server knows those up to {newest}"
+        )));
     }
     if crc32c::crc32c(body) != u32::from_be_bytes([*c0, *c1, *c2, *c3]) {
         return Err(damaged("its checksum does not fit"));
     }
-    Ok(Reader { rest: body })
+    Ok((*version == VERSION_IN_PARTS, Reader { rest: body }))
 }
 
 /// Appends an unsigned number.

@@ -7,6 +7,8 @@
 //! member    = 01, group key                          all open sessions of a key, as they once were stored
 //! timeline  = 02, end of a session (i64), group key  which key has a session that closes next
 //! session   = 03, group key with its length before it (4 bytes, big-endian), start of the session (i64)
+//! chunk     = 04, window start (i64, 0 without windows), group key with its length before it,
+//!             call (4 bytes, big-endian), number (8 bytes, big-endian)
 //! i64       = 8 bytes, big-endian, sign bit flipped: order of bytes is order of numbers
 //! ```
 //!
@@ -29,6 +31,7 @@ const PROGRESS: u8 = 0x00;
 const ENTRIES: u8 = 0x01;
 const TIMELINE: u8 = 0x02;
 const SESSIONS: u8 = 0x03;
+const CHUNKS: u8 = 0x04;
 
 const SIGN: u64 = 1 << 63;
 
@@ -75,6 +78,20 @@ impl RoomKeys {
     pub fn push_session(&self, bytes: &mut Vec<u8>, group_key: &[u8], start_ms: i64) {
         self.push_sessions(bytes, group_key);
         bytes.extend_from_slice(&ordered(start_ms));
+    }
+
+    /// Appends the key of a chunk of a group's state: of which call, and which of its chunks.
+    pub fn push_chunk(&self, bytes: &mut Vec<u8>, start_ms: i64, group_key: &[u8], chunk: (u32, u64)) {
+        self.push_timed(bytes, CHUNKS, start_ms, &(group_key.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(group_key);
+        bytes.extend_from_slice(&chunk.0.to_be_bytes());
+        bytes.extend_from_slice(&chunk.1.to_be_bytes());
+    }
+
+    /// The chunks of groups of windows that start in a half-open range.
+    #[must_use]
+    pub fn chunks(&self, starts_ms: Range<i64>) -> Range<Bytes> {
+        self.timed_range(CHUNKS, starts_ms)
     }
 
     /// All sessions of a group key, in the order of their starts.
@@ -167,6 +184,22 @@ mod tests {
         }
         assert!(sorted.is_sorted());
         assert!(keys.parse_timed(b"elsewhere").is_err());
+    }
+
+    #[test]
+    fn chunks_are_a_range_of_their_windows_and_no_two_are_the_same() {
+        let keys = RoomKeys::new(&StateRoom { prefix: Bytes::from_static(b"room"), fresh: true });
+        let mut sorted = Vec::new();
+        for (start, group, chunk) in
+            [(-1, "ab", (0, 0)), (0, "a", (0, 0)), (0, "a", (0, 256)), (0, "a", (1, 0)), (7, "ab", (0, 0))]
+        {
+            let mut key = Vec::new();
+            keys.push_chunk(&mut key, start, group.as_bytes(), chunk);
+            assert_eq!(keys.chunks(0..7).contains(&Bytes::from(key.clone())), (0..7).contains(&start));
+            assert!(!keys.windows(i64::MIN..i64::MAX).contains(&Bytes::from(key.clone())));
+            sorted.push(key);
+        }
+        assert!(sorted.is_sorted_by(|left, right| left < right));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The calls of an aggregation: their accumulators and where their arguments come from.
 
+use std::ops::Range;
+
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
@@ -9,7 +11,20 @@ use super::{AggregateSpec, CallSpec, Overflow};
 use crate::aggregates::{self, Accumulator, Changes, ResolvedCall, Trouble};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operators::{Dropped, Report};
-use crate::state::encoding::Reader;
+use crate::state::encoding::{Reader, damaged, put_varint};
+
+/// The most chunks that the state of a group may name. There is one for some kilobytes of it, or as many
+/// more as lost nearly all of their values.
+const CHUNKS_MAX: usize = 1 << 24;
+
+/// Which chunk of a group's state, see [`Accumulator::store_chunks`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::operators) struct ChunkName {
+    /// Place of the call.
+    pub(in crate::operators) call: u32,
+    /// Its number among those of the call.
+    pub(in crate::operators) number: u64,
+}
 
 /// The accumulators of all calls, with the same slots.
 pub(in crate::operators) struct Calls {
@@ -144,6 +159,82 @@ impl Calls {
     /// `Corrupt`.
     pub(in crate::operators) fn decode(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()> {
         self.calls.iter_mut().try_for_each(|call| call.accumulator.decode(slot, bytes))
+    }
+
+    /// Whether the states of some calls are stored in chunks as they grow.
+    pub(in crate::operators) fn are_chunked(&self) -> bool {
+        self.calls.iter().any(|call| call.accumulator.is_chunked())
+    }
+
+    /// Gives out the chunks of a slot that have changed since they were stored; nothing for those that are
+    /// gone.
+    pub(in crate::operators) fn store_chunks(
+        &mut self,
+        slot: u32,
+        store: &mut dyn FnMut(ChunkName, Option<&[u8]>),
+    ) {
+        for (call, of_call) in (0..).zip(&mut self.calls) {
+            let store = &mut |number, bytes: Option<&[u8]>| store(ChunkName { call, number }, bytes);
+            of_call.accumulator.store_chunks(slot, store);
+        }
+    }
+
+    /// Whether some of a slot's state is stored in chunks.
+    pub(in crate::operators) fn has_chunks(&self, slot: u32) -> bool {
+        self.calls.iter().any(|call| !call.accumulator.chunk_runs(slot).is_empty())
+    }
+
+    /// Appends which chunks a slot has, and what of its state is in none, to a stored value.
+    pub(in crate::operators) fn encode_in_parts(&self, slot: u32, bytes: &mut Vec<u8>) {
+        for call in &self.calls {
+            let runs: Vec<Range<u64>> = call.accumulator.chunk_runs(slot);
+            put_varint(bytes, runs.len() as u64);
+            for run in runs {
+                put_varint(bytes, run.start);
+                put_varint(bytes, run.end - run.start);
+            }
+        }
+        self.calls.iter().for_each(|call| call.accumulator.encode_rest(slot, bytes));
+    }
+
+    /// Reads which chunks a stored slot has, call by call and in their order.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(in crate::operators) fn decode_chunk_names(&self, bytes: &mut Reader<'_>) -> Result<Vec<ChunkName>> {
+        let mut names = Vec::new();
+        for call in 0..self.calls.len() as u32 {
+            for _ in 0..bytes.count()? {
+                let (first, count) = (bytes.varint()?, bytes.varint()?);
+                let end = first.checked_add(count).filter(|_| count <= (CHUNKS_MAX - names.len()) as u64);
+                let end = end.ok_or_else(|| damaged("it names more chunks than there can be"))?;
+                names.extend((first..end).map(|number| ChunkName { call, number }));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Takes the next chunk into the state of a slot.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(in crate::operators) fn decode_chunk(
+        &mut self,
+        slot: u32,
+        name: ChunkName,
+        bytes: &mut Reader<'_>,
+    ) -> Result<()> {
+        let call = self.calls.get_mut(name.call as usize);
+        let call = call.ok_or_else(|| damaged("it names a chunk of a call that is not there"))?;
+        call.accumulator.decode_chunk(slot, name.number, bytes)
+    }
+
+    /// Takes what is in no chunk into the state of a slot, behind its chunks.
+    ///
+    /// # Errors
+    /// `Corrupt`.
+    pub(in crate::operators) fn decode_rest(&mut self, slot: u32, bytes: &mut Reader<'_>) -> Result<()> {
+        self.calls.iter_mut().try_for_each(|call| call.accumulator.decode_rest(slot, bytes))
     }
 
     /// Brings a slot back to the state of no rows.
