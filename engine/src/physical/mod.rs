@@ -8,7 +8,7 @@ pub mod planner;
 pub mod replacement;
 
 use arrow::datatypes::SchemaRef;
-use tidemill_sql::lookup::{SourceKind, WindowKind};
+use tidemill_sql::lookup::{SourceKind, WindowKind, WindowSpec};
 use tidemill_sql::plan::explain::Length;
 use tidemill_sql::plan::join::JoinKind;
 
@@ -146,14 +146,20 @@ impl OperatorKind {
 }
 
 impl PhysicalPlan {
-    /// How long after the time of a window its results can be looked up; `None` for a result without
-    /// windows, and for one whose windows come from its source as they are.
+    /// The windows that the results are made in; `None` for a result without windows, and for one whose
+    /// windows come from its source as they are.
     #[must_use]
-    pub fn row_retention_ms(&self) -> Option<i64> {
+    pub fn window(&self) -> Option<&WindowSpec> {
         self.stages.last()?.operators.iter().find_map(|operator| match &operator.kind {
-            OperatorKind::Aggregate(spec) => spec.window.as_ref().map(windows::row_retention_ms),
+            OperatorKind::Aggregate(spec) => spec.window.as_ref(),
             _ => None,
         })
+    }
+
+    /// How long after the time of a window its results can be looked up, where they are made in windows.
+    #[must_use]
+    pub fn row_retention_ms(&self) -> Option<i64> {
+        self.window().map(windows::row_retention_ms)
     }
 
     /// The same plan, with what becomes of records without a legal event time: they end the query, or are
@@ -168,16 +174,17 @@ impl PhysicalPlan {
         self
     }
 
-    /// The number of a stage that reads a topic among those that read the same one: more than one do where
-    /// sources over one topic are joined.
+    /// By stage: its number among those that read the same topic, as more than one do where sources over one
+    /// topic are joined. It tells nothing of a stage that reads none.
     #[must_use]
-    pub fn reader_number(&self, stage: usize) -> u32 {
+    pub fn reader_numbers(&self) -> Vec<u32> {
         let topic = |stage: &StagePlan| match &stage.input {
             StageInput::Scan(scan) => Some(scan.topic.clone()),
             StageInput::Exchanged(_) => None,
         };
-        let read = topic(&self.stages[stage]);
-        self.stages[..stage].iter().map(|before| u32::from(topic(before) == read)).sum()
+        let read: Vec<_> = self.stages.iter().map(topic).collect();
+        let before = |stage: usize| read[..stage].iter().filter(|before| **before == read[stage]).count();
+        (0..read.len()).map(|stage| before(stage) as u32).collect()
     }
 
     /// Whether a stage reads a topic.

@@ -67,12 +67,12 @@ impl StartAt {
 /// `NotFound` where a topic it reads is gone.
 pub fn beginning(log: &dyn Log, plan: &PhysicalPlan, start_at: StartAt) -> Result<Positions> {
     let mut positions = Positions::new();
-    for (index, stage) in plan.stages.iter().enumerate() {
+    for (stage, reader) in plan.stages.iter().zip(plan.reader_numbers()) {
         let StageInput::Scan(scan) = &stage.input else { continue };
         let topic = stages::topic(log, &scan.topic)?;
         for target in partitions_of(&topic) {
             let offset = start_at.offset(log, &target)?;
-            positions.insert((target, plan.reader_number(index)), Position { topic: topic.id, offset });
+            positions.insert((target, reader), Position { topic: topic.id, offset });
         }
     }
     Ok(positions)

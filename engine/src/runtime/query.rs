@@ -96,6 +96,7 @@ pub fn start(
         identity: identity.clone(),
         mail: Mail::new(&plan),
         limit: plan.limit,
+        reader_numbers: plan.reader_numbers(),
         plan,
         sink,
         start_at,
@@ -140,6 +141,8 @@ pub fn start(
 struct Query {
     identity: QueryIdentity,
     plan: PhysicalPlan,
+    /// See [`PhysicalPlan::reader_numbers`].
+    reader_numbers: Vec<u32>,
     sink: SinkSpec,
     start_at: StartAt,
     stages: Vec<Vec<Option<Worker>>>,

@@ -66,13 +66,14 @@ pub fn build(
         stages.topics.insert(name, form);
     }
     let followed = follow(plan);
+    let reader_numbers = plan.reader_numbers();
     for (index, stage) in plan.stages.iter().enumerate() {
         let readers: Vec<Option<PartitionReader>> = match &stage.input {
             StageInput::Scan(scan) => {
                 let topic = topic(log.as_ref(), &scan.topic)?;
                 stages.topics.insert(scan.topic.clone(), TopicForm::of(&topic));
                 let (store, log, fresh) = (store.as_ref(), log.as_ref(), &mut stages.fresh);
-                let reader = plan.reader_number(index);
+                let reader = reader_numbers[index];
                 let offsets =
                     positions::restore(store, log, identity.number, &topic, reader, start_at, fresh)?;
                 let targets = partitions_of(&topic).into_iter().zip(offsets);

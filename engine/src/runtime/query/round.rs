@@ -146,7 +146,7 @@ impl Query {
             let target = reader.target();
             if let Some(form) = self.topics.get(&target.topic) {
                 let position = Position { topic: form.id, offset: reader.position() };
-                self.positions.insert((target.clone(), self.plan.reader_number(stage)), position);
+                self.positions.insert((target.clone(), self.reader_numbers[stage]), position);
             }
         }
         if let Some(sink) = output.sink {
