@@ -2,8 +2,8 @@
 //! wherever a test wants them. Time is that of the rows; there is no clock.
 //!
 //! Rows are written as text, one a line: the kind (`+I`, `-U`, `+U`, `-D`, or `+N` for a record without
-//! a value), the event time, and the columns; `_` is NULL. Results read the same, with the window
-//! behind the time where there is one: `+I 12 [0,30) a 2`.
+//! a value), the event time, for windowed ones the window, and the columns; `_` is NULL: `+I 12 a 2`, and
+//! `+I 12 [0,30) a 2` in a window. Results read the same.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 
 use super::{Context, Input, Ledger, Operator, Report, StateRoom};
-use crate::batch::{ChangeBatch, Kinds, RowKind};
+use crate::batch::{ChangeBatch, Kinds, RowKind, Windows};
 use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};
 use crate::state_keys;
@@ -187,8 +187,15 @@ pub(crate) fn batch(schema: &SchemaRef, text: &str) -> ChangeBatch {
         })
         .collect();
     let times_ms: Vec<i64> = lines.iter().map(|line| line[1].parse().expect("a time")).collect();
+    let bounds: Vec<(i64, i64)> = lines.iter().filter_map(|line| window(line.get(2)?)).collect();
+    let first_column = if bounds.is_empty() { 2 } else { 3 };
+    assert!(bounds.is_empty() || bounds.len() == lines.len(), "all rows have a window, or none");
+    let windows = (!bounds.is_empty()).then(|| Windows {
+        start_ms: bounds.iter().map(|(start_ms, _)| *start_ms).collect(),
+        end_ms: bounds.iter().map(|(_, end_ms)| *end_ms).collect(),
+    });
     let column = |(index, field): (usize, &Arc<arrow::datatypes::Field>)| -> ArrayRef {
-        let cells = lines.iter().map(|line| Some(line[index + 2]).filter(|cell| *cell != "_"));
+        let cells = lines.iter().map(|line| Some(line[index + first_column]).filter(|cell| *cell != "_"));
         let cells: ArrayRef = Arc::new(StringArray::from_iter(cells));
         cast(&cells, field.data_type()).expect("cells of the column's type")
     };
@@ -197,11 +204,17 @@ pub(crate) fn batch(schema: &SchemaRef, text: &str) -> ChangeBatch {
         columns: RecordBatch::try_new(schema.clone(), columns).expect("columns of the schema"),
         kinds: Kinds::from_rows(&kinds),
         times_ms: times_ms.into(),
-        windows: None,
+        windows,
         headers: None,
         keyed: None,
         stream_times_ms: None,
     }
+}
+
+/// The bounds of a window written as `[start,end)`.
+fn window(text: &str) -> Option<(i64, i64)> {
+    let (start, end) = text.strip_prefix('[')?.strip_suffix(')')?.split_once(',')?;
+    Some((start.parse().ok()?, end.parse().ok()?))
 }
 
 /// Writes the rows of a batch as text.

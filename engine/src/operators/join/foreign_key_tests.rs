@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use tidemill_sql::plan::join::JoinKind;
 
 use crate::operators::Input;
-use crate::operators::driver::batch;
 use crate::operators::join::output::RESULT_ROWS_MAX;
-use crate::operators::join::test_joins::{any_steps, check, driver, same_however_run, spec};
+use crate::operators::join::test_joins::{
+    any_steps, check, driver, feed, same_however_run, spec, spec_with_before,
+};
 
 const KIND: JoinKind = JoinKind::ForeignKey;
 
@@ -95,8 +96,7 @@ fn the_removal_of_a_right_row_that_never_was_is_answered_unless_rows_are_taken_b
          R -D 2 a _
          = +U 2 n a _ _";
     check(&spec(KIND, JoinType::Left), script);
-    let mut spec = spec(KIND, JoinType::Inner);
-    spec.with_before = true;
+    let spec = spec_with_before(KIND, JoinType::Inner);
     check(
         &spec,
         "L +I 1 n a
@@ -168,8 +168,7 @@ fn the_removal_of_a_left_row_is_told_even_without_a_result_unless_rows_are_taken
 
 #[test]
 fn updates_carry_the_result_they_replace_when_asked() {
-    let mut spec = spec(KIND, JoinType::Left);
-    spec.with_before = true;
+    let spec = spec_with_before(KIND, JoinType::Left);
     check(
         &spec,
         "L +I 1 n a
@@ -191,11 +190,11 @@ fn more_references_than_a_batch_carries_come_out_in_several_in_order() {
     let count = RESULT_ROWS_MAX * 2 + 7;
     let left: Vec<String> = (0..count).map(|row| format!("+I 1 k{row:06} a")).collect();
     let (stored, unstored) = left.split_at(count / 2);
-    driver.push(Input::Left, batch(&spec.left.schema, &stored.join("\n"))).expect("joins");
+    feed(&mut driver, &spec, Input::Left, &stored.join("\n"));
     driver.commit();
     driver.evict_all();
-    driver.push(Input::Left, batch(&spec.left.schema, &unstored.join("\n"))).expect("joins");
-    driver.push(Input::Right, batch(&spec.right.schema, "+I 2 a 1")).expect("joins");
+    feed(&mut driver, &spec, Input::Left, &unstored.join("\n"));
+    feed(&mut driver, &spec, Input::Right, "+I 2 a 1");
     assert!(driver.out.len() > 1);
     assert!(driver.out.iter().all(|batch| batch.rows() < RESULT_ROWS_MAX * 2));
     let expected: Vec<String> = (0..count).map(|row| format!("+I 2 k{row:06} a a 1")).collect();

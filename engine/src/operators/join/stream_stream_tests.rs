@@ -8,10 +8,10 @@ use tidemill_sql::lookup::WindowKind;
 use tidemill_sql::plan::join::JoinKind;
 
 use super::RETENTION_MS;
-use crate::batch::{ChangeBatch, Headers, Windows};
+use crate::batch::{ChangeBatch, Headers};
 use crate::operators::driver::batch;
 use crate::operators::join::JoinSpec;
-use crate::operators::join::test_joins::{any_steps, check, driver, same_however_run, spec};
+use crate::operators::join::test_joins::{any_steps, check, driver, feed, same_however_run, spec};
 use crate::operators::{Dropped, Input};
 
 fn within(before_ms: i64, after_ms: i64, grace_ms: Option<i64>, join_type: JoinType) -> JoinSpec {
@@ -211,17 +211,11 @@ fn headers_are_those_of_the_record_that_led_to_the_result() {
 fn windowed_records_meet_those_of_their_own_window_only() {
     let spec = within(10, 10, Some(0), JoinType::Full);
     let mut driver = driver(&spec);
-    let windowed = |batch: ChangeBatch, start_ms: i64, end_ms: i64| {
-        let windows = Windows { start_ms: vec![start_ms].into(), end_ms: vec![end_ms].into() };
-        ChangeBatch { windows: Some(windows), ..batch }
-    };
-    let left = |text: &str| batch(&spec.left.schema, text);
-    let right = |text: &str| batch(&spec.right.schema, text);
-    driver.push(Input::Left, windowed(left("+I 100 a x"), 0, 50)).expect("joins");
-    driver.push(Input::Right, windowed(right("+I 101 a 1"), 50, 100)).expect("joins");
-    driver.push(Input::Right, windowed(right("+I 102 b 2"), 0, 50)).expect("joins");
-    driver.push(Input::Left, windowed(left("+I 103 b y"), 0, 50)).expect("joins");
-    driver.push(Input::Left, windowed(left("+I 200 c z"), 100, 200)).expect("joins");
+    feed(&mut driver, &spec, Input::Left, "+I 100 [0,50) a x");
+    feed(&mut driver, &spec, Input::Right, "+I 101 [50,100) a 1");
+    feed(&mut driver, &spec, Input::Right, "+I 102 [0,50) b 2");
+    feed(&mut driver, &spec, Input::Left, "+I 103 [0,50) b y");
+    feed(&mut driver, &spec, Input::Left, "+I 200 [100,200) c z");
     assert_eq!(
         driver.take_rows(),
         ["+I 103 [0,50) b y b 2", "+I 100 [0,50) a x _ _", "+I 101 [50,100) _ _ a 1"]
@@ -235,18 +229,12 @@ fn windows_of_different_sizes_meet_where_they_start_together_and_the_result_has_
         ..within(10, 10, Some(0), JoinType::Full)
     };
     let mut driver = driver(&sized);
-    let windowed = |batch: ChangeBatch, start_ms: i64, end_ms: i64| {
-        let windows = Windows { start_ms: vec![start_ms].into(), end_ms: vec![end_ms].into() };
-        ChangeBatch { windows: Some(windows), ..batch }
-    };
-    let left = |text: &str| batch(&sized.left.schema, text);
-    let right = |text: &str| batch(&sized.right.schema, text);
-    driver.push(Input::Left, windowed(left("+I 100 a x"), 90, 140)).expect("joins");
-    driver.push(Input::Right, windowed(right("+I 101 a 1"), 90, 110)).expect("joins");
-    driver.push(Input::Right, windowed(right("+I 102 b 2"), 100, 120)).expect("joins");
+    feed(&mut driver, &sized, Input::Left, "+I 100 [90,140) a x");
+    feed(&mut driver, &sized, Input::Right, "+I 101 [90,110) a 1");
+    feed(&mut driver, &sized, Input::Right, "+I 102 [100,120) b 2");
     driver.commit();
     driver.restart();
-    driver.push(Input::Left, windowed(left("+I 200 c y"), 190, 240)).expect("joins");
+    feed(&mut driver, &sized, Input::Left, "+I 200 [190,240) c y");
     assert_eq!(driver.take_rows(), ["+I 101 [90,140) a x a 1", "+I 102 [100,150) _ _ b 2"]);
 }
 
@@ -254,9 +242,7 @@ fn windows_of_different_sizes_meet_where_they_start_together_and_the_result_has_
 fn windows_close_by_the_event_time_of_other_shards_too() {
     let spec = within(10, 10, Some(0), JoinType::Left);
     let mut driver = driver(&spec);
-    let windows = Windows { start_ms: vec![0].into(), end_ms: vec![50].into() };
-    let left = ChangeBatch { windows: Some(windows), ..batch(&spec.left.schema, "+I 100 a x") };
-    driver.push(Input::Left, left).expect("joins");
+    feed(&mut driver, &spec, Input::Left, "+I 100 [0,50) a x");
     driver.commit();
     driver.restart();
     driver.advance(Input::Right, 110).expect("advances");
@@ -269,12 +255,12 @@ fn windows_close_by_the_event_time_of_other_shards_too() {
 fn records_expire_by_the_event_time_of_their_side_in_all_shards() {
     let spec = within(10, 10, Some(0), JoinType::Inner);
     let mut driver = driver(&spec);
-    driver.push(Input::Left, batch(&spec.left.schema, "+I 100 a x")).expect("joins");
+    feed(&mut driver, &spec, Input::Left, "+I 100 a x");
     driver.advance(Input::Right, 500).expect("advances");
-    driver.push(Input::Right, batch(&spec.right.schema, "+I 105 a 1")).expect("joins");
+    feed(&mut driver, &spec, Input::Right, "+I 105 a 1");
     assert_eq!(driver.take_rows(), ["+I 105 a x a 1"], "the left side has not come far");
     driver.advance(Input::Left, 121).expect("advances");
-    driver.push(Input::Right, batch(&spec.right.schema, "+I 106 a 2")).expect("joins");
+    feed(&mut driver, &spec, Input::Right, "+I 106 a 2");
     assert!(driver.take_rows().is_empty());
 }
 

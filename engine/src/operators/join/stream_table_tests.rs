@@ -9,7 +9,7 @@ use crate::operators::Input;
 use crate::operators::StateRoom;
 use crate::operators::driver::batch;
 use crate::operators::join::build;
-use crate::operators::join::test_joins::{any_steps, check, driver, same_however_run, spec};
+use crate::operators::join::test_joins::{any_steps, check, driver, feed, same_however_run, spec};
 
 #[test]
 fn an_inner_join_passes_on_records_that_meet_a_row() {
@@ -60,10 +60,10 @@ fn dropped_records_are_counted_as_filtered() {
 fn a_deleted_row_leaves_no_entry_behind() {
     let spec = spec(JoinKind::StreamTable, JoinType::Inner);
     let mut driver = driver(&spec);
-    driver.push(Input::Right, batch(&spec.right.schema, "+I 1 a 1\n+I 2 b 2")).expect("joins");
+    feed(&mut driver, &spec, Input::Right, "+I 1 a 1\n+I 2 b 2");
     driver.commit();
     assert_eq!(driver.stored_entries(), 2);
-    driver.push(Input::Right, batch(&spec.right.schema, "-D 3 a _")).expect("joins");
+    feed(&mut driver, &spec, Input::Right, "-D 3 a _");
     driver.commit();
     assert_eq!(driver.stored_entries(), 1);
 }
@@ -72,7 +72,7 @@ fn a_deleted_row_leaves_no_entry_behind() {
 fn damaged_state_is_refused() {
     let spec = spec(JoinKind::StreamTable, JoinType::Inner);
     let mut driver = driver(&spec);
-    driver.push(Input::Right, batch(&spec.right.schema, "+I 1 a 1")).expect("joins");
+    feed(&mut driver, &spec, Input::Right, "+I 1 a 1");
     driver.commit();
     driver.damage_values();
     driver.restart();

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use tidemill_sql::plan::join::JoinKind;
 
 use crate::operators::Input;
-use crate::operators::driver::batch;
-use crate::operators::join::test_joins::{any_steps, check, driver, same_however_run, spec};
+use crate::operators::join::test_joins::{
+    any_steps, check, driver, feed, same_however_run, spec, spec_with_before,
+};
 
 const KIND: JoinKind = JoinKind::TableTable;
 
@@ -98,8 +99,7 @@ fn the_removal_of_a_row_that_never_was_is_answered_where_the_other_side_has_one(
          L -D 2 a _
          = +U 2 _ _ a 1",
     );
-    let mut spec = spec(KIND, JoinType::Inner);
-    spec.with_before = true;
+    let spec = spec_with_before(KIND, JoinType::Inner);
     check(
         &spec,
         "R +I 5 a 1
@@ -109,8 +109,7 @@ fn the_removal_of_a_row_that_never_was_is_answered_where_the_other_side_has_one(
 
 #[test]
 fn updates_carry_the_result_they_replace_when_asked() {
-    let mut spec = spec(KIND, JoinType::Left);
-    spec.with_before = true;
+    let spec = spec_with_before(KIND, JoinType::Left);
     check(
         &spec,
         "L +I 1 a x
@@ -131,7 +130,7 @@ fn updates_carry_the_result_they_replace_when_asked() {
 fn rows_without_a_key_and_deletes_of_nothing_are_counted_as_filtered() {
     let spec = spec(KIND, JoinType::Full);
     let mut driver = driver(&spec);
-    driver.push(Input::Left, batch(&spec.left.schema, "+I 1 _ x\n-D 2 a _")).expect("joins");
+    feed(&mut driver, &spec, Input::Left, "+I 1 _ x\n-D 2 a _");
     assert_eq!(driver.take_rows(), [""; 0]);
     assert_eq!(driver.ledger.filtered, 2);
 }

@@ -45,6 +45,20 @@ pub(super) fn driver(spec: &JoinSpec) -> Driver {
     Driver::new(move |room| build(&spec, room))
 }
 
+/// The same of tables, with the rows that results replace.
+pub(super) fn spec_with_before(kind: JoinKind, join_type: JoinType) -> JoinSpec {
+    JoinSpec { with_before: true, ..spec(kind, join_type) }
+}
+
+/// Gives a join rows of one side.
+pub(super) fn feed(driver: &mut Driver, spec: &JoinSpec, side: Input, rows: &str) {
+    let schema = match side {
+        Input::Left => &spec.left.schema,
+        Input::Right => &spec.right.schema,
+    };
+    driver.push(side, batch(schema, rows)).expect("joins");
+}
+
 /// One input of a script.
 pub(super) type Step = (Input, String);
 
@@ -101,12 +115,8 @@ pub(super) fn run(spec: &JoinSpec, steps: &[Step], between: impl Fn(usize) -> Be
 
 fn push(spec: &JoinSpec, driver: &mut Driver, steps: &[Step]) {
     let Some((side, _)) = steps.first() else { return };
-    let schema = match side {
-        Input::Left => &spec.left.schema,
-        Input::Right => &spec.right.schema,
-    };
-    let text: Vec<&str> = steps.iter().map(|(_, row)| row.as_str()).collect();
-    driver.push(*side, batch(schema, &text.join("\n"))).expect("joins");
+    let rows: Vec<&str> = steps.iter().map(|(_, row)| row.as_str()).collect();
+    feed(driver, spec, *side, &rows.join("\n"));
 }
 
 /// Runs steps, so many of both sides at once. Gives everything that came out.
