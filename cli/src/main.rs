@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod http;
 mod kafka;
+mod listener;
 mod open_files;
 mod postgres;
 mod repl;

@@ -1,8 +1,7 @@
-//! The listener: accepts connections, counts them, and lets what has begun end when the server stops.
+//! The door itself: HTTP/1.1 on every connection that is accepted.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,44 +9,40 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tidemill_engine::Engine;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-/// How long requests that have begun may take to end when the server stops. A health check or a scrape
-/// takes milliseconds; a client that sent half a request may never send the rest.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+use crate::listener::{Accepted, Bounds, Listener};
 
-/// Most connections at a time. Clients of the registry keep one or two each, and each takes a descriptor.
-const CONNECTIONS_MAX: usize = 512;
+/// Clients of the registry keep one connection or two each, and each takes a descriptor. A health check or
+/// a scrape takes milliseconds to end; a client that sent half a request may never send the rest.
+const BOUNDS: Bounds = Bounds { places_max: 512, drain_deadline: Duration::from_secs(5) };
 
 /// How long a connection may go without the head of a request, between requests too. Clients that keep
 /// connections open connect again.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Pause after a failed accept. Out of descriptors, `accept` fails at once and would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// A bound HTTP listener.
 pub(crate) struct HttpDoor {
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
-    connections_max: usize,
     head_deadline: Duration,
-    drain_deadline: Duration,
 }
 
 impl HttpDoor {
     /// Binds an address.
     pub(crate) async fn bind(address: SocketAddr, engine: Engine) -> io::Result<HttpDoor> {
-        Ok(HttpDoor {
-            listener: TcpListener::bind(address).await?,
-            router: super::routes(engine),
-            connections_max: CONNECTIONS_MAX,
-            head_deadline: HEAD_DEADLINE,
-            drain_deadline: DRAIN_DEADLINE,
-        })
+        HttpDoor::bind_within(BOUNDS, HEAD_DEADLINE, address, engine).await
+    }
+
+    async fn bind_within(
+        bounds: Bounds,
+        head_deadline: Duration,
+        address: SocketAddr,
+        engine: Engine,
+    ) -> io::Result<HttpDoor> {
+        let listener = Listener::bind("http", address, bounds).await?;
+        Ok(HttpDoor { listener, router: super::routes(engine), head_deadline })
     }
 
     /// The address that was bound.
@@ -57,36 +52,15 @@ impl HttpDoor {
 
     /// Serves until told to stop; then lets requests end that have begun, for a while.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
-        let room = Arc::new(Semaphore::new(self.connections_max));
-        let connections = TaskTracker::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = shutdown.cancelled() => break,
-            };
-            let (stream, peer) = match accepted {
-                Ok(connection) => connection,
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept an http connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let Ok(place) = room.clone().try_acquire_owned() else {
-                tracing::warn!(%peer, "http connection refused: the limit of connections is reached");
-                continue;
-            };
-            let (router, shutdown) = (self.router.clone(), shutdown.clone());
-            connections.spawn(async move {
-                serve(stream, router, self.head_deadline, shutdown).await;
+        let HttpDoor { listener, router, head_deadline } = self;
+        let serve = |Accepted { stream, place, .. }| {
+            let (router, shutdown) = (router.clone(), shutdown.clone());
+            async move {
+                serve(stream, router, head_deadline, shutdown).await;
                 drop(place);
-            });
-        }
-        drop(self.listener);
-        connections.close();
-        if tokio::time::timeout(self.drain_deadline, connections.wait()).await.is_err() {
-            tracing::warn!("http: some requests did not end in time");
-        }
+            }
+        };
+        listener.run(&shutdown, serve).await;
     }
 }
 
@@ -115,60 +89,69 @@ mod tests {
 
     use tidemill_engine::engine::EngineOptions;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
+    /// A door that is running, over an engine in memory.
+    struct Running {
+        address: SocketAddr,
+        engine: Engine,
+        shutdown: CancellationToken,
+        running: JoinHandle<()>,
+    }
+
+    impl Running {
+        async fn start(bounds: Bounds, head_deadline: Duration) -> Running {
+            let engine = tokio::task::spawn_blocking(|| Engine::open(EngineOptions::default()));
+            let engine = engine.await.expect("opens without a panic").expect("opens in memory");
+            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let door = HttpDoor::bind_within(bounds, head_deadline, any_port, engine.clone());
+            let door = door.await.expect("binds");
+            let address = door.local_addr().expect("has an address");
+            let shutdown = CancellationToken::new();
+            let running = tokio::spawn(door.run(shutdown.clone()));
+            Running { address, engine, shutdown, running }
+        }
+
+        async fn connect(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.expect("connects")
+        }
+
+        async fn stop(self) {
+            self.shutdown.cancel();
+            self.running.await.expect("the door ends");
+            self.engine.shutdown().await.expect("the engine ends");
+        }
+    }
+
     #[tokio::test]
     async fn half_a_request_does_not_keep_the_server_from_stopping() {
-        let engine = tokio::task::spawn_blocking(|| Engine::open(EngineOptions::default()));
-        let engine = engine.await.expect("opens without a panic").expect("opens in memory");
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut door = HttpDoor::bind(any_port, engine.clone()).await.expect("binds");
-        door.drain_deadline = Duration::ZERO;
-        let address = door.local_addr().expect("has an address");
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(door.run(shutdown.clone()));
-        let mut client = TcpStream::connect(address).await.expect("connects");
+        let bounds = Bounds { drain_deadline: Duration::ZERO, ..BOUNDS };
+        let door = Running::start(bounds, HEAD_DEADLINE).await;
+        let mut client = door.connect().await;
         // A whole request first: when it is answered, the door serves the connection.
         client.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sends");
         let mut answer = [0; 12];
         client.read_exact(&mut answer).await.expect("is answered");
         assert_eq!(&answer, b"HTTP/1.1 200");
         client.write_all(b"GET / HTT").await.expect("sends");
-        shutdown.cancel();
-        running.await.expect("the door ends");
-        engine.shutdown().await.expect("the engine ends");
+        door.stop().await;
     }
 
     #[tokio::test]
     async fn a_connection_that_sends_no_request_is_closed_and_makes_room() {
-        let engine = tokio::task::spawn_blocking(|| Engine::open(EngineOptions::default()));
-        let engine = engine.await.expect("opens without a panic").expect("opens in memory");
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut door = HttpDoor::bind(any_port, engine.clone()).await.expect("binds");
-        door.head_deadline = Duration::from_millis(200);
-        door.connections_max = 1;
-        let address = door.local_addr().expect("has an address");
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(door.run(shutdown.clone()));
-        let mut silent = TcpStream::connect(address).await.expect("connects");
-        let mut refused = TcpStream::connect(address).await.expect("connects");
+        let door = Running::start(Bounds { places_max: 1, ..BOUNDS }, Duration::from_millis(200)).await;
+        let mut silent = door.connect().await;
         let mut answer = Vec::new();
-        // The limit closes the second connection at once, the deadline the first.
-        let _ = refused.read_to_end(&mut answer).await;
-        assert!(answer.is_empty(), "{answer:?}");
         let _ = silent.read_to_end(&mut answer).await;
         let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        let mut answer = Vec::new();
         while !answer.starts_with(b"HTTP/1.1 200") {
-            let mut next = TcpStream::connect(address).await.expect("connects");
+            let mut next = door.connect().await;
             let _ = next.write_all(request).await;
             answer.clear();
             let _ = next.read_to_end(&mut answer).await;
         }
-        shutdown.cancel();
-        running.await.expect("the door ends");
-        engine.shutdown().await.expect("the engine ends");
+        door.stop().await;
     }
 }

@@ -19,13 +19,13 @@ mod blocking;
 mod broker_config;
 mod connection;
 mod dispatch;
+mod door;
 #[cfg(test)]
 mod door_tests;
 mod error_code;
 mod frame;
 mod groups;
 mod handlers;
-mod listener;
 mod options;
 mod partition;
 mod producer;
@@ -40,5 +40,5 @@ mod topic_config;
 mod topic_ids;
 mod versions;
 
-pub(crate) use listener::KafkaDoor;
+pub(crate) use door::KafkaDoor;
 pub(crate) use options::KafkaOptions;

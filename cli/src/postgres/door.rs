@@ -1,4 +1,4 @@
-//! The listener: accepts connections, counts them, starts them, and ends them when the server stops.
+//! The door itself: what its connections share, and how each begins.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,9 +8,8 @@ use std::time::Duration;
 use pgwire::messages::startup::{Authentication, BackendKeyData};
 use rustix::net::sockopt;
 use tidemill_engine::{Dialect, Engine, SessionOptions};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::cancel::CancelRegistry;
@@ -21,17 +20,15 @@ use super::sqlstate::SqlState;
 use super::startup::{Opening, SessionRequest, open};
 use super::wire::{MessageLimits, Wire};
 use crate::budget::Budget;
+use crate::listener::{Accepted, Bounds, Listener};
 
 /// How long a peer may leave sent bytes unacknowledged, and how often a silent one is probed: a machine
 /// that lost its power does not say goodbye.
 const PEER_SILENCE_MAX: Duration = Duration::from_secs(60);
 
-/// Pause after a failed accept (out of descriptors, mostly), so that it does not turn into a busy loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// The Postgres wire protocol on one address.
 pub(crate) struct PostgresDoor {
-    listener: TcpListener,
+    listener: Listener,
     shared: Arc<Shared>,
 }
 
@@ -39,7 +36,6 @@ struct Shared {
     engine: Engine,
     options: PostgresOptions,
     cancel: Arc<CancelRegistry>,
-    startups: Arc<Semaphore>,
     sessions: Arc<Semaphore>,
     messages: MessageLimits,
     /// What prepared statements and portals take together.
@@ -56,11 +52,12 @@ impl PostgresDoor {
         engine: Engine,
         options: PostgresOptions,
     ) -> io::Result<PostgresDoor> {
-        let listener = TcpListener::bind(address).await?;
+        // A connection has its place until it has said who it is; sessions are counted by themselves.
+        let bounds = Bounds { places_max: options.startups_max, drain_deadline: options.drain_deadline };
+        let listener = Listener::bind("postgres", address, bounds).await?;
         let shared = Shared {
             engine,
             cancel: Arc::new(CancelRegistry::default()),
-            startups: Arc::new(Semaphore::new(options.startups_max)),
             sessions: Arc::new(Semaphore::new(options.connections_max)),
             messages: MessageLimits::new(&options),
             kept: Budget::new(options.kept_bytes_total_max),
@@ -81,41 +78,8 @@ impl PostgresDoor {
     /// the drain's deadline has passed.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         let PostgresDoor { listener, shared } = self;
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                Some(ended) = connections.join_next() => report_panic(ended),
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        // Without a permit the connection closes unanswered: who floods gets no service.
-                        if let Ok(startup) = shared.startups.clone().try_acquire_owned() {
-                            connections.spawn(serve(stream, shared.clone(), startup, shutdown.clone()));
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "postgres: accept failed");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-            }
-        }
-        drop(listener);
-        let drained = tokio::time::timeout(shared.options.drain_deadline, async {
-            while let Some(ended) = connections.join_next().await {
-                report_panic(ended);
-            }
-        });
-        if drained.await.is_err() {
-            tracing::warn!("postgres: {} connections did not close in time", connections.len());
-        }
-    }
-}
-
-fn report_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "postgres: a connection ended by a bug");
+        let serve = |Accepted { stream, place, .. }| serve(stream, shared.clone(), place, shutdown.clone());
+        listener.run(&shutdown, serve).await;
     }
 }
 
