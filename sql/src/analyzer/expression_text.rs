@@ -122,6 +122,9 @@ impl Text {
                 self.write(value, f)?;
                 write!(f, " AS {target})")
             }
+            Node::Call { name, arguments } if name == "COUNT" && arguments.is_empty() => {
+                f.write_str("COUNT(*)")
+            }
             Node::Call { name, arguments } => {
                 write!(f, "{name}(")?;
                 self.write_list(arguments, f)?;

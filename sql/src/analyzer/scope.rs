@@ -8,11 +8,14 @@ use indexmap::IndexMap;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{ColumnReference, Expression, Node, WindowBound};
-use crate::error::{SqlError, SqlErrorKind, Stage};
+use crate::error::{SqlError, SqlErrorKind, Stage, closest};
 use crate::lookup::{ColumnRole, Source};
-use crate::parser::identifier::Name;
+use crate::parser::identifier::{Name, written_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART, pseudo_columns};
 use crate::type_system::SqlType;
+
+/// Columns that a hint lists; of more than that it names none.
+const COLUMNS_LISTED_MAX: usize = 20;
 
 /// Whether a stored name is that of a pseudo column of any source.
 #[must_use]
@@ -215,14 +218,37 @@ impl Scope {
             format!("{clause} column '{written}' cannot be resolved.")
         };
         let candidates = self
-            .sources
-            .iter()
-            .filter(|candidate| source.is_none_or(|source| candidate.alias == source.value))
+            .sources_of(source)
             .flat_map(|candidate| candidate.columns.keys().map(String::as_str))
             .chain(self.parameters.iter().map(String::as_str));
-        SqlError::new(SqlErrorKind::UnknownColumn, message)
-            .at(source.map_or(name.span, |source| source.span))
-            .with_suggestion(&name.value, candidates)
+        let error = SqlError::new(SqlErrorKind::UnknownColumn, message)
+            .at(source.map_or(name.span, |source| source.span));
+        match (closest(&name.value, candidates), self.listed_columns(source)) {
+            (Some(near), _) => error.with_hint(format!("did you mean '{near}'?")),
+            (None, Some(columns)) if !window_bound => error.with_hint(format!("columns are {columns}")),
+            _ => error,
+        }
+    }
+
+    /// The columns that there are, as they are written; `None` if there are none, or too many to be read.
+    fn listed_columns(&self, source: Option<&Name>) -> Option<String> {
+        let mut listed = Vec::new();
+        for source in self.sources_of(source) {
+            for column in &source.source.columns {
+                let column = written_name(&column.name);
+                listed.push(if self.joined() {
+                    format!("{}.{column}", written_name(&source.alias))
+                } else {
+                    column
+                });
+            }
+        }
+        (1..=COLUMNS_LISTED_MAX).contains(&listed.len()).then(|| listed.join(", "))
+    }
+
+    /// The sources that a column is looked for in.
+    fn sources_of(&self, name: Option<&Name>) -> impl Iterator<Item = &ScopeSource> {
+        self.sources.iter().filter(move |source| name.is_none_or(|name| source.alias == name.value))
     }
 
     fn spellings(&self, name: &Name) -> Vec<String> {

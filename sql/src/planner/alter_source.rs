@@ -29,7 +29,7 @@ pub fn plan_alter_source(
     let name = &statement.name;
     let before = lookup.resolve(name).ok_or_else(|| {
         let names = lookup.source_names();
-        let message = format!("Source {} does not exist.", quoted_name(&name.value));
+        let message = format!("Source {} does not exist.", name.value);
         SqlError::new(SqlErrorKind::UnknownSource, message)
             .at(name.span)
             .with_suggestion(&name.value, names.iter().map(String::as_str))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sqlparser::tokenizer::Span;
+
 use super::create_source::{check_name_free, kind_word, timestamp_column};
 use super::properties::Properties;
 use super::topic::TopicOptions;
@@ -49,7 +51,7 @@ pub fn plan_create_as_select(
     let (event_time, _) = properties.timestamp()?;
     let purpose = Purpose::Persistent { sink: name.clone(), event_time, kind: Some(kind) };
     let query = plan_query(&statement.query, lookup, &purpose)?;
-    check_kind(kind, query.kind)?;
+    check_kind(kind, query.kind).map_err(|error| error.at(statement.query.span))?;
     let leading = query
         .sources
         .first()
@@ -145,7 +147,9 @@ fn key_format(
     let name = match written {
         Some(name) if without_key && name != NONE => {
             let message = "Key format specified for stream without key columns.";
-            return Err(SqlError::new(SqlErrorKind::InvalidProperty, message));
+            let written = properties.get("KEY_FORMAT").or_else(|| properties.get("FORMAT"));
+            let span = written.map_or_else(Span::empty, |property| property.name_span);
+            return Err(SqlError::new(SqlErrorKind::InvalidProperty, message).at(span));
         }
         _ if query.key.is_empty() => NONE.to_owned(),
         Some(name) => name,

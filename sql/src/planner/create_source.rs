@@ -41,15 +41,18 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
     let name = &statement.name.value;
     check_replaceable(statement, lookup)?;
     let properties = Properties::new(&statement.properties, true)?;
-    let key_format = declared_format(&properties, RecordPart::Key, lookup)?;
-    let value_format = declared_format(&properties, RecordPart::Value, lookup)?;
+    let format =
+        |part| declared_format(&properties, part, lookup).map_err(|error| error.or_at(statement.name.span));
+    let key_format = format(RecordPart::Key)?;
+    let value_format = format(RecordPart::Value)?;
     check_schema_ids(&properties, &statement.elements, &key_format.name, &value_format.name)?;
     let declared = declared_columns(&statement.elements, lookup)?;
     let is_key = |column: &SourceColumn| column.role == ColumnRole::Key;
     if kind == SourceKind::Table && !declared.iter().any(is_key) && !infers_columns(&key_format.name) {
-        return Err(SqlError::invalid("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
-            .at(statement.name.span)
-            .with_hint("write PRIMARY KEY behind the column that identifies a row"));
+        let has_values = declared.iter().any(|column| column.role == ColumnRole::Value);
+        return Err(
+            no_primary_key(name, !has_values && infers_columns(&value_format.name)).at(statement.name.span)
+        );
     }
     let topic = properties.topic()?.ok_or_else(|| {
         SqlError::new(
@@ -72,8 +75,9 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
     if window.is_some() && !has_key {
         return Err(SqlError::invalid("Windowed sources require a key column.").at(statement.name.span));
     }
-    let timestamp = timestamp_column(&properties, &columns)?;
+    let timestamp = timestamp_column(&properties, &columns, lookup)?;
     let options = TopicOptions::new(&properties)?;
+    properties.check_retention(kind, window)?;
     let existing = lookup.topic_partitions(&topic);
     let source = Source {
         name: name.clone(),
@@ -90,6 +94,18 @@ pub fn plan_create_source(statement: &CreateSource, lookup: &dyn Lookup) -> Resu
     Ok(PlannedSource { source, topic: options })
 }
 
+/// The error for a table without a key; `inferred` says that the registry has the columns of its values.
+fn no_primary_key(name: &str, inferred: bool) -> SqlError {
+    let message = "Tables require a PRIMARY KEY. Please define the PRIMARY KEY.";
+    if inferred {
+        return SqlError::invalid(format!(
+            "{message}\nUse a partial schema to define the primary key and still load the value columns from \
+             the Schema Registry, for example:\n\tCREATE TABLE {name} (ID INT PRIMARY KEY) WITH (...);"
+        ));
+    }
+    SqlError::invalid(message).with_hint("write PRIMARY KEY behind the column that identifies a row")
+}
+
 /// `stream` or `table`.
 pub(super) fn kind_word(kind: SourceKind) -> &'static str {
     match kind {
@@ -101,11 +117,13 @@ pub(super) fn kind_word(kind: SourceKind) -> &'static str {
 /// The column of the event time, which must exist and hold points in time.
 ///
 /// # Errors
-/// It does not.
+/// It does not, or nobody can read how it is written.
 pub(super) fn timestamp_column(
     properties: &Properties<'_>,
     columns: &[SourceColumn],
+    lookup: &dyn Lookup,
 ) -> Result<Option<TimestampColumn>, SqlError> {
+    properties.check_timestamp_format(lookup)?;
     let (Some(name), format) = properties.timestamp()? else {
         return Ok(None);
     };

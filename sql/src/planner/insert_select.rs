@@ -79,7 +79,7 @@ pub fn plan_insert_select(statement: &InsertSelect, lookup: &dyn Lookup) -> Resu
         ))
         .at(statement.query.span));
     }
-    let query = fit(query, &target, lookup)?;
+    let query = fit(query, &target, lookup).map_err(|error| error.or_at(name.span))?;
     Ok(PlannedInsert { query, target, query_id })
 }
 

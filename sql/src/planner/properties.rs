@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::formats::{format_name, infers_columns, wraps_or_not};
 use super::topic::CleanupPolicy;
 use crate::error::{SqlError, SqlErrorKind, Stage};
-use crate::lookup::{ColumnRole, FormatSpec, Lookup, RecordPart, SourceColumn, WindowKind};
+use crate::lookup::{ColumnRole, FormatSpec, Lookup, RecordPart, SourceColumn, SourceKind, WindowKind};
 use crate::parser::ast::{DurationUnit, Property, PropertyValue, WithProperties};
 
 /// The topic.
@@ -152,7 +152,15 @@ impl<'a> Properties<'a> {
     /// # Errors
     /// It is no name of a topic.
     pub(super) fn topic(&self) -> Result<Option<String>, SqlError> {
-        self.text(KAFKA_TOPIC)
+        let Some(property) = self.properties.get(KAFKA_TOPIC) else {
+            return Ok(None);
+        };
+        let topic = text(property)?;
+        if topic.is_empty() {
+            let message = format!("Invalid value  for property {KAFKA_TOPIC}: String must be non-empty");
+            return Err(invalid(property, message));
+        }
+        Ok(Some(topic))
     }
 
     /// Number of the topic's partitions.
@@ -185,6 +193,28 @@ impl<'a> Properties<'a> {
     /// It is no number.
     pub(super) fn retention_ms(&self) -> Result<Option<i64>, SqlError> {
         self.properties.get("RETENTION_MS").map(|property| number(property, "LONG")).transpose()
+    }
+
+    /// Refuses to forget rows of a table by their age, which says nothing about them unless they are of
+    /// windows.
+    ///
+    /// # Errors
+    /// It is to.
+    pub(super) fn check_retention(
+        &self,
+        kind: SourceKind,
+        window: Option<WindowKind>,
+    ) -> Result<(), SqlError> {
+        match self.properties.get("RETENTION_MS") {
+            Some(property) if kind == SourceKind::Table && window.is_none() => {
+                let message = "Invalid config variable in the WITH clause: RETENTION_MS. Non-windowed tables do \
+                               not support retention.";
+                Err(SqlError::new(SqlErrorKind::InvalidProperty, message)
+                    .at(property.name_span)
+                    .with_hint("leave it out: a table keeps the latest row of every key"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Which records of the topic go.
@@ -227,11 +257,21 @@ impl<'a> Properties<'a> {
     /// They are no text.
     pub(super) fn timestamp(&self) -> Result<(Option<String>, Option<String>), SqlError> {
         let column = self.text("TIMESTAMP")?.map(|name| stored_column_name(&name));
-        let format = self.text("TIMESTAMP_FORMAT")?;
-        if let (None, Some(_), Some(property)) = (&column, &format, self.properties.get("TIMESTAMP_FORMAT")) {
-            return Err(invalid(property, "TIMESTAMP_FORMAT needs TIMESTAMP: the column it is about"));
-        }
-        Ok((column, format))
+        Ok((column, self.text("TIMESTAMP_FORMAT")?))
+    }
+
+    /// Refuses a pattern by which no time can be read.
+    ///
+    /// # Errors
+    /// It is one.
+    pub(super) fn check_timestamp_format(&self, lookup: &dyn Lookup) -> Result<(), SqlError> {
+        let Some(property) = self.properties.get("TIMESTAMP_FORMAT") else {
+            return Ok(());
+        };
+        lookup.check_time_pattern(&text(property)?).map_err(|reason| {
+            let message = format!("Invalid datetime format for config:{}, reason:{reason}", property.name);
+            invalid(property, message).with_hint("for example: yyyy-MM-dd HH:mm:ss.SSS")
+        })
     }
 
     /// The format written out for a part of the record, if any is.
@@ -294,7 +334,7 @@ impl<'a> Properties<'a> {
             if !["OPTIONAL", "WRAPPER"].iter().any(|known| known.eq_ignore_ascii_case(&written)) {
                 let name = &property.name;
                 let message = format!(
-                    "Invalid value {written} for configuration {name}: String must be one of: OPTIONAL, \
+                    "Invalid value {written} for property {name}: String must be one of: OPTIONAL, \
                      WRAPPER, null"
                 );
                 return Err(invalid(property, message));
@@ -356,7 +396,8 @@ impl<'a> Properties<'a> {
                 None => Ok(None),
             };
         };
-        let kind_text = text(kind)?.to_uppercase();
+        let written = text(kind)?;
+        let kind_text = written.to_uppercase();
         let needs_size = || {
             let size = size.ok_or_else(|| {
                 invalid(
@@ -380,11 +421,11 @@ impl<'a> Properties<'a> {
                 // Where records are declared, only the length of their windows is known.
                 Ok(Some(WindowKind::Hopping { size_ms, advance_ms: size_ms }))
             }
-            other => Err(invalid(
+            _ => Err(invalid(
                 kind,
                 format!(
-                    "Invalid value {other} for configuration WINDOW_TYPE: String must be one of: SESSION, \
-                     HOPPING, TUMBLING, null"
+                    "Invalid value {written} for property WINDOW_TYPE: String must be one of: SESSION, HOPPING, \
+                     TUMBLING, null"
                 ),
             )),
         }
@@ -458,7 +499,7 @@ fn number<T: std::str::FromStr>(property: &Property, kind: &str) -> Result<T, Sq
         invalid(
             property,
             format!(
-                "Invalid value {} for configuration {}: Not a number of type {kind}",
+                "Invalid value {} for property {}: Not a number of type {kind}",
                 property.value.as_text(),
                 property.name
             ),
@@ -470,10 +511,11 @@ fn boolean(property: &Property) -> Result<bool, SqlError> {
     match text(property)?.trim().to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        other => Err(invalid(
+        _ => Err(invalid(
             property,
             format!(
-                "Invalid value {other} for configuration {}: Expected value to be either true or false",
+                "Invalid value {} for property {}: Expected value to be either true or false",
+                property.value.as_text(),
                 property.name
             ),
         )),

@@ -21,7 +21,7 @@ impl FromStr for NullableRepresentation {
             "OPTIONAL" => Ok(NullableRepresentation::Optional),
             "WRAPPER" => Ok(NullableRepresentation::Wrapper),
             other => Err(format!(
-                "Invalid value {other} for configuration {}: String must be one of: OPTIONAL, WRAPPER, null",
+                "Invalid value {other} for property {}: String must be one of: OPTIONAL, WRAPPER, null",
                 super::NULLABLE_REPRESENTATION
             )),
         }

@@ -64,6 +64,9 @@ pub struct LambdaVariable {
     pub data_type: SqlType,
 }
 
+/// Begins what is said of a condition that is no truth value, before the clause it stands in.
+const NO_CONDITION: &str = "Type error in ";
+
 impl Lowering<'_> {
     /// The expression with its type.
     ///
@@ -86,14 +89,18 @@ impl Lowering<'_> {
         match typed.data_type {
             Some(SqlType::Boolean) => Ok(typed.expr),
             None => cast::null(&SqlType::Boolean),
-            Some(other) => Err(SqlError::type_error(format!(
-                "Type error in {} expression: Should evaluate to boolean but is {expression} ({other}) \
-                 instead.",
-                self.clause
-            ))
-            .at(expression.span)
-            .with_detail(format!("Statement: {expression}"))),
+            Some(other) => Err(self.no_condition(expression, &other)),
         }
+    }
+
+    /// The error for a condition of another type.
+    fn no_condition(&self, expression: &Expression, found: &SqlType) -> SqlError {
+        SqlError::type_error(format!(
+            "{NO_CONDITION}{} expression: Should evaluate to boolean but is {expression} ({found}) instead.",
+            self.clause
+        ))
+        .at(expression.span)
+        .with_detail(format!("Statement: {expression}"))
     }
 
     /// An error about what is in a filter, which says so.
@@ -101,7 +108,8 @@ impl Lowering<'_> {
         let (prefix, conversion) = (self.clause.filter_error_prefix(), self.clause.conversion_error_prefix());
         let about_types = [SqlErrorKind::Type, SqlErrorKind::UnknownFunction, SqlErrorKind::UnknownColumn]
             .contains(&error.kind);
-        if !about_types || prefix.is_empty() || error.message.starts_with(conversion) {
+        let told = [conversion, NO_CONDITION].iter().any(|start| error.message.starts_with(start));
+        if !about_types || prefix.is_empty() || told {
             return error;
         }
         error.message.insert_str(0, prefix);
@@ -184,7 +192,7 @@ impl Lowering<'_> {
             Node::Call { name, arguments } => self.call(expression, name, arguments)?,
             Node::Lambda { .. } => return Err(lambdas::misplaced(expression)),
             Node::LambdaVariable(name) => self.variable(name)?,
-            Node::Field { value, name } => self.field(expression, value, name)?,
+            Node::Field { value, name } => self.field(value, name)?,
             Node::Subscript { value, index } => self.subscript(value, index)?,
             Node::Array(elements) => self.array(elements)?,
             Node::Map(entries) => self.map(entries)?,
@@ -213,6 +221,10 @@ impl Lowering<'_> {
         left: Typed,
         right: Typed,
     ) -> Result<Typed, SqlError> {
+        let filters = !self.clause.filter_error_prefix().is_empty();
+        if let (true, Some(other)) = (filters, [&right, &left].into_iter().find_map(not_boolean)) {
+            return Err(self.no_condition(expression, other));
+        }
         let (left, right) = (self.as_boolean(expression, left)?, self.as_boolean(expression, right)?);
         let expr = match operator {
             Logical::And => left.and(right),
@@ -236,6 +248,11 @@ impl Lowering<'_> {
 /// The type as messages name it; NULL has the type `null`.
 pub(crate) fn type_text(data_type: Option<&SqlType>) -> String {
     data_type.map_or_else(|| "null".to_owned(), ToString::to_string)
+}
+
+/// The type of an operand that is no truth value.
+fn not_boolean(operand: &Typed) -> Option<&SqlType> {
+    operand.data_type.as_ref().filter(|data_type| **data_type != SqlType::Boolean)
 }
 
 /// The truth of a comparison, which is never NULL.

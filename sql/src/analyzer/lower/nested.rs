@@ -11,18 +11,12 @@ use crate::error::{SqlError, SqlErrorKind};
 use crate::type_system::{SqlType, StructField};
 
 impl Lowering<'_> {
-    pub(super) fn field(
-        &self,
-        expression: &Expression,
-        value: &Expression,
-        name: &str,
-    ) -> Result<Typed, SqlError> {
+    pub(super) fn field(&self, value: &Expression, name: &str) -> Result<Typed, SqlError> {
         let typed = self.lower(value)?;
         let Some(SqlType::Struct(fields)) = &typed.data_type else {
-            return Err(SqlError::type_error(format!(
-                "Expected STRUCT type for '{expression}', got: {}",
-                type_text(typed.data_type.as_ref())
-            )));
+            let found = type_text(typed.data_type.as_ref());
+            return Err(SqlError::type_error(format!("Expected STRUCT type, got: {found}"))
+                .with_hint(format!("-> takes a field out of a STRUCT: '{value}' is none")));
         };
         let Some(field) = fields.iter().find(|field| field.name == name) else {
             let message = format!("Could not find field '{name}' in '{value}'.");
@@ -68,11 +62,15 @@ impl Lowering<'_> {
                 (value.as_ref().clone(), index)
             }
             (other, _) => {
-                return Err(SqlError::type_error(format!(
-                    "Only ARRAY and MAP have subscripts, but '{value}' is {}.",
-                    type_text(other.as_ref())
-                ))
-                .at(value.span));
+                let found = type_text(other.as_ref());
+                let message = format!("Subscript expression ({value}[{index}]) do not apply to {found}.");
+                let error = SqlError::type_error(message).at(value.span);
+                return Err(match other {
+                    Some(SqlType::Struct(_)) => {
+                        error.with_hint(format!("{value}->name takes a field out of it"))
+                    }
+                    _ => error.with_hint("an ARRAY and a MAP have elements"),
+                });
             }
         };
         Ok(Typed::new(self.reserved(reserved::SUBSCRIPT, vec![collection.expr, index])?, element))

@@ -125,7 +125,7 @@ fn check_not_read_twice(
     {
         let name = &source.source.name;
         let message = if joins > 1 {
-            format!("N-way joins do not support multiple occurrences of the same source. Source: '{name}'")
+            format!("N-way joins do not support multiple occurrences of the same source. Source: '{name}'.")
         } else if scope.sources.iter().any(|other| other.source.name == *name) {
             format!("Can not join '{name}' to '{name}': self joins are not yet supported.")
         } else {

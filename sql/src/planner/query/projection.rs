@@ -40,24 +40,29 @@ pub(super) fn check_reserved_names(items: &[SelectItem], purpose: &Purpose) -> R
             continue;
         };
         let plain = plain_column(expr);
-        match alias {
-            Some(alias) if is_pseudo_column(&alias.value) && plain.as_deref() != Some(&alias.value) => {
-                return Err(SqlError::invalid(format!(
-                    "{} is a reserved column name. You cannot use it as an alias for a column.",
-                    quoted_name(&alias.value)
-                ))
-                .at(alias.span));
-            }
-            _ => {}
+        if let Some(alias) = alias
+            && let Some(reserved) = pseudo_column_in_any_case(&alias.value)
+            && !plain.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&reserved))
+        {
+            return Err(SqlError::invalid(format!(
+                "{} is a reserved column name. You cannot use it as an alias for a column.",
+                quoted_name(&reserved)
+            ))
+            .at(alias.span));
         }
         let name = alias.as_ref().map(|alias| alias.value.clone()).or(plain.filter(|_| !is_qualified(expr)));
         if let (Purpose::Persistent { .. }, Some(name)) = (purpose, name)
-            && is_pseudo_column(&name)
+            && let Some(reserved) = pseudo_column_in_any_case(&name)
         {
-            return Err(reserved_in_select(&name, *span));
+            return Err(reserved_in_select(&reserved, *span));
         }
     }
     Ok(())
+}
+
+/// The pseudo column that a name is, or would be without its quotes.
+fn pseudo_column_in_any_case(name: &str) -> Option<String> {
+    Some(name.to_uppercase()).filter(|name| is_pseudo_column(name))
 }
 
 /// The columns of the result, with `*` written out.
@@ -239,8 +244,15 @@ fn fields(
         Lowering { scope: &from.scope, clause: Clause::Select, lookup, substitutions: &[], variables: &[] };
     let data_type = lowering.lower(base)?.data_type;
     let Some(SqlType::Struct(fields)) = data_type else {
-        let data_type = data_type.map_or_else(|| "null".to_owned(), |data_type| data_type.to_string());
-        return Err(SqlError::type_error(format!("Cannot de-reference type {data_type}: {base}")).at(span));
+        let what = match (&base.node, base.as_column()) {
+            (_, Some(column)) => format!("Column {}", quoted_name(&column.name)),
+            (Node::Field { name, .. }, _) => format!("Field {name}"),
+            _ => base.to_string(),
+        };
+        let found = data_type.map_or_else(|| "null".to_owned(), |data_type| data_type.to_string());
+        return Err(SqlError::type_error(format!("{what} is not a STRUCT type."))
+            .at(span)
+            .with_hint(format!("->* takes all fields out of a STRUCT; this is {found}")));
     };
     let column = |name: &String| ResultColumn {
         name: name.clone(),
