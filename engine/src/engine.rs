@@ -14,6 +14,7 @@ use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 
 use crate::catalog::{Catalog, CatalogSource};
 use crate::error::{Error, Result};
+use crate::group_offsets::expiry;
 use crate::processing_log::{self, ProcessingLog};
 use crate::queries::{Queries, QueryDefaults};
 use crate::registry::SchemaRegistry;
@@ -24,7 +25,9 @@ use crate::serving::unreadable::Unreadable;
 use crate::session::{Session, SessionOptions};
 use crate::state_keys;
 use crate::statements::changes::Changes;
+use crate::statements::earlier_topics;
 use crate::topics::{TopicLimits, Topics};
+use crate::wall_clock;
 
 /// Stack of a thread that plans or runs statements: plans are walked recursively, and a statement may be
 /// nested as deeply as [`tidemill_sql`] lets it. What is not used takes no memory.
@@ -196,11 +199,21 @@ impl Engine {
             }),
         };
         engine.declare_own_sources()?;
+        engine.upgrade();
         engine.recover_transactions();
         engine.inner.queries.start_all(&engine.inner.catalog.state());
         engine.start_housekeeping();
         engine.start_expiring_transactions();
+        engine.start_expiring_group_offsets();
         Ok(engine)
+    }
+
+    /// Changes what earlier versions left otherwise than it is made now. What cannot be changed, as on a full
+    /// disk, is changed at the next start: the server can do without.
+    fn upgrade(&self) {
+        if let Err(error) = earlier_topics::keep_rows(&self.inner.catalog, &self.inner.topics) {
+            tracing::error!(%error, "topics of tables do not keep all rows; restart when the cause is removed");
+        }
     }
 
     /// Finishes what transactions of clients had decided before anyone can overtake it. A server whose disk
@@ -231,6 +244,24 @@ impl Engine {
         });
     }
 
+    /// Forgets committed offsets that nobody uses any more.
+    fn start_expiring_group_offsets(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        self.inner.queries.environment().compute.spawn(async move {
+            loop {
+                tokio::time::sleep(expiry::CHECK_INTERVAL).await;
+                let Some(inner) = weak.upgrade() else { break };
+                let now_ms = wall_clock::now_ms();
+                let expired = tokio::task::spawn_blocking(move || inner.topics.groups().expire(now_ms));
+                match expired.await {
+                    Ok(Ok(0)) | Err(_) => {}
+                    Ok(Ok(offsets)) => tracing::info!(offsets, "offsets of unused consumer groups forgotten"),
+                    Ok(Err(error)) => tracing::error!(%error, "offsets of unused consumer groups were kept"),
+                }
+            }
+        });
+    }
+
     /// The streams the server itself fills.
     fn declare_own_sources(&self) -> Result<()> {
         let source = processing_log::source();
@@ -242,7 +273,7 @@ impl Engine {
                     statement: String::new(),
                     query: None,
                     stored_rows: None,
-                    created_ms: chrono::Utc::now().timestamp_millis(),
+                    created_ms: wall_clock::now_ms(),
                     source: Arc::new(source.clone()),
                 };
                 state.sources.insert(source.name.clone(), Arc::new(declared));

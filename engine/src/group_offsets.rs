@@ -1,15 +1,24 @@
-//! Committed offsets of consumer groups: durable before they are acknowledged, and never going back
-//! by themselves.
+//! Committed offsets of consumer groups: durable before they are acknowledged, never going back by
+//! themselves, and forgotten when nobody uses them any more ([`expiry`]).
+
+pub mod expiry;
+#[cfg(test)]
+mod expiry_tests;
+mod occupancy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use serde::{Deserialize, Serialize};
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::group_offsets::occupancy::Occupancy;
 use crate::state_keys;
+
+pub use occupancy::Occupied;
 
 /// One committed position.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,13 +46,22 @@ struct Stored {
 #[derive(Clone)]
 pub struct GroupOffsets {
     store: Arc<dyn StateStore>,
+    occupancy: Occupancy,
+    /// Held by commits together, and alone by what forgets: no commit comes between its look and its write.
+    commits: Arc<RwLock<()>>,
 }
 
 impl GroupOffsets {
     /// Over the server's keyed state.
     #[must_use]
     pub fn new(store: Arc<dyn StateStore>) -> GroupOffsets {
-        GroupOffsets { store }
+        GroupOffsets { store, occupancy: Occupancy::default(), commits: Arc::default() }
+    }
+
+    /// Says that a group has members, until the answer is dropped: its offsets do not expire meanwhile.
+    #[must_use]
+    pub fn occupy(&self, group: &str) -> Occupied {
+        self.occupancy.enter(group)
     }
 
     /// Commits offsets of a group together; durable when it returns (blocking).
@@ -53,10 +71,17 @@ impl GroupOffsets {
     pub fn commit(&self, group: &str, offsets: &[(TopicPartition, GroupOffset)]) -> Result<()> {
         let mut changes = WriteBatch::default();
         self.stage(group, offsets, &mut changes)?;
+        let _not_expiring = self.committing();
         Ok(self.store.write(&changes, Durability::Synced)?)
     }
 
-    /// Adds offsets of a group to changes that are written with others.
+    /// Held while offsets are written: what is committed must not be forgotten for what was there before.
+    pub(crate) fn committing(&self) -> RwLockReadGuard<'_, ()> {
+        self.commits.read()
+    }
+
+    /// Adds offsets of a group to changes that are written with others, while [`GroupOffsets::committing`]
+    /// is held.
     ///
     /// # Errors
     /// None in practice: the stored form has no limits.

@@ -48,6 +48,7 @@ mod session_harness;
 
 pub use engine::{Engine, STACK_BYTES};
 pub use error::{Error, ErrorKind, Position, Result};
+pub mod wall_clock;
 pub use response::{Response, Rows};
 pub use session::{Dialect, Prepared, Session, SessionOptions};
 /// The terms of the log that doors need, so that they need not know the storage crate.

@@ -38,6 +38,24 @@ pub fn parse_group_offset(key: &[u8]) -> Option<(String, String, u32)> {
     Some((group, topic, partition))
 }
 
+/// What is known of a consumer group beside its offsets.
+#[must_use]
+pub fn group_activity(group: &str) -> Bytes {
+    KeyBuilder::new(KeyKind::GroupActivity).bytes(group.as_bytes()).to_bytes()
+}
+
+/// What is known of all consumer groups.
+#[must_use]
+pub fn group_activities() -> Range<Bytes> {
+    KeyBuilder::new(KeyKind::GroupActivity).prefix_range()
+}
+
+/// The group in a key made by [`group_activity`].
+#[must_use]
+pub fn parse_group_activity(key: &[u8]) -> Option<String> {
+    parse_name(key, KeyKind::GroupActivity)
+}
+
 /// A transactional id.
 #[must_use]
 pub fn transactional_id(name: &str) -> Bytes {
@@ -53,10 +71,7 @@ pub fn transactional_ids() -> Range<Bytes> {
 /// The name in a key made by [`transactional_id`].
 #[must_use]
 pub fn parse_transactional_id(key: &[u8]) -> Option<String> {
-    let mut key = KeyReader::new(key, KeyKind::TransactionalId).ok()?;
-    let name = text(&mut key)?;
-    key.finish().ok()?;
-    Some(name)
+    parse_name(key, KeyKind::TransactionalId)
 }
 
 /// A catalog record: its class (the catalog's own numbers) and its name.
@@ -242,6 +257,14 @@ pub fn cluster_id() -> Bytes {
 
 fn push_partition<'k>(key: &'k mut KeyBuilder, target: &TopicPartition) -> &'k mut KeyBuilder {
     key.bytes(target.topic.as_str().as_bytes()).u32(target.partition.0)
+}
+
+/// The name that is all of a key.
+fn parse_name(key: &[u8], kind: KeyKind) -> Option<String> {
+    let mut key = KeyReader::new(key, kind).ok()?;
+    let name = text(&mut key)?;
+    key.finish().ok()?;
+    Some(name)
 }
 
 fn text(key: &mut KeyReader<'_>) -> Option<String> {

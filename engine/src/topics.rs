@@ -135,6 +135,8 @@ impl Topics {
         if self.log.topic(name).is_none() {
             // What was decided about an earlier topic of this name would pass for decided about this one.
             decisions::forget_topic(self.store.as_ref(), name)?;
+            // A server that ended between the two steps of a deletion left what was committed for it.
+            self.groups.forget_topic(name)?;
         }
         let created = self.log.create_topic(name, settings)?;
         self.changes.send_replace(());

@@ -1,6 +1,8 @@
 //! The server's settings in Kafka's words, as DescribeConfigs shows them for the broker. They are set
 //! when the server starts and cannot be changed over the wire.
 
+use tidemill_engine::group_offsets::expiry;
+
 use super::server::{NODE_ID, Server};
 use super::topic_config::{ConfigType, KEYS};
 
@@ -35,6 +37,8 @@ pub(crate) fn settings(server: &Server) -> Vec<BrokerSetting> {
         ("node.id", Int, NODE_ID.to_string()),
         ("num.partitions", Int, limits.partitions_default.to_string()),
         ("offset.metadata.max.bytes", Int, groups.offset_metadata_bytes_max.to_string()),
+        ("offsets.retention.check.interval.ms", Long, expiry::CHECK_INTERVAL.as_millis().to_string()),
+        ("offsets.retention.minutes", Int, (expiry::RETENTION.as_secs() / 60).to_string()),
         ("process.roles", Text, "broker,controller".to_owned()),
         ("socket.request.max.bytes", Int, connections.frame_bytes_max.to_string()),
     ];

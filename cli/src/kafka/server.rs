@@ -37,7 +37,7 @@ impl Server {
     pub(crate) fn new(topics: Topics, options: KafkaOptions, closing: CancellationToken) -> Server {
         Server {
             topic_ids: TopicIds::new(topics.clone()),
-            groups: Groups::new(options.groups.clone()),
+            groups: Groups::new(options.groups.clone(), topics.groups().clone()),
             request_budget: Budget::new(options.connections.request_bytes_total_max),
             decoded_budget: Budget::new(options.connections.decoded_bytes_total_max),
             response_budget: Budget::new(options.fetch.bytes_total_max),

@@ -179,6 +179,24 @@ impl Catalog {
 /// Puts what is new or different, deletes what is gone.
 fn write_differences(old: &CatalogState, new: &CatalogState, batch: &mut WriteBatch) -> Result<()> {
     differences(&old.sources, &new.sources, Class::Source, batch, Arc::ptr_eq, |source| {
+    /// Whether what earlier versions left was changed as `name` says.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn has_upgrade(&self, name: &str) -> Result<bool> {
+        Ok(self.store.get(&state_keys::catalog(Class::Upgrade as u8, name))?.is_some())
+    }
+
+    /// Keeps a change of what earlier versions left from being made again (blocking).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn record_upgrade(&self, name: &str) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        batch.put(state_keys::catalog(Class::Upgrade as u8, name), Vec::<u8>::new());
+        Ok(self.store.write(&batch, Durability::Synced)?)
+    }
+
         record::write(&SourceRecord::from_source(source)?)
     })?;
     differences(&old.queries, &new.queries, Class::Query, batch, Arc::ptr_eq, |query| {

@@ -33,6 +33,8 @@ pub enum Class {
     Sequence = 4,
     /// Functions made by CREATE FUNCTION.
     Function = 5,
+    /// Changes of what earlier versions left, by name: each is made once.
+    Upgrade = 6,
 }
 
 /// A persistent query.

@@ -7,6 +7,7 @@ pub mod control;
 pub mod create;
 pub mod describe;
 pub mod drop;
+pub mod earlier_topics;
 pub mod explain;
 pub mod foreign_settings;
 pub mod function;

@@ -91,7 +91,7 @@ fn check_fits(existing: &TopicDescription, wanted: TopicOptions) -> Result<()> {
 
 /// Settings of a topic that is made. Where the statement does not say what becomes of old records, a table
 /// keeps the newest of every key, since they are its rows; of windows, which come to an end, for a time.
-fn settings(
+pub(super) fn settings(
     kind: SourceKind,
     window: Option<WindowKind>,
     wanted: TopicOptions,

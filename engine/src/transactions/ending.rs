@@ -107,6 +107,7 @@ impl Transactions {
         let mut transaction = transaction.lock();
         let Phase::Decided(end) = transaction.record.phase else { return Ok(()) };
         let mut changes = WriteBatch::default();
+        let _not_expiring = self.inner.groups.committing();
         if end == TransactionEnd::Commit {
             for (group, offsets) in &transaction.record.offsets {
                 let offsets: Vec<_> = offsets.clone().into_iter().collect();

@@ -2,6 +2,7 @@
 
 use super::properties::Properties;
 use crate::error::SqlError;
+use crate::parser::ast::WithProperties;
 
 /// Properties of a topic, as far as they are written out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,6 +38,15 @@ impl CleanupPolicy {
 }
 
 impl TopicOptions {
+    /// What a WITH clause says, of a statement that was planned before; `declared` says that it declares
+    /// columns rather than a query.
+    ///
+    /// # Errors
+    /// It says nothing that could be planned now.
+    pub fn written(properties: &WithProperties, declared: bool) -> Result<TopicOptions, SqlError> {
+        TopicOptions::new(&Properties::new(properties, declared)?)
+    }
+
     pub(super) fn new(properties: &Properties<'_>) -> Result<TopicOptions, SqlError> {
         Ok(TopicOptions {
             partitions: properties.partitions()?,

@@ -40,6 +40,7 @@ key_kinds! {
     TableRow = 0x20, "table row", "The current row of a table under its primary key.";
     GroupOffset = 0x30, "group offset", "The offset a consumer group has committed for one partition.";
     TransactionalId = 0x31, "transactional id", "Producer id, epoch and open transaction of a client's transactional id.";
+    GroupActivity = 0x32, "group activity", "Whether a consumer group has members, and since when it has none.";
     Ledger = 0x40, "ledger", "How many records of a source a query took in, put out, filtered, rejected or found late, and how many rows it gave.";
     SchemaRegistry = 0x50, "schema registry", "A schema, a version of a subject or a setting of the schema registry.";
 }
@@ -77,6 +78,7 @@ mod tests {
                 (0x20, "table row"),
                 (0x30, "group offset"),
                 (0x31, "transactional id"),
+                (0x32, "group activity"),
                 (0x40, "ledger"),
                 (0x50, "schema registry"),
             ]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use kafka_protocol::ResponseError;
 use parking_lot::Mutex;
+use tidemill_engine::group_offsets::GroupOffsets;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,7 @@ const GROUP_ID_BYTES_MAX: usize = 1024;
 pub(crate) struct Groups {
     limits: GroupLimits,
     bytes: MembershipBytes,
+    offsets: GroupOffsets,
     groups: Mutex<HashMap<String, Arc<Mutex<Group>>>>,
     /// When the timers look next; `None` while they are looking.
     scheduled: Mutex<Option<Instant>>,
@@ -31,11 +33,12 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// No groups yet.
-    pub(crate) fn new(limits: GroupLimits) -> Groups {
+    /// No groups yet. The offsets of those that come do not expire while they are there.
+    pub(crate) fn new(limits: GroupLimits, offsets: GroupOffsets) -> Groups {
         Groups {
             bytes: MembershipBytes::new(limits.membership_bytes_max),
             limits,
+            offsets,
             groups: Mutex::default(),
             scheduled: Mutex::default(),
             earlier: Notify::new(),
@@ -216,7 +219,9 @@ impl Groups {
         if groups.len() >= self.limits.groups_max {
             return Err(ResponseError::CoordinatorNotAvailable);
         }
-        let group = Arc::new(Mutex::new(Group::new(self.limits.clone(), self.bytes.clone())));
+        let mut group = Group::new(self.limits.clone(), self.bytes.clone());
+        group.occupied = Some(self.offsets.occupy(id));
+        let group = Arc::new(Mutex::new(group));
         groups.insert(id.to_owned(), group.clone());
         Ok(group)
     }

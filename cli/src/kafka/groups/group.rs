@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use indexmap::IndexMap;
 use kafka_protocol::ResponseError;
+use tidemill_engine::group_offsets::Occupied;
 
 use super::join::JoinAnswer;
 use super::member::{Member, MemberDescription};
@@ -105,6 +106,8 @@ pub(crate) struct Group {
     pub(super) first_join_ends: Option<Instant>,
     /// The group was given up by the coordinator; a request that still holds it must look again.
     pub(super) gone: bool,
+    /// Keeps the group's offsets from expiring; there where a coordinator has the group.
+    pub(super) occupied: Option<Occupied>,
 }
 
 impl Group {
@@ -124,6 +127,7 @@ impl Group {
             rebalance_ends: None,
             first_join_ends: None,
             gone: false,
+            occupied: None,
         }
     }
 
