@@ -5,7 +5,13 @@
 //! uses [`topics::Topics`] beside them: existence and limits are checked there, record bytes pass
 //! untouched, and clients' [`transactions`] and [`group_offsets`] are reached through it. The HTTP door
 //! speaks for the schema [`registry`], and tests of queries drive them by hand, with [`driver`].
+//!
+//! Of [`formats`], [`serving`] and [`system_catalog`] the doors use terms: what a payload, a row that could
+//! not be read, the number of a type is. [`aggregates`], [`batch`], [`operators`], [`runtime`] and
+//! [`state_keys`] are open to this crate's own benches and tests, and to nobody else.
 
+// What the server says goes through `tracing`; what is printed is the commands'.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 #![allow(
     unreachable_pub,
     reason = "inside of the crate `pub` is for the other rooms; what leaves the crate is said here, by the modules"
@@ -34,6 +40,7 @@ pub mod response;
 pub mod runtime;
 pub mod serving;
 mod session;
+mod sql_words;
 mod state;
 pub mod state_keys;
 mod statements;
@@ -41,14 +48,16 @@ pub mod system_catalog;
 mod time;
 pub mod topics;
 pub mod transactions;
+pub mod wall_clock;
 mod windows;
 
 #[cfg(test)]
 mod session_harness;
 
+/// A value that a client gives for a parameter of its statement.
+pub use datafusion::scalar::ScalarValue;
 pub use engine::{Engine, STACK_BYTES};
 pub use error::{Error, ErrorKind, Position, Result};
-pub mod wall_clock;
 pub use response::{Response, Rows};
 pub use session::{Dialect, Prepared, Session, SessionOptions};
 /// The terms of the log that doors need, so that they need not know the storage crate.

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::error::Result;
 use crate::operators::{Dropped, Report};
+use crate::wall_clock;
 
 /// The topic behind the stream.
 pub const TOPIC: &str = "tidemill_processing_log";
@@ -102,7 +103,7 @@ impl ProcessingLog {
 }
 
 fn write(log: &dyn Log, target: &TopicPartition, query: &str, reports: &[Report]) -> Result<()> {
-    let now_ms = chrono::Utc::now().timestamp_millis();
+    let now_ms = wall_clock::now_ms();
     let mut builder = BatchBuilder::new(Codec::None);
     for report in reports {
         let kind = match report.dropped {

@@ -7,6 +7,9 @@
 //! wire protocol. Whoever executes a statement asks this crate what the statement means and does the rest
 //! itself.
 
+// What the server says goes through `tracing`; what is printed is the commands'.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod analyzer;
 pub mod error;
 pub mod lookup;

@@ -10,6 +10,9 @@
 //! Disk, clock and randomness pass only through [`io`], so that faults can be injected and a run can
 //! be replayed from a seed.
 
+// What the server says goes through `tracing`; what is printed is the commands'.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod data_dir;
 pub mod error;
 pub mod ids;

@@ -20,6 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 /// If the system cannot say whether the process runs.
+#[expect(clippy::disallowed_methods, reason = "another process writes the file, and there is a deadline")]
 pub fn wait_for_ports(process: &mut Child, file: &Path) -> Result<Value, String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -105,6 +106,7 @@ impl Server {
     ///
     /// # Panics
     /// If it does not end in order, or has reported an error while it ran.
+    #[expect(clippy::disallowed_methods, reason = "std waits for a child for ever or not at all")]
     pub fn stop(mut self) {
         let pid = Pid::from_child(&self.process);
         kill_process(pid, Signal::TERM).expect("a child that runs can be asked to end");

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use datafusion_common::ScalarValue;
 use futures::TryStreamExt;
 use pgwire::api::Type;
-use tidemill_engine::{Prepared, Response};
+use tidemill_engine::{Prepared, Response, Rows, ScalarValue};
 use tidemill_sql::parser::ast::Transaction;
 
 use super::column_type::{Column, columns, wire_type};

@@ -2,8 +2,8 @@
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use bytes::{Buf, Bytes};
-use datafusion_common::ScalarValue;
 use pgwire::api::Type;
+use tidemill_engine::ScalarValue;
 use tidemill_sql::analyzer::time_text::parse_timestamp;
 
 use super::column_type::{element_type, parameter_type};

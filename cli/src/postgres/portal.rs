@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion_common::ScalarValue;
 use pgwire::api::Type;
+use tidemill_engine::ScalarValue;
 
 use super::column_type::Column;
 use super::encode::Format;

@@ -7,7 +7,6 @@ use arrow::compute;
 use arrow::datatypes::{
     DataType, Date32Type, Int32Type, Int64Type, Time32MillisecondType, TimestampMillisecondType,
 };
-use chrono::Utc;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use tidemill_sql::type_system::SqlType;
 
@@ -16,6 +15,7 @@ use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
 use super::declared::arrow_type;
 use crate::expressions::failures;
 use crate::time::zone::Zone;
+use crate::wall_clock;
 
 /// Declares a function that moves values of a type by a duration.
 macro_rules! moved {
@@ -147,7 +147,7 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
                 signature: "()",
                 returns: Returns::Type("INTEGER"),
                 evaluate: Evaluate::Rows(|rows| {
-                    let today = Utc::now().date_naive().to_epoch_days();
+                    let today = i32::try_from(wall_clock::now_ms().div_euclid(DAY_MS)).unwrap_or(i32::MAX);
                     Ok(Arc::new(Int32Array::from(vec![today; rows])))
                 }),
             },
@@ -172,7 +172,7 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
                 signature: "()",
                 returns: Returns::Type("BIGINT"),
                 evaluate: Evaluate::Rows(|rows| {
-                    Ok(Arc::new(Int64Array::from(vec![Utc::now().timestamp_millis(); rows])))
+                    Ok(Arc::new(Int64Array::from(vec![wall_clock::now_ms(); rows])))
                 }),
             },
             Overload {
@@ -297,9 +297,8 @@ impl<'a> Zones<'a> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
-
     use crate::functions::sql_harness::{assert_values, evaluate, refusal};
+    use crate::wall_clock;
 
     #[test]
     fn dates_and_times_are_moved_by_durations() {
@@ -339,7 +338,7 @@ mod tests {
             ("UNIX_TIMESTAMP(CAST('1970-01-01T00:00:01.5' AS TIMESTAMP))", "BIGINT", Some("1500")),
             ("UNIX_TIMESTAMP(CAST(NULL AS TIMESTAMP))", "BIGINT", None),
         ]);
-        let before_ms = Utc::now().timestamp_millis();
+        let before_ms = wall_clock::now_ms();
         let now_ms: i64 = evaluate("UNIX_TIMESTAMP()").1.expect("a time").parse().expect("a number");
         assert!((before_ms..before_ms + 60_000).contains(&now_ms));
         let today: i64 = evaluate("UNIX_DATE()").1.expect("a day").parse().expect("a number");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidemill_sql::Position;
 use tidemill_sql::analyzer::resolve::resolve_custom_types;
 use tidemill_sql::lookup::{Lookup, Source, SourceKind};
 use tidemill_sql::parser::ast::{CreateAsSelect, CreateSource, InsertSelect};
@@ -26,7 +27,7 @@ use crate::statements::control::while_halted;
 use crate::statements::query_loops;
 use crate::statements::source_topic::with_topic;
 use crate::statements::text_rows::done;
-use crate::{names, physical};
+use crate::{names, physical, wall_clock};
 
 /// Declares a stream or table over a topic; makes the topic where the statement says how many
 /// partitions it is to have.
@@ -43,9 +44,10 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
     }
     let planned = planner::plan_create_source(statement, &session.lookup())?;
     let mut source = planned.source;
-    check_formats(&source)?;
+    let named = |error| at_name(error, &statement.name);
+    check_formats(&source).map_err(named)?;
     if let Some(before) = engine.catalog().state().sources.get(name) {
-        planner::check_upgrade(&before.source, &source)?;
+        check_upgrade(&before.source, &source, &statement.name)?;
     }
     let wanted = planned.topic;
     let replaced = with_topic(engine, &source.clone(), wanted, wanted.partitions, |partitions| {
@@ -54,21 +56,25 @@ pub fn create_source(session: &Session, statement: &CreateSource, text: &str) ->
         engine.catalog().change(|state, _| {
             let before = state.sources.get(name).cloned();
             check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
-            if let Some(before) = &before {
-                register_changed_schemas(engine, &before.source, &source)?;
-            }
+            let old = before.is_some().then(|| Arc::new(state.clone()));
+            let source = Arc::new(source);
             let declared = CatalogSource {
                 oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
                 statement: text.to_owned(),
                 query: None,
                 stored_rows: None,
-                created_ms: chrono::Utc::now().timestamp_millis(),
-                source: Arc::new(source),
+                created_ms: wall_clock::now_ms(),
+                source: source.clone(),
             };
             state.sources.insert(name.to_owned(), Arc::new(declared));
+            if let (Some(before), Some(old)) = (&before, &old) {
+                check_readers(engine, old, state, name, None)?;
+                register_changed_schemas(engine, &before.source, &source)?;
+            }
             Ok(before.is_some())
         })
-    })?;
+    })
+    .map_err(named)?;
     let verb = if replaced { "replaced" } else { "created" };
     Ok(done(tag, format!("{} {verb}", if word == "STREAM" { "Stream" } else { "Table" })))
 }
@@ -90,7 +96,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     // A plan that cannot be run must not leave a topic behind.
     let plan = physical::planner::plan(&planned.query, session.aggregate_policy())?;
     let sink = planned.sink;
-    check_formats(&sink)?;
+    check_formats(&sink).map_err(|error| at_name(error, &statement.name))?;
     let catalog = engine.catalog().state();
     if let Some(before) = catalog.sources.get(name)
         && let Some(query) = before.query.as_ref().and_then(|id| catalog.queries.get(id))
@@ -104,7 +110,7 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
         return replace_query(session, before, query, sink, planned.topic, text).await;
     }
     if let Some(before) = catalog.sources.get(name) {
-        planner::check_upgrade(&before.source, &sink)?;
+        check_upgrade(&before.source, &sink, &statement.name)?;
     }
     query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, None)?;
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
@@ -114,19 +120,23 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
         engine.catalog().change(|state, changes| {
             let before = state.sources.get(name).cloned();
             check_replaceable(state, name, before.as_ref(), None, statement.or_replace)?;
+            let old = before.is_some().then(|| Arc::new(state.clone()));
             let record = new.record(state, changes, name)?;
             let declared = CatalogSource {
                 oid: before.as_ref().map_or_else(|| state.take_oid(), |before| before.oid),
                 statement: text.to_owned(),
                 query: Some(record.id.clone()),
                 stored_rows: (sink.kind == SourceKind::Table).then_some(record.number),
-                created_ms: chrono::Utc::now().timestamp_millis(),
+                created_ms: wall_clock::now_ms(),
                 source: Arc::new(Source { partitions, ..sink }),
             };
             if let Some(number) = before.and_then(|before| before.stored_rows) {
                 changes.delete_range(prefix_range(&table_rows(number)));
             }
             state.sources.insert(name.to_owned(), Arc::new(declared));
+            if let Some(old) = &old {
+                check_readers(engine, old, state, name, None)?;
+            }
             Ok(record)
         })
     })?;
@@ -159,8 +169,10 @@ async fn replace_query(
             register_schemas(engine, &sink, Registration::NewestVersion)?;
             engine.catalog().change(|state, _| {
                 check_replaceable(state, name, Some(before), Some(&query.id), true)?;
+                let old = Arc::new(state.clone());
                 let record = QueryRecord {
                     statement: text.to_owned(),
+                    columns_seen: state.columns_of(&query.sources),
                     every_update: session.every_update(),
                     policy: session.aggregate_policy(),
                     settings: session.planning_settings(),
@@ -173,7 +185,7 @@ async fn replace_query(
                 };
                 state.sources.insert(name.to_owned(), Arc::new(declared));
                 state.queries.insert(query.id.clone(), Arc::new(record));
-                Ok(())
+                check_readers(engine, &old, state, name, Some(&query.id))
             })
         })
     })
@@ -308,6 +320,7 @@ impl<'a> NewQuery<'a> {
             producer,
             statement: self.text.to_owned(),
             sink: sink.to_owned(),
+            columns_seen: state.columns_of(&self.sources),
             sources: self.sources,
             paused: false,
             start_at: start_at.to_owned(),
@@ -340,8 +353,8 @@ fn exists_already(
     Some(done(tag, message))
 }
 
-/// Whether a name may be taken over: queries that read the source were planned over its old shape, and
-/// those that write it would go on writing that, but for the one that is replaced with it.
+/// Whether a name may be taken over: queries that write the source would go on writing its old shape, but
+/// for the one that is replaced with it.
 fn check_replaceable(
     state: &CatalogState,
     name: &str,
@@ -352,11 +365,6 @@ fn check_replaceable(
     let Some(before) = before else { return check_distinct(state, name) };
     if !or_replace {
         return Err(Error::new(ErrorKind::AlreadyExists, format!("'{name}' already exists")));
-    }
-    let readers = state.readers(name);
-    if !readers.is_empty() {
-        let message = format!("Cannot replace '{name}': queries [{}] read from it", readers.join(", "));
-        return Err(Error::new(ErrorKind::InUse, message).with_hint("terminate them first"));
     }
     let writers: Vec<&str> = state.writers(name).into_iter().filter(|id| Some(*id) != replaced).collect();
     if !writers.is_empty() {
@@ -374,6 +382,25 @@ fn check_replaceable(
     Ok(())
 }
 
+/// Whether all queries but the one that is replaced go on as they are with the new shape of a source: those
+/// that read it see the columns it had when they were made.
+fn check_readers(
+    engine: &Engine,
+    old: &Arc<CatalogState>,
+    new: &CatalogState,
+    name: &str,
+    replaced: Option<&str>,
+) -> Result<()> {
+    let mut changed = engine.queries().changed_between(old, &Arc::new(new.clone()));
+    changed.retain(|id| Some(id.as_str()) != replaced);
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let message =
+        format!("Cannot replace '{name}': queries [{}] would do something else", changed.join(", "));
+    Err(Error::new(ErrorKind::InUse, message).with_hint("terminate them first"))
+}
+
 /// Refuses a name that sessions could not tell from another.
 fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
     match names::look_alike(name, state.sources.keys().map(String::as_str)) {
@@ -383,6 +410,20 @@ fn check_distinct(state: &CatalogState, name: &str) -> Result<()> {
             Err(Error::new(ErrorKind::AlreadyExists, message).with_hint("choose another name"))
         }
     }
+}
+
+/// Whether the source of that name can become the other.
+fn check_upgrade(before: &Source, after: &Source, name: &Name) -> Result<()> {
+    Ok(planner::check_upgrade(before, after).map_err(|error| error.or_at(name.span))?)
+}
+
+/// What is wrong with a declaration as a whole stands where it says the name.
+fn at_name(error: Error, name: &Name) -> Error {
+    let about_declaration = matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound);
+    if about_declaration && error.position.is_none() {
+        return error.at(Position::from_location(name.span.start));
+    }
+    error
 }
 
 /// Whether the formats can have the columns.

@@ -19,6 +19,7 @@ use crate::serving::own_inserts::Written;
 use crate::session::Session;
 use crate::statements::inserted_records::InsertedRecords;
 use crate::time::timestamp_column::TimestampExtractor;
+use crate::wall_clock;
 
 /// Appends rows to a source's topic; they are durable when it returns, with where they were written.
 ///
@@ -46,7 +47,7 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
         .map(|column| Field::new(&column.name, column.data_type.clone(), true))
         .collect();
     let schema = Arc::new(Schema::new(fields));
-    let now_ms = chrono::Utc::now().timestamp_millis();
+    let now_ms = wall_clock::now_ms();
     let name = TopicName::new(&source.topic)?;
     let topic = engine.log().topic(&name).ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("topic '{name}' of '{}' does not exist", source.name))

@@ -176,6 +176,7 @@ impl Lives {
     }
 
     /// Asks until the answer is good; fails with the last one that was not.
+    #[expect(clippy::disallowed_methods, reason = "what is waited for is an answer, and has a deadline")]
     fn await_ok<T>(&self, mut ask: impl FnMut(&Lives) -> Result<T, String>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {

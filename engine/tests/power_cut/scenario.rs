@@ -140,6 +140,7 @@ fn keep_house(machine: &Machine) -> Outcome<()> {
 }
 
 /// Waits until the queries have committed all there is, and it is visible.
+#[expect(clippy::disallowed_methods, reason = "what is waited for is made of many parts, and has a deadline")]
 pub(crate) fn settle(machine: &Machine) -> Outcome<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,13 +1,11 @@
 //! Offsets that a group commits, gathered from a request: what OffsetCommit and TxnOffsetCommit have in
 //! common. Each partition is checked by itself; what is in order is stored together.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use kafka_protocol::ResponseError;
 use kafka_protocol::protocol::StrBytes;
 use tidemill_engine::group_offsets::GroupOffset;
 use tidemill_engine::log::TopicDescription;
-use tidemill_engine::{Offset, TopicPartition};
+use tidemill_engine::{Offset, TopicPartition, wall_clock};
 
 use crate::kafka::connection::Client;
 use crate::kafka::error_code::NONE;
@@ -36,9 +34,7 @@ pub(super) struct Wanted {
 impl Committing<'_> {
     /// A commit that comes in now.
     pub(super) fn now(client: &Client, allowed: Result<(), ResponseError>) -> Committing<'_> {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Committing { client, allowed, at_ms, commits: Vec::new() }
+        Committing { client, allowed, at_ms: wall_clock::now_ms(), commits: Vec::new() }
     }
 
     /// A topic by the name in the request.

@@ -80,6 +80,7 @@ impl RocksDbStateStore {
     /// fill, it waits here and not in RocksDB: there a writer waits at the head of the queue of writers,
     /// through which the flush has to pass that makes room again after the disk was full. Neither
     /// would ever go on.
+    #[expect(clippy::disallowed_methods, reason = "RocksDB tells nobody when there is room again")]
     fn write_when_possible(
         &self,
         batch: &WriteBatch,

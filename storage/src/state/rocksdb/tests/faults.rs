@@ -67,6 +67,11 @@ fn a_failed_write_poisons_the_store_and_loses_nothing_acknowledged() {
 /// A small disk in memory, which only a process with a name space of its own may mount. Where the
 /// system allows none there is no full disk to test with.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "of RocksDB's clock, and of what was not tested"
+)]
 fn a_full_disk_refuses_writes_until_there_is_space() {
     if let Some(directory) = directory_of_child() {
         let filler = directory.join("filler");
