@@ -7,10 +7,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Deserialize;
 
 use crate::commands::CommandError;
+use crate::repl::Definition;
 
 /// A streaming SQL server: a Kafka-compatible log, continuous SQL over it, results for Postgres clients.
 #[derive(Parser, Debug)]
@@ -31,6 +34,42 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Test queries: run cases that say what goes in and what has to come out.
     Test(Test),
+}
+
+impl Arguments {
+    /// What was typed. Ends the program where it is wrong, or asks for help.
+    pub(crate) fn read() -> Arguments {
+        let matches = Arguments::command().get_matches();
+        Arguments::of(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn of(matches: &ArgMatches) -> Result<Arguments, clap::Error> {
+        let mut arguments = Arguments::from_arg_matches(matches)?;
+        if let (Command::Sql(sql), Some((_, matches))) = (&mut arguments.command, matches.subcommand()) {
+            sql.choose_place(matches)?;
+        }
+        Ok(arguments)
+    }
+}
+
+impl Sql {
+    /// Leaves one place to run statements in. A variable that is set for all programs says less than an
+    /// option that is given to this one.
+    fn choose_place(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let typed = |option: &str| matches.value_source(option) == Some(ValueSource::CommandLine);
+        match (typed("connect"), typed("data_dir")) {
+            (true, true) => {
+                let message =
+                    "--connect names a server and --data-dir a directory to open without one: give one";
+                return Err(Arguments::command().error(ErrorKind::ArgumentConflict, message));
+            }
+            (false, true) => self.connect = None,
+            // Of two variables that of the server counts: the other may be meant for the server itself.
+            (true, false) | (false, false) if self.connect.is_some() => self.data_dir = None,
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// Options of `serve`.
@@ -67,17 +106,36 @@ pub(crate) struct Serve {
 /// Options of `sql`.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Sql {
-    /// The server. Without it, and with nothing listening at the default address, a data directory is
-    /// opened right here.
-    #[arg(long, env = "TIDEMILL_CONNECT", value_name = "postgres://HOST:PORT")]
+    /// The server. Without it that at 127.0.0.1:5433; without one there everything stays in memory.
+    #[arg(long, env = "TIDEMILL_CONNECT", value_name = "HOST:PORT")]
     pub(crate) connect: Option<String>,
-    /// Run this statement and end; may be given several times.
-    #[arg(short = 'c', value_name = "STATEMENT")]
+    /// Run this statement, or backslash command, and end; may be given several times.
+    #[arg(
+        short = 'c',
+        long = "command",
+        visible_short_alias = 'e',
+        visible_alias = "execute",
+        value_name = "STATEMENT"
+    )]
     pub(crate) commands: Vec<String>,
-    /// Run the statements of this file and end.
-    #[arg(short = 'f', value_name = "FILE")]
+    /// Run the statements of this file and end; those of -c come first.
+    #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// A data directory to open right here, whether or not a server runs.
+    /// Let ${NAME} in statements stand for this text, as DEFINE does; may be given several times.
+    #[arg(
+        short = 'd',
+        long = "define",
+        visible_short_alias = 'v',
+        visible_alias = "variable",
+        value_name = "NAME=VALUE"
+    )]
+    pub(crate) definitions: Vec<Definition>,
+    /// Show rows as records, a line for each column, as \x on does.
+    #[arg(short = 'x', long)]
+    pub(crate) expanded: bool,
+    /// A data directory to open right here, whether or not a server runs. Not together with --connect; an
+    /// option that is given wins over the variable of the other one, and TIDEMILL_CONNECT over
+    /// TIDEMILL_DATA_DIR.
     #[arg(long, env = "TIDEMILL_DATA_DIR", value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }
@@ -223,8 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn one_place_is_left_to_run_statements_in() {
+        let read = |words: &[&str]| {
+            let words = ["tidemill", "sql"].iter().chain(words);
+            Arguments::command().try_get_matches_from(words).and_then(|matches| Arguments::of(&matches))
+        };
+        let error = read(&["--connect", "a:1", "--data-dir", "d"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ArgumentConflict);
+        let Command::Sql(sql) = read(&["-d", "a=1", "-v", "b=2", "-e", "SELECT 1"]).unwrap().command else {
+            panic!("sql was asked for");
+        };
+        assert_eq!((sql.definitions.len(), sql.commands.len()), (2, 1));
+        assert!(read(&["-d", "a"]).is_err());
+    }
+
+    #[test]
     fn help_tells_the_defaults_that_hold() {
-        use clap::CommandFactory;
         let mut command = Arguments::command();
         let help = command.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
         let addresses = Addresses::default();
@@ -237,7 +309,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Arguments::command().debug_assert();
     }
 }

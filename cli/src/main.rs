@@ -16,12 +16,10 @@ mod testing;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     open_files::raise_limit();
     let result = match arguments.command {
         Command::Serve(serve) => commands::serve::run(serve),

@@ -33,8 +33,24 @@ pub struct Rows {
     pub endless: bool,
     /// The batches. Empty batches do not occur.
     pub stream: RowStream,
+    /// What people should know before the first row: it may be long in coming.
+    pub notice: Option<String>,
     /// What could not be read on the way: to be told when the rows have ended.
     pub unreadable: Unreadable,
+}
+
+impl Rows {
+    /// Rows that have an end.
+    #[must_use]
+    pub fn finite(schema: SchemaRef, stream: RowStream) -> Rows {
+        Rows { schema, endless: false, stream, notice: None, unreadable: Unreadable::default() }
+    }
+
+    /// Rows that have none.
+    #[must_use]
+    pub fn endless(schema: SchemaRef, stream: RowStream) -> Rows {
+        Rows { endless: true, ..Rows::finite(schema, stream) }
+    }
 }
 
 impl fmt::Debug for Rows {

@@ -381,6 +381,11 @@ impl Session {
         }
     }
 
+    /// Whether it was set where new queries begin.
+    pub(crate) fn says_where_to_start(&self) -> bool {
+        self.settings.contains_key("auto.offset.reset")
+    }
+
     /// What was set of the settings that planning asks for.
     pub(crate) fn planning_settings(&self) -> BTreeMap<String, String> {
         let set = self.settings.iter().filter(|(name, _)| name.starts_with("ksql."));

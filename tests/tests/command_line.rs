@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -238,6 +239,87 @@ fn both_signals_end_a_server_in_order_and_what_it_holds_stays() {
     }
     let ran = tidemill().args(["sql", "-c", "SELECT a FROM s", "--data-dir"]).arg(&data).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&ran.stdout), " a\n---\n 7\n(1 row)\n");
+}
+
+#[test]
+fn a_server_tells_where_it_listens_and_minds_not_if_nobody_hears_it() {
+    let directory = tempfile::tempdir().unwrap();
+    for heard in [true, false] {
+        let file = directory.path().join(format!("ports-{heard}"));
+        let mut command = tidemill();
+        command.args(["serve", "--data-dir"]).arg(directory.path().join("data")).args(FREE_PORTS);
+        let mut process = command.arg("--ports-file").arg(&file).spawn().unwrap();
+        let stdout = process.stdout.take().filter(|_| heard);
+        let ports = ports(&mut process, &file);
+        if let Some(stdout) = stdout {
+            let mut told = String::new();
+            BufReader::new(stdout).read_line(&mut told).unwrap();
+            for door in ["postgres", "kafka", "http"] {
+                assert!(told.contains(&format!("{door} on 127.0.0.1:{}", ports[door])), "{told}");
+            }
+        }
+        assert_eq!(end(process, Signal::TERM), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn a_server_is_named_by_host_and_port_and_anything_else_is_told_with_its_reason() {
+    let server = Server::start();
+    let address = format!("127.0.0.1:{}", server.port("postgres"));
+    let ran = tidemill().args(["sql", "--connect", &address, "-e", "SELECT 1 AS one"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), " one\n-----\n   1\n(1 row)\n");
+    let address = format!("http://127.0.0.1:{}", server.port("http"));
+    let ran = tidemill().args(["sql", "--connect", &address, "-c", "SELECT 1"]).output().unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(told.contains(&address) && told.contains("postgres://HOST:PORT"), "{told}");
+    server.stop();
+}
+
+#[test]
+fn statements_run_where_the_command_line_says_whatever_the_environment_says() {
+    let server = Server::start();
+    let connect = format!("127.0.0.1:{}", server.port("postgres"));
+    let statement = "CREATE STREAM s (a INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1)";
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let ran = tidemill()
+        .env("TIDEMILL_CONNECT", &connect)
+        .args(["sql", "-c", statement, "--data-dir"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(data.exists(), "the directory was named");
+    // The server has no such stream yet, and is reached whatever directory the environment names.
+    for words in [&["--connect", &connect][..], &[]] {
+        let ran = tidemill()
+            .env("TIDEMILL_CONNECT", &connect)
+            .env("TIDEMILL_DATA_DIR", &data)
+            .arg("sql")
+            .args(words)
+            .args(["-c", "SHOW STREAMS"])
+            .output()
+            .unwrap();
+        assert!(String::from_utf8_lossy(&ran.stdout).ends_with("(0 rows)\n"), "{ran:?}");
+    }
+    let ran = tidemill().args(["sql", "--connect", &connect, "--data-dir"]).arg(&data).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{ran:?}");
+    server.stop();
+}
+
+#[test]
+fn statements_of_the_command_line_may_have_variables_and_backslashes() {
+    let directory = tempfile::tempdir().unwrap();
+    let ran = tidemill()
+        .args(["sql", "--data-dir"])
+        .arg(directory.path().join("data"))
+        .args(["--define", "n=7", "-v", "word=it's", "-x", "-c", "SELECT ${n} AS n, '${word}' AS w"])
+        .args(["-c", "\\x off", "-c", "\\dt", "-c", "SELECT ${N} AS n"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(told.starts_with("-[ RECORD 1 ]\nn | 7\nw | it's\n(1 row)\n"), "{told}");
+    assert!(told.ends_with("\n n\n---\n 7\n(1 row)\n"), "{told}");
 }
 
 #[test]

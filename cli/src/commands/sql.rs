@@ -11,7 +11,7 @@ use crate::args::Sql;
 use crate::commands::{CommandError, serve};
 use crate::repl::backend::{Backend, Failure};
 use crate::repl::shell::{Flow, Stopped};
-use crate::repl::{Embedded, Remote, Shell, converse};
+use crate::repl::{Embedded, Expanded, Remote, Shell, converse, terminal_size};
 use crate::server::Addresses;
 use crate::telemetry;
 
@@ -24,6 +24,11 @@ pub(crate) fn run(arguments: Sql) -> Result<(), CommandError> {
     let runtime = serve::runtime()?;
     let (backend, greeting) = runtime.block_on(open(&arguments))?;
     let mut shell = Shell::new(backend);
+    arguments.definitions.iter().for_each(|definition| shell.define(definition));
+    if arguments.expanded {
+        shell.set_expanded(Expanded::On);
+    }
+    shell.set_terminal_columns(terminal_size().map(|(columns, _)| columns));
     let result = if arguments.commands.is_empty() && arguments.file.is_none() {
         eprintln!("{greeting}\n\\? tells what can be typed, Ctrl-D leaves.");
         converse(&runtime, &mut shell)
@@ -82,7 +87,7 @@ async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {
     opened.map_err(|error| {
         let hint = match (error.kind, data_dir) {
             (ErrorKind::Unavailable, Some(_)) => {
-                "; choose another with --data-dir, or reach the server that has it open with --connect postgres://HOST:PORT"
+                "; choose another with --data-dir, or reach the server that has it open with --connect HOST:PORT"
             }
             _ => "",
         };

@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use parking_lot::Mutex;
-use rustyline::Editor;
-use rustyline::history::DefaultHistory;
 use tokio::time::MissedTickBehavior;
 
 use super::layout::{Room, arranged};
 use super::scenario::{ALERTS, DEVICES, PROCESSES, Panel};
 use super::stage::failed;
 use crate::commands::CommandError;
-use crate::repl::Remote;
 use crate::repl::backend::{Answer, Backend, Failure, Row};
 use crate::repl::table::Table;
+use crate::repl::{Remote, terminal_size};
 
 /// Time between two drawings in a terminal.
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
@@ -116,10 +114,8 @@ fn picture(guide: &str, left: &[String], right: &[String], room: Room) -> String
 
 /// The room of the terminal, which may be another one every second.
 fn room() -> Room {
-    let editor = Editor::<(), DefaultHistory>::new();
-    let size = editor.ok().and_then(|mut editor| editor.dimensions());
     // What a terminal that does not tell has had since there are terminals.
-    let (columns, lines) = size.unwrap_or((80, 24));
+    let (columns, lines) = terminal_size().unwrap_or((80, 24));
     Room { columns: columns.into(), lines: lines.into() }
 }
 

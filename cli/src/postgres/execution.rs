@@ -168,7 +168,11 @@ impl Connection {
         interrupts: &Interrupts,
     ) -> Result<Response, Ending> {
         let Connection { session, wire, .. } = self;
-        Ok(interrupts.run(wire, session.execute(text, parameters)).await??)
+        let response = interrupts.run(wire, session.execute(text, parameters)).await??;
+        if let Response::Rows(Rows { notice: Some(told), .. }) = &response {
+            wire.put(&notice(Severity::Notice, SqlState::SUCCESSFUL_COMPLETION, told));
+        }
+        Ok(response)
     }
 
     async fn run_query(

@@ -8,6 +8,7 @@ use tidemill_sql::parser::ast::Statement;
 use tidemill_sql::parser::parse_one;
 
 use super::backend::Failure;
+use super::drawing::Expanded;
 
 /// What `\?` and `HELP` tell.
 pub(crate) const HELP: &str = "\
@@ -15,10 +16,11 @@ Statements end with a semicolon and may take several lines. Ctrl-C ends a runnin
 
   \\?                     this help
   \\q                     leave (also: exit, quit)
-  \\d                     list streams and tables
-  \\d NAME                describe one of them
+  \\d                     list streams and tables (\\ds streams, \\dt tables, \\df functions, \\dT types)
+  \\d NAME                describe one of them (\\d+ NAME with details, \\df NAME a function)
   \\i FILE                run the statements of a file
   \\o FILE                write answers to a file too; \\o alone ends that
+  \\x [on|off|auto]       rows as records, a line a column; auto: where rows are wider than the terminal
 
   RUN SCRIPT 'file';     run the statements of a file
   SPOOL 'file';          write statements and answers to a file too
@@ -33,7 +35,14 @@ Statements end with a semicolon and may take several lines. Ctrl-C ends a runnin
   SELECT … EMIT CHANGES; rows as they come, until Ctrl-C";
 
 /// The backslash commands, for completion.
-pub(crate) const BACKSLASH: &[&str] = &["\\?", "\\d", "\\i", "\\o", "\\q"];
+pub(crate) const BACKSLASH: &[&str] =
+    &["\\?", "\\d", "\\d+", "\\dT", "\\df", "\\ds", "\\dt", "\\i", "\\o", "\\q", "\\x"];
+
+/// Those that are followed by the name of a stream or table.
+pub(crate) const OF_SOURCES: &[&str] = &["\\d", "\\d+", "\\ds", "\\dt"];
+
+/// What may follow `\x`.
+pub(crate) const EXPANDED_MODES: &[&str] = &["on", "off", "auto"];
 
 /// Something the REPL does itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +66,8 @@ pub(crate) enum Command {
     Undefine(String),
     /// List the variables.
     ShowVariables,
+    /// Draw rows as records from now on; without a mode the other way than now.
+    Expanded(Option<Expanded>),
     /// Run these statements, which a backslash command abbreviates.
     Statements(Vec<String>),
 }
@@ -88,14 +99,31 @@ pub(crate) fn of_backslash(line: &str) -> Result<Command, Failure> {
     match (command, argument) {
         ("\\?" | "\\h", _) => Ok(Command::Help),
         ("\\q", _) => Ok(Command::Quit),
-        ("\\d", "") => Ok(Command::Statements(vec!["SHOW STREAMS".to_owned(), "SHOW TABLES".to_owned()])),
-        ("\\d", name) => Ok(Command::Statements(vec![format!("DESCRIBE {name}")])),
+        ("\\d" | "\\d+", "") => Ok(statements(&["SHOW STREAMS", "SHOW TABLES"])),
+        ("\\ds", "") => Ok(statements(&["SHOW STREAMS"])),
+        ("\\dt", "") => Ok(statements(&["SHOW TABLES"])),
+        ("\\df", "") => Ok(statements(&["SHOW FUNCTIONS"])),
+        ("\\dT", _) => Ok(statements(&["SHOW TYPES"])),
+        ("\\d" | "\\ds" | "\\dt", name) => Ok(statements(&[&format!("DESCRIBE {name}")])),
+        ("\\d+", name) => Ok(statements(&[&format!("DESCRIBE {name} EXTENDED")])),
+        ("\\df", name) => Ok(statements(&[&format!("DESCRIBE FUNCTION {name}")])),
+        ("\\x", "") => Ok(Command::Expanded(None)),
+        ("\\x", mode) => match mode.parse() {
+            Ok(mode) => Ok(Command::Expanded(Some(mode))),
+            Err(()) => {
+                Err(Failure::new(format!("\\x cannot be '{mode}'")).with_hint("\\x on, \\x off or \\x auto"))
+            }
+        },
         ("\\i", "") => Err(Failure::new("\\i needs the name of a file")),
         ("\\i", file) => Ok(Command::RunScript(PathBuf::from(unquoted(file)))),
         ("\\o", "") => Ok(Command::Spool(None)),
         ("\\o", file) => Ok(Command::Spool(Some(PathBuf::from(unquoted(file))))),
         _ => Err(Failure::new(format!("there is no command '{command}'")).with_hint("\\? lists them")),
     }
+}
+
+fn statements(texts: &[&str]) -> Command {
+    Command::Statements(texts.iter().map(|&text| text.to_owned()).collect())
 }
 
 fn spool(statement: &str) -> Result<Command, Failure> {
@@ -153,14 +181,35 @@ mod tests {
         assert!(of_statement("DEFINE x").is_err());
         assert!(of_backslash("\\z").unwrap_err().message.contains("\\z"));
         assert!(of_backslash("\\i").is_err());
+        assert!(of_backslash("\\x maybe").unwrap_err().hint.is_some());
     }
 
     #[test]
     fn backslash_commands_may_end_with_a_semicolon() {
         assert_eq!(of_backslash("\\q;").unwrap(), Command::Quit);
-        assert_eq!(
-            of_backslash("\\d orders;").unwrap(),
-            Command::Statements(vec!["DESCRIBE orders".to_owned()])
-        );
+        assert_eq!(of_backslash("\\d orders;").unwrap(), statements(&["DESCRIBE orders"]));
+        assert_eq!(of_backslash("\\x on;").unwrap(), Command::Expanded(Some(Expanded::On)));
+    }
+
+    #[test]
+    fn every_backslash_command_is_in_the_help_and_known() {
+        for command in BACKSLASH {
+            assert!(HELP.contains(command), "{command}");
+            let known = of_backslash(command).or_else(|_| of_backslash(&format!("{command} name")));
+            assert!(known.is_ok(), "{command}");
+        }
+    }
+
+    #[test]
+    fn lists_and_descriptions_abbreviate_statements() {
+        for (line, statement) in [
+            ("\\dt", "SHOW TABLES"),
+            ("\\ds", "SHOW STREAMS"),
+            ("\\dt totals", "DESCRIBE totals"),
+            ("\\d+ `Orders`", "DESCRIBE `Orders` EXTENDED"),
+            ("\\df sum", "DESCRIBE FUNCTION sum"),
+        ] {
+            assert_eq!(of_backslash(line).unwrap(), statements(&[statement]), "{line}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use tidemill_sql::parser::highlight::{TokenClass, tokens};
 use tidemill_sql::parser::keywords::{is_reserved, keywords};
 
-use super::commands::BACKSLASH;
+use super::commands::{BACKSLASH, EXPANDED_MODES, OF_SOURCES};
 use super::names::Names;
 
 /// Words after which a stream or table is named.
@@ -13,15 +13,8 @@ const BEFORE_SOURCES: &[&str] =
 /// Where the word before the cursor begins, and what it may become.
 pub(crate) fn complete(line: &str, cursor: usize, names: &Names) -> (usize, Vec<String>) {
     let before = line.get(..cursor).unwrap_or(line);
-    if before.starts_with('\\') && !before.contains(char::is_whitespace) {
-        return (
-            0,
-            BACKSLASH
-                .iter()
-                .filter(|command| command.starts_with(before))
-                .map(|&command| command.into())
-                .collect(),
-        );
+    if before.starts_with('\\') {
+        return complete_backslash(before, names);
     }
     let start = word_start(before);
     let word = &before[start..];
@@ -54,6 +47,24 @@ pub(crate) fn complete(line: &str, cursor: usize, names: &Names) -> (usize, Vec<
     let mut seen = std::collections::BTreeSet::new();
     found.retain(|candidate| seen.insert(candidate.clone()));
     (start, found)
+}
+
+/// A backslash command, or what may follow it.
+fn complete_backslash(before: &str, names: &Names) -> (usize, Vec<String>) {
+    let Some((command, argument)) = before.split_once(char::is_whitespace) else {
+        let commands = BACKSLASH.iter().filter(|command| command.starts_with(before));
+        return (0, commands.map(|&command| command.to_owned()).collect());
+    };
+    let word = argument.trim_start();
+    let found = match command {
+        "\\x" => {
+            EXPANDED_MODES.iter().filter(|mode| begins(mode, word)).map(|&mode| mode.to_owned()).collect()
+        }
+        "\\df" => in_case_of(word, matching(word, names.functions.iter().map(String::as_str))),
+        _ if OF_SOURCES.contains(&command) => matching(word, names.sources.keys().map(String::as_str)),
+        _ => Vec::new(),
+    };
+    (before.len() - word.len(), found)
 }
 
 /// Columns that `source.` may be followed by: those of the source, or of what the statement gives that
@@ -192,6 +203,10 @@ mod tests {
     fn backslash_commands_are_completed_at_the_beginning() {
         assert_eq!(completed("\\").1.len(), BACKSLASH.len());
         assert_eq!(completed("\\q"), (0, vec!["\\q".to_owned()]));
+        assert_eq!(completed("\\d ord"), (3, vec!["orders".to_owned()]));
+        assert_eq!(completed("\\df su").1, ["sum"]);
+        assert_eq!(completed("\\x o").1, ["on", "off"]);
+        assert!(completed("\\i sel").1.is_empty(), "a file is no name");
     }
 
     #[test]

@@ -70,14 +70,9 @@ fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), Comm
         if let Some(path) = &history {
             let _ = editor.append_history(path);
         }
-        let outcome = runtime.block_on(async {
-            if text.trim_start().starts_with('\\') {
-                shell.run_backslash(&text).await
-            } else {
-                shell.run(&text).await
-            }
-        });
-        if tell(outcome)? == Flow::Quit {
+        // It may be another one than for the statement before.
+        shell.set_terminal_columns(editor.dimensions().map(|(columns, _)| columns));
+        if tell(runtime.block_on(shell.run(&text)))? == Flow::Quit {
             return Ok(());
         }
     }
@@ -101,9 +96,7 @@ fn read_pipe(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
         if !command && !is_complete(&text) {
             continue;
         }
-        let outcome = runtime.block_on(async {
-            if command { shell.run_backslash(&text).await } else { shell.run(&text).await }
-        });
+        let outcome = runtime.block_on(shell.run(&text));
         failures += u64::from(outcome.is_err());
         text.clear();
         if tell(outcome)? == Flow::Quit {

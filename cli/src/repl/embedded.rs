@@ -12,7 +12,9 @@ use crate::postgres::cells;
 pub(crate) struct Embedded {
     engine: Engine,
     session: Session,
-    /// What the last query could not read.
+    /// What is to be told before the rows of the last query.
+    notice: Option<String>,
+    /// What that query could not read.
     unreadable: Unreadable,
 }
 
@@ -26,7 +28,8 @@ impl Embedded {
             backend_id: 0,
             dialect: Dialect::Postgres,
         };
-        Embedded { session: engine.session(options), engine, unreadable: Unreadable::default() }
+        let session = engine.session(options);
+        Embedded { session, engine, notice: None, unreadable: Unreadable::default() }
     }
 }
 
@@ -36,6 +39,7 @@ impl Backend for Embedded {
         match self.session.execute(statement, &[]).await? {
             Response::Done { tag, message } => Ok(Answer::Done(message.unwrap_or(tag))),
             Response::Rows(rows) => {
+                self.notice = rows.notice;
                 self.unreadable = rows.unreadable;
                 let columns = rows.schema.fields().iter().map(|field| field.name().clone()).collect();
                 let rows = rows.stream.map(|batch| Ok(cells(&batch?)?)).boxed();
@@ -50,7 +54,7 @@ impl Backend for Embedded {
     }
 
     fn notices(&mut self) -> Vec<String> {
-        self.unreadable.take()
+        self.notice.take().into_iter().chain(self.unreadable.take()).collect()
     }
 
     async fn close(&mut self) -> Result<(), Failure> {

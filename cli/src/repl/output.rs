@@ -1,4 +1,5 @@
-//! Where answers go: standard output, and the file of SPOOL beside it.
+//! Where answers go: standard output, and the file of SPOOL beside it. What is told about them goes to
+//! standard error, so that a program that reads the answers reads nothing else.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -24,6 +25,13 @@ impl Output {
         standard.write_all(b"\n")?;
         standard.flush()?;
         self.spool(text)
+    }
+
+    /// Writes what is told beside the answers.
+    pub(crate) fn notice(&mut self, text: &str) -> io::Result<()> {
+        // Nobody has to read what is said in passing.
+        let _ = writeln!(io::stderr(), "NOTICE: {text}");
+        self.spool(&format!("NOTICE: {text}"))
     }
 
     /// Writes a statement to the file only: the terminal shows it already.

@@ -3,15 +3,18 @@
 //! The simple protocol is used, because its answers stream: rows of a query without an end arrive as
 //! the server sends them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use tokio_postgres::config::Host;
 use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use super::backend::{Answer, Backend, Failure, Row};
+use crate::server::Addresses;
 
 /// How long to try to reach a server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,12 +35,9 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Connects to `postgres://[USER@]HOST[:PORT][/DATABASE]`.
+    /// Connects to `HOST[:PORT]` or `postgres://[USER@]HOST[:PORT][/DATABASE]`.
     pub(crate) async fn connect(address: &str) -> Result<Remote, Failure> {
-        let mut config: Config = address.parse().map_err(|error: Error| {
-            Failure::new(format!("'{address}' is no address of a server: {}", describe(&error)))
-                .with_hint("write postgres://HOST:PORT")
-        })?;
+        let mut config = config(address)?;
         if config.get_user().is_none() {
             config.user("tidemill");
         }
@@ -60,6 +60,40 @@ impl Remote {
             }
         });
         Ok(Remote { client, notices })
+    }
+}
+
+/// What an address says.
+fn config(address: &str) -> Result<Config, Failure> {
+    let wrong = |reason: &str| {
+        Failure::new(format!("'{address}' is no address of a server: {reason}"))
+            .with_hint("write HOST:PORT or postgres://HOST:PORT")
+    };
+    let url = match address.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => address.to_owned(),
+        Some((scheme, _)) => {
+            return Err(wrong(&format!("statements are sent by postgres://, not by {scheme}://")));
+        }
+        // The list of options that Postgres' own tools take.
+        None if address.contains('=') => address.to_owned(),
+        None => format!("postgres://{}", with_port(address)),
+    };
+    let config: Config = url.parse().map_err(|error: Error| match std::error::Error::source(&error) {
+        Some(reason) => wrong(&reason.to_string()),
+        None => wrong(&error.to_string()),
+    })?;
+    let is_named = config.get_hosts().iter().any(|host| *host != Host::Tcp(String::new()));
+    if is_named || !config.get_hostaddrs().is_empty() { Ok(config) } else { Err(wrong("it names no host")) }
+}
+
+/// `HOST:PORT`, with the port a server listens on unless it was told another.
+fn with_port(address: &str) -> Cow<'_, str> {
+    // The colons of an IPv6 address stand in brackets.
+    let behind = address.rfind(']').map_or(address, |bracket| &address[bracket..]);
+    if behind.contains(':') {
+        Cow::Borrowed(address)
+    } else {
+        Cow::Owned(format!("{address}:{}", Addresses::default().postgres.port()))
     }
 }
 
@@ -192,6 +226,39 @@ fn place_of(text: &str, character: u32) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_needs_no_scheme_and_no_port() {
+        for (address, host, port) in [
+            ("127.0.0.1:25433", "127.0.0.1", 25_433),
+            ("localhost", "localhost", 5433),
+            ("[::1]", "::1", 5433),
+            ("[::1]:6000", "::1", 6000),
+            ("postgres://me@db:7000/tidemill", "db", 7000),
+            ("postgresql://db:7000", "db", 7000),
+            ("host=db port=7000", "db", 7000),
+        ] {
+            let config = config(address).unwrap();
+            let reached = (config.get_hosts(), config.get_ports());
+            assert_eq!(reached, (&[Host::Tcp(host.to_owned())][..], &[port][..]), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_with_its_reason() {
+        for (address, reason) in [
+            ("http://127.0.0.1:8088", "not by http://"),
+            ("127.0.0.1:99999", "port"),
+            ("127.0.0.1:a", "port"),
+            (":5433", "no host"),
+            ("", "no host"),
+            ("user=me", "no host"),
+        ] {
+            let failure = config(address).unwrap_err();
+            assert!(failure.message.contains(reason), "{address}: {failure}");
+            assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("HOST:PORT")), "{failure}");
+        }
+    }
 
     #[test]
     fn a_position_becomes_line_and_column() {

@@ -14,10 +14,11 @@ use tidemill_sql::parser::{complexity, split};
 
 use super::backend::{Answer, Backend, Failure, Row, RowStream};
 use super::commands::{self, Command};
+use super::drawing::{Drawing, Expanded};
 use super::names::{Names, changes_names};
 use super::output::Output;
-use super::table::{Table, row_count};
-use super::variables::Variables;
+use super::table::row_count;
+use super::variables::{Definition, Variables};
 
 /// How long rows are collected to find the widths of their columns. An answer that takes longer is
 /// shown as it comes.
@@ -106,6 +107,11 @@ pub(crate) struct Shell {
     backend: Box<dyn Backend>,
     variables: Variables,
     output: Output,
+    expanded: Expanded,
+    /// The columns of the terminal, if there is one.
+    terminal_columns: Option<usize>,
+    /// What was told last before the rows of a query: it is not told again with the next.
+    told: Option<String>,
     /// `None` when they may have changed.
     names: Option<Arc<Names>>,
 }
@@ -113,22 +119,45 @@ pub(crate) struct Shell {
 impl Shell {
     /// A shell without variables.
     pub(crate) fn new(backend: Box<dyn Backend>) -> Shell {
-        Shell { backend, variables: Variables::default(), output: Output::default(), names: None }
+        Shell {
+            backend,
+            variables: Variables::default(),
+            output: Output::default(),
+            expanded: Expanded::default(),
+            terminal_columns: None,
+            told: None,
+            names: None,
+        }
+    }
+
+    /// Gives a variable its text.
+    pub(crate) fn define(&mut self, definition: &Definition) {
+        self.variables.define(&definition.name, definition.value.clone());
+    }
+
+    /// Whether rows are drawn as records.
+    pub(crate) fn set_expanded(&mut self, expanded: Expanded) {
+        self.expanded = expanded;
+    }
+
+    /// How wide the terminal is that answers are shown in.
+    pub(crate) fn set_terminal_columns(&mut self, columns: Option<u16>) {
+        self.terminal_columns = columns.map(usize::from);
     }
 
     /// Runs every statement of a text, up to the first that fails.
     pub(crate) async fn run(&mut self, text: &str) -> Result<Flow, Stopped> {
+        let line = text.trim();
+        if line.starts_with('\\') && !line.contains('\n') {
+            // Whatever stands in the line of a command is its argument, quotes and semicolons too.
+            return self.perform(commands::of_backslash(line)?, 0).await;
+        }
         self.run_nested(text, 0).await
     }
 
     /// Runs the statements of a file.
     pub(crate) async fn run_file(&mut self, path: &Path) -> Result<Flow, Stopped> {
         self.run_script(path, 0).await
-    }
-
-    /// Runs a line that begins with a backslash.
-    pub(crate) async fn run_backslash(&mut self, line: &str) -> Result<Flow, Stopped> {
-        self.perform(commands::of_backslash(line)?, 0).await
     }
 
     /// The names that exist, for completion.
@@ -155,15 +184,35 @@ impl Shell {
             complexity::check_text(text).map_err(Failure::from)?;
             let pieces = split(text);
             for piece in pieces.statements.iter().chain(&pieces.remainder) {
-                let place = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
                 let start = (place(piece.start.line), place(piece.start.column));
-                let flow = self.run_one(piece.text, depth).await.map_err(|stopped| stopped.within(start))?;
-                if flow == Flow::Quit {
+                if self.run_piece(piece.text, start, depth).await? == Flow::Quit {
                     return Ok(Flow::Quit);
                 }
             }
             Ok(Flow::Continue)
         })
+    }
+
+    /// Runs what stands between two semicolons: a statement, before which there may be backslash commands,
+    /// each of which ends with its line.
+    async fn run_piece(&mut self, text: &str, start: (u32, u32), depth: usize) -> Result<Flow, Stopped> {
+        let mut rest = text;
+        while rest.starts_with('\\') {
+            let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+            if self.perform(commands::of_backslash(line)?, depth).await? == Flow::Quit {
+                return Ok(Flow::Quit);
+            }
+            rest = behind.trim_start();
+        }
+        if rest.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        let before = &text[..text.len() - rest.len()];
+        let start = match before.rfind('\n') {
+            None => start,
+            Some(newline) => (start.0 + place(before.matches('\n').count()), place(before.len() - newline)),
+        };
+        self.run_one(rest, depth).await.map_err(|stopped| stopped.within(start))
     }
 
     async fn run_one(&mut self, text: &str, depth: usize) -> Result<Flow, Stopped> {
@@ -175,6 +224,7 @@ impl Shell {
             None => self.answer(statement).await,
         };
         done.map_err(|stopped| stopped.written(&substituted))?;
+        self.variables.heed(statement);
         Ok(Flow::Continue)
     }
 
@@ -202,6 +252,10 @@ impl Shell {
                 None => self.output.line("nothing was being spooled")?,
             },
             Command::Define { name, value } => self.variables.define(&name, value),
+            Command::Expanded(mode) => {
+                self.expanded = mode.unwrap_or_else(|| self.expanded.toggled());
+                self.output.line(self.expanded.told())?;
+            }
             Command::Undefine(name) => {
                 if !self.variables.undefine(&name) {
                     return Err(Failure::new(format!("there is no variable '{name}'"))
@@ -249,17 +303,26 @@ impl Shell {
     async fn execute(&mut self, statement: &str) -> Result<(), Stopped> {
         match self.backend.execute(statement).await? {
             Answer::Done(message) => self.output.line(&message)?,
-            Answer::Rows { columns, rows } => self.show(columns, rows).await?,
+            Answer::Rows { columns, rows } => {
+                // The first row may be long in coming.
+                for notice in self.backend.notices() {
+                    if self.told.as_ref() != Some(&notice) {
+                        self.output.notice(&notice)?;
+                        self.told = Some(notice);
+                    }
+                }
+                self.show(columns, rows).await?;
+            }
         }
         for notice in self.backend.notices() {
-            self.output.line(&format!("NOTICE: {notice}"))?;
+            self.output.notice(&notice)?;
         }
         Ok(())
     }
 
-    /// Lays out rows: those that come soon as one table, the others as they come.
+    /// Lays out rows: those that come soon together, the others as they come.
     async fn show(&mut self, columns: Vec<String>, mut rows: RowStream) -> Result<(), Stopped> {
-        let mut table = Table::new(columns);
+        let mut drawing = Drawing::new(columns, self.expanded, self.terminal_columns);
         let mut first: Vec<Row> = Vec::new();
         let mut ended = false;
         let layout = tokio::time::sleep(LAYOUT_WAIT);
@@ -273,16 +336,18 @@ impl Shell {
                 () = &mut layout => break,
             }
         }
-        first.iter().for_each(|row| table.fit(row));
-        self.output.line(&table.heading())?;
-        let mut count = self.show_rows(&table, &first)?;
+        drawing.fit(&first);
+        if let Some(heading) = drawing.heading() {
+            self.output.line(&heading)?;
+        }
+        let mut count = self.show_rows(&mut drawing, &first)?;
         drop(first);
         while !ended {
             match rows.next().await {
                 Some(batch) => {
                     let batch = batch?;
-                    batch.iter().for_each(|row| table.fit(row));
-                    count += self.show_rows(&table, &batch)?;
+                    drawing.fit(&batch);
+                    count += self.show_rows(&mut drawing, &batch)?;
                 }
                 None => ended = true,
             }
@@ -291,13 +356,17 @@ impl Shell {
         Ok(())
     }
 
-    fn show_rows(&mut self, table: &Table, rows: &[Row]) -> io::Result<u64> {
+    fn show_rows(&mut self, drawing: &mut Drawing, rows: &[Row]) -> io::Result<u64> {
         if !rows.is_empty() {
-            let lines: Vec<String> = rows.iter().map(|row| table.row(row)).collect();
-            self.output.line(&lines.join("\n"))?;
+            self.output.line(&drawing.rows(rows))?;
         }
         Ok(rows.len() as u64)
     }
+}
+
+/// A line or column as it is told.
+fn place(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
 fn read_script(path: &Path) -> Result<String, Failure> {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::backend::Row;
 
-/// Characters of a cell that are shown; of a longer one the rest is left out. So many that only what nobody
-/// reads in a table is cut: every cell of a column is as wide as its widest.
-const CELL_CHARACTERS_MAX: usize = 4_000;
+/// Characters a column is widened to at most. A longer cell is shown whole and pushes what stands behind it
+/// to the right: one large document must not make every row as large.
+const COLUMN_CHARACTERS_MAX: usize = 1_000;
 
 /// How null is shown.
 const NULL: &str = "null";
@@ -32,9 +32,19 @@ impl Table {
     /// Makes room for a row.
     pub(crate) fn fit(&mut self, row: &Row) {
         for ((cell, width_now), numeric) in row.iter().zip(&mut self.widths).zip(&mut self.numeric) {
-            *width_now = (*width_now).max(width(&shown(cell.as_deref())));
+            *width_now = (*width_now).max(width(&shown(cell.as_deref())).min(COLUMN_CHARACTERS_MAX));
             *numeric &= cell.as_deref().is_none_or(is_number);
         }
+    }
+
+    /// How many columns there are.
+    pub(crate) fn columns(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Characters from the first column to the last.
+    pub(crate) fn width(&self) -> usize {
+        self.widths.iter().map(|width| width + " | ".len()).sum::<usize>().saturating_sub(1)
     }
 
     /// The names of the columns and a rule below them.
@@ -68,14 +78,10 @@ fn cell(text: &str, width_wanted: usize, right: bool) -> String {
 }
 
 /// A cell's text on one line, without control characters that would move the cursor.
-fn shown(text: Option<&str>) -> String {
+pub(super) fn shown(text: Option<&str>) -> String {
     let Some(text) = text else { return NULL.to_owned() };
-    let mut shown = String::with_capacity(text.len().min(4 * CELL_CHARACTERS_MAX));
-    for (index, character) in text.chars().enumerate() {
-        if index == CELL_CHARACTERS_MAX {
-            shown.push('…');
-            break;
-        }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
         match character {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
@@ -154,11 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn only_cells_that_nobody_reads_are_cut() {
-        let long = "x".repeat(CELL_CHARACTERS_MAX + 1);
-        let text = drawn(&["a", "b"], &[row(&[&long, "y"])]);
-        assert!(text.ends_with(&format!(" {}… | y", "x".repeat(CELL_CHARACTERS_MAX))), "{text}");
-        assert!(drawn(&["a", "b"], &[row(&[&long[1..], "y"])]).contains(&long[1..]), "a sentence is whole");
+    fn a_long_cell_is_whole_and_does_not_widen_every_row() {
+        let long = "x".repeat(2 * COLUMN_CHARACTERS_MAX);
+        let text = drawn(&["a", "b"], &[row(&[&long, "y"]), row(&["z", "y"])]);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(rows[0], format!(" {long} | y"));
+        assert_eq!(rows[1].len(), COLUMN_CHARACTERS_MAX + " | y".len() + 1);
     }
 
     #[test]

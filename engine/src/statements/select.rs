@@ -23,6 +23,10 @@ use crate::serving::push;
 use crate::session::{Dialect, Session};
 use crate::statements::{scalable_push, settings, system};
 
+/// What is told where nobody has said where queries begin: rows may be long in coming.
+const FROM_NOW_ON: &str = "the query begins with records that are written from now on; \
+                           SET 'auto.offset.reset' = 'earliest' lets queries begin with the first";
+
 /// Whether a query has no end of its own.
 #[must_use]
 pub fn is_push(select: &SelectStatement) -> bool {
@@ -150,8 +154,11 @@ fn start_push(session: &Session, select: &SelectStatement) -> Result<Response> {
     let start_at = session.start_at(StartAt::Latest);
     let queries = session.engine().queries();
     let options = queries.session_options(session.every_update());
-    let (rows, handle) = push::start(&plan, shown, start_at, queries.environment().clone(), options)?;
+    let (mut rows, handle) = push::start(&plan, shown, start_at, queries.environment().clone(), options)?;
     queries.note_session_query(handle);
+    if !session.says_where_to_start() {
+        rows.notice = Some(FROM_NOW_ON.to_owned());
+    }
     Ok(Response::Rows(rows))
 }
 

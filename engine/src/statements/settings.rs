@@ -10,7 +10,6 @@ use tidemill_sql::lookup;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::{Response, Rows};
-use crate::serving::unreadable::Unreadable;
 use crate::session::Session;
 use crate::statements::foreign_settings::{Owner, owner};
 use crate::statements::text_rows::Cell;
@@ -246,12 +245,7 @@ pub fn show_one(session: &Session, name: &str) -> Result<Response> {
     let value = session.setting(&name).ok_or_else(|| unknown(&name))?;
     let schema = show_one_schema(&name);
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;
-    Ok(Response::Rows(Rows {
-        schema,
-        endless: false,
-        stream: Box::pin(stream::iter([Ok(batch)])),
-        unreadable: Unreadable::default(),
-    }))
+    Ok(Response::Rows(Rows::finite(schema, Box::pin(stream::iter([Ok(batch)])))))
 }
 
 /// The column of `SHOW name`.

@@ -8,7 +8,6 @@ use futures::stream;
 
 use crate::error::Result;
 use crate::response::{Response, Rows};
-use crate::serving::unreadable::Unreadable;
 
 /// A cell.
 #[derive(Clone, Debug)]
@@ -89,12 +88,7 @@ pub fn rows(columns: Columns, rows: Vec<Vec<Cell>>) -> Result<Response> {
         .collect();
     let batch = RecordBatch::try_new(schema.clone(), arrays)?;
     let batches: Vec<Result<RecordBatch>> = if batch.num_rows() == 0 { Vec::new() } else { vec![Ok(batch)] };
-    Ok(Response::Rows(Rows {
-        schema,
-        endless: false,
-        stream: Box::pin(stream::iter(batches)),
-        unreadable: Unreadable::default(),
-    }))
+    Ok(Response::Rows(Rows::finite(schema, Box::pin(stream::iter(batches)))))
 }
 
 /// A command that is done.

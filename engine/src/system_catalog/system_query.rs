@@ -24,7 +24,6 @@ use super::rewrite::{rewrite, shown_name};
 use super::snapshot::CatalogSnapshot;
 use crate::error::{Error, Result};
 use crate::response::Rows;
-use crate::serving::unreadable::Unreadable;
 
 /// The catalogs of one moment.
 pub struct SystemCatalog {
@@ -99,7 +98,7 @@ impl SystemCatalog {
                 }
             }
         });
-        Ok(Rows { schema, endless: false, stream: stream.boxed(), unreadable: Unreadable::default() })
+        Ok(Rows::finite(schema, stream.boxed()))
     }
 
     /// The plan of a query with values for some of its parameters, and what to run it with.

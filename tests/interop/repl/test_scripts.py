@@ -57,3 +57,29 @@ def test_values_of_all_kinds_look_the_same_whoever_answers(run):
     )
     assert (code, complaints) == (0, "")
     assert shown.splitlines()[2] == " t | 1.50 | 2 | 2024-02-29 | {1,2} | null | a\\tb"
+
+
+def test_values_are_whole_where_there_is_no_terminal(run):
+    text = "x" * 5_000
+    code, shown, complaints = run("-c", f"SELECT '{text}' AS t, 1 AS n")
+    assert (code, complaints) == (0, "")
+    assert f"\n {text} | 1\n" in shown
+
+
+def test_variables_stand_for_names_and_texts_and_in_properties(run, tmp_path):
+    inner, outer = tmp_path / "inner.sql", tmp_path / "outer.sql"
+    inner.write_text("DEFINE partitions = '1';\n")
+    outer.write_text(
+        f"DEFINE inner = '{inner}'; RUN SCRIPT '${{inner}}';\n"
+        "CREATE STREAM ${name} (${column} STRING KEY) WITH (KAFKA_TOPIC = '${name}_topic', VALUE_FORMAT = '${format}',"
+        " PARTITIONS = ${Partitions});\n"
+        "SHOW TOPICS; SELECT '${missing}' AS missing; UNDEFINE column; SHOW VARIABLES;\n"
+        "SET 'ksql.variable.substitution.enable' = 'false'; SELECT '${name}' AS kept;\n"
+        "SET 'ksql.variable.substitution.enable' = 'true'; SELECT '${name}' AS replaced; SELECT ${column};\n"
+    )
+    code, shown, complaints = run("-d", "name=s1", "-d", "column=id", "--define", "format=JSON", "-f", str(outer))
+    assert code == 1
+    assert "s1_topic" in shown and "\n ${missing}\n" in shown
+    assert " PARTITIONS | 1\n" in shown and "COLUMN" not in shown
+    assert "\n kept\n---------\n ${name}\n" in shown and "\n replaced\n----------\n s1\n" in shown
+    assert "outer.sql, line 5, column" in complaints and "there is no variable 'column'" in complaints

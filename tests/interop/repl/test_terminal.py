@@ -75,6 +75,32 @@ def test_rows_of_a_query_without_an_end_come_live_until_ctrl_c_ends_it(repl, ser
     assert terminal.answer("SELECT 1 AS still_there;").startswith(" still_there\n")
 
 
+def test_a_query_that_begins_with_what_comes_says_so_once(repl):
+    terminal = repl()
+    terminal.answer(ORDERS)
+    for told in [True, False]:
+        terminal.enter("SELECT customer, amount FROM orders EMIT CHANGES;")
+        terminal.expect(r"-+\+-+\n")
+        assert ("NOTICE: the query begins with records that are written from now on" in terminal.shown) and (
+            terminal.shown.count("NOTICE") == 1
+        ), told
+        terminal.press(CTRL_C)
+        terminal.expect(f"the query was ended\n{PROMPT}")
+
+
+def test_answers_wider_than_the_terminal_are_records_with_whole_values(repl):
+    terminal = repl()
+    item = "x" * 200
+    query = "SELECT 'ann' AS customer, repeat('x', 200) AS item;"
+    shown = terminal.answer(query)
+    assert shown.startswith("-[ RECORD 1 ]---") and f"customer | ann\nitem     | {item}\n" in shown
+    assert terminal.answer("\\x off") == "Expanded display is off.\n"
+    assert f" ann      | {item}\n" in terminal.answer(query)
+    terminal.press("\\x a" + TAB + "\r")
+    terminal.expect("Expanded display is used where rows are wider than the terminal")
+    assert terminal.answer("SELECT 2 AS two, 3 AS three;").startswith(" two | three\n")
+
+
 def test_ctrl_c_ends_the_query_and_not_the_repl(repl):
     terminal = repl()
     terminal.answer(ORDERS)
@@ -105,7 +131,8 @@ def test_backslash_commands_help_describe_and_leave(repl):
     assert "orders" in terminal.answer("\\d")
     described = terminal.answer("\\d orders")
     assert "amount" in described and "DOUBLE" in described
-    assert "there is no command '\\x'" in terminal.answer("\\x")
+    assert "amount" in terminal.answer("\\dt orders")
+    assert "there is no command '\\z'" in terminal.answer("\\z")
     terminal.enter("\\q")
     assert terminal.ended() == 0
 
