@@ -1,9 +1,12 @@
 //! Columns to framed JSON, as a schema of somebody else has it.
 
-use arrow::array::{Array as _, ArrayRef, Scalar};
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef, AsArray as _, Scalar, StructArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute;
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Fields, SchemaRef};
 
 use super::members::OnNull;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,28 +44,73 @@ impl Encoder for FilledJsonEncoder {
         out: &mut EncodedPayloads,
     ) -> Result<()> {
         let mut columns = aligned_columns(&self.columns, columns, &rows)?;
-        for (index, on_null) in &self.nulls {
-            let Some(column) = columns.get_mut(*index).filter(|column| column.null_count() > 0) else {
-                continue;
-            };
-            match on_null {
-                OnNull::Default(default) => {
-                    *column = zip(&compute::is_not_null(&*column)?, &*column, &Scalar::new(default.clone()))?;
-                }
-                OnNull::Refused => rows.for_each(|row| {
-                    if column.is_valid(row) {
-                        return Ok(());
-                    }
-                    let message = format!(
-                        "a row cannot be written with JSON schema {}: column `{}` is NULL, and the schema \
-                         requires a value",
-                        self.id.0,
-                        self.columns.field(*index).name()
-                    );
-                    Err(Error::new(ErrorKind::Evaluation, message))
-                })?,
+        let top = || Place { id: self.id, rows: &rows, path: String::new(), around: None };
+        fill(&mut columns, self.columns.fields(), &self.nulls, &top())?;
+        self.json.encode(&columns, rows, out)
+    }
+}
+
+/// Where columns stand.
+struct Place<'a> {
+    id: SchemaId,
+    /// The rows that are written.
+    rows: &'a RowSelection<'a>,
+    /// What stands in front of a column's name.
+    path: String,
+    /// The rows in which there are columns at all, where not in all.
+    around: Option<NullBuffer>,
+}
+
+/// Puts defaults in the place of NULLs, and refuses those that the schema has no place for.
+fn fill(
+    columns: &mut [ArrayRef],
+    fields: &Fields,
+    nulls: &[(usize, OnNull)],
+    place: &Place<'_>,
+) -> Result<()> {
+    for (position, on_null) in nulls {
+        let (Some(column), Some(field)) = (columns.get_mut(*position), fields.get(*position)) else {
+            continue;
+        };
+        match on_null {
+            OnNull::Default(default) if column.null_count() > 0 => {
+                *column = zip(&compute::is_not_null(&*column)?, &*column, &Scalar::new(default.clone()))?;
+            }
+            OnNull::Refused if column.null_count() > 0 => place.refuse_nulls(column, field.name())?,
+            OnNull::Default(_) | OnNull::Refused => {}
+            OnNull::Within(nulls) => {
+                let Some(record) = column.as_struct_opt() else { continue };
+                let (fields, mut columns, present) = record.clone().into_parts();
+                fill(&mut columns, &fields, nulls, &place.within(field.name(), present.as_ref()))?;
+                *column = Arc::new(StructArray::try_new(fields, columns, present)?);
             }
         }
-        self.json.encode(&columns, rows, out)
+    }
+    Ok(())
+}
+
+impl<'a> Place<'a> {
+    fn within(&self, field: &str, present: Option<&NullBuffer>) -> Place<'a> {
+        Place {
+            id: self.id,
+            rows: self.rows,
+            path: format!("{}`{field}`->", self.path),
+            around: NullBuffer::union(self.around.as_ref(), present),
+        }
+    }
+
+    fn refuse_nulls(&self, column: &ArrayRef, name: &str) -> Result<()> {
+        self.rows.for_each(|row| {
+            let is_there = self.around.as_ref().is_none_or(|around| around.is_valid(row));
+            if column.is_valid(row) || !is_there {
+                return Ok(());
+            }
+            let message = format!(
+                "a row cannot be written with JSON schema {}: column {}`{name}` is NULL, and the schema requires \
+                 a value",
+                self.id.0, self.path
+            );
+            Err(Error::new(ErrorKind::Evaluation, message))
+        })
     }
 }

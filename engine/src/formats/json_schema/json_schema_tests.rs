@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::JsonSchemaFormat;
 use crate::formats::schema_format::{SchemaFormat, WriterSchema};
 use crate::formats::schema_format_harness::{self, decode, described, encode, schema, shape};
-use crate::formats::{EncodedPayloads, RowSelection, Wrapping};
+use crate::formats::{EncodedPayloads, Format, RowSelection, Wrapping};
 use crate::registry::{ResolvedSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaRegistry};
 
 fn schema_text(columns: &[(&str, &str)], wrapping: Wrapping) -> Value {
@@ -215,4 +215,39 @@ fn a_schema_of_somebody_else_fills_in_its_defaults_and_refuses_null_where_it_req
 
     let error = JsonSchemaFormat.encoder(&columns, &shape, &foreign(&["c"])).err().expect("a refusal");
     assert!(error.message.starts_with("Missing default value for required field: [c]."), "{error}");
+}
+
+#[test]
+fn what_a_schema_of_somebody_else_says_of_objects_holds_inside_structs() {
+    let writer = WriterSchema {
+        id: SchemaId(7),
+        schema: Arc::new(resolved(
+            &json!({
+                "type": "object",
+                "properties": { "s": { "oneOf": [{ "type": "null" }, {
+                    "type": "object",
+                    "properties": { "x": { "type": "integer", "default": 3 }, "y": { "type": "string" } },
+                    "required": ["y"],
+                }] } },
+            }),
+            &[],
+        )),
+    };
+    let columns = schema(&[("s", "STRUCT<`x` INTEGER, `y` STRING>")]);
+    let mut decoder = Format::Json.decoder(&columns, &[0], Wrapping::Record).expect("JSON has the columns");
+    let mut rows = |lines: &[&str]| {
+        let lines: Vec<Option<&[u8]>> = lines.iter().map(|line| Some(line.as_bytes())).collect();
+        decoder.decode(&lines, &mut Vec::new()).expect("a batch is decoded").columns
+    };
+    let mut encoder =
+        JsonSchemaFormat.encoder(&columns, &shape(Wrapping::Record), &writer).expect("the columns fit");
+    let mut payloads = EncodedPayloads::new();
+    let values = rows(&[r#"{"s":{"y":"a"}}"#, r#"{"s":null}"#]);
+    encoder.encode(&values, RowSelection::Range(0..2), &mut payloads).expect("the rows are written");
+    let texts: Vec<&[u8]> = payloads.iter().flatten().map(|payload| &payload[5..]).collect();
+    assert_eq!(texts, [br#"{"s":{"x":3,"y":"a"}}"#.as_slice(), br#"{"s":null}"#.as_slice()]);
+
+    let values = rows(&[r#"{"s":{"x":1}}"#]);
+    let error = encoder.encode(&values, RowSelection::Range(0..1), &mut payloads).expect_err("a refusal");
+    assert!(error.message.contains("column `s`->`y` is NULL"), "{error}");
 }

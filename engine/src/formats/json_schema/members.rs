@@ -5,7 +5,7 @@
 //! a column is null or where no column is, and a member that is required needs one of the two.
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use serde_json::{Map, Value};
 
 use crate::formats::json::{JsonDecoder, write_json_string};
@@ -28,6 +28,8 @@ pub(super) enum OnNull {
     Default(ArrayRef),
     /// The schema does not allow it.
     Refused,
+    /// Of a STRUCT: what becomes of NULL in its fields, by their position.
+    Within(Vec<(usize, OnNull)>),
 }
 
 impl Members {
@@ -39,35 +41,27 @@ impl Members {
     pub(super) fn of(schema: &ResolvedSchema, columns: &Schema) -> Result<Members, String> {
         let root: Value = serde_json::from_str(&schema.definition.text)
             .map_err(|error| format!("the schema is not valid JSON: {error}"))?;
-        let mut members = Members::default();
-        let Some(object) = object(&root) else { return Ok(members) };
-        let required = object.get("required").and_then(Value::as_array);
-        let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
-        let properties = object.get("properties").and_then(Value::as_object);
-        for (name, property) in properties.into_iter().flatten() {
-            let must_be = is_required(name) && !allows_null(property);
-            let default = default_of(property);
-            match (columns.column_with_name(name), default) {
-                (Some((column, field)), Some(default)) => {
-                    members.nulls.push((column, OnNull::Default(value(field, default)?)));
+        let Some(object) = object(&root) else { return Ok(Members::default()) };
+        let mut constants = Vec::new();
+        for (name, property) in properties(object) {
+            match default_of(property) {
+                _ if columns.column_with_name(name).is_some() => {}
+                Some(default) => {
+                    constants.push(b',');
+                    write_json_string(name, &mut constants);
+                    constants.push(b':');
+                    constants.extend_from_slice(default.to_string().as_bytes());
                 }
-                (Some((column, _)), None) if must_be => members.nulls.push((column, OnNull::Refused)),
-                (None, Some(default)) => {
-                    members.constants.push(b',');
-                    write_json_string(name, &mut members.constants);
-                    members.constants.push(b':');
-                    members.constants.extend_from_slice(default.to_string().as_bytes());
-                }
-                (None, None) if must_be => {
+                None if must_be(object, name, property) => {
                     return Err(format!(
                         "Missing default value for required field: [{name}]. This field appears in JSON_SR \
                          schema in Schema Registry"
                     ));
                 }
-                (Some(_) | None, None) => {}
+                None => {}
             }
         }
-        Ok(members)
+        Ok(Members { nulls: nulls(object, columns.fields())?, constants })
     }
 
     /// Whether rows are written as they would be without a schema.
@@ -76,7 +70,37 @@ impl Members {
     }
 }
 
-/// The schema of objects: the root, or what it is besides null.
+/// What becomes of NULL in the fields that are members of a schema's objects.
+fn nulls(object: &Map<String, Value>, fields: &Fields) -> Result<Vec<(usize, OnNull)>, String> {
+    let mut nulls = Vec::new();
+    for (name, property) in properties(object) {
+        let Some((position, field)) = fields.find(name) else { continue };
+        match default_of(property) {
+            Some(default) => nulls.push((position, OnNull::Default(value(field, default)?))),
+            None if must_be(object, name, property) => nulls.push((position, OnNull::Refused)),
+            None => {}
+        }
+        if let (DataType::Struct(fields), Some(object)) = (field.data_type(), self::object(property)) {
+            let within = self::nulls(object, fields)?;
+            if !within.is_empty() {
+                nulls.push((position, OnNull::Within(within)));
+            }
+        }
+    }
+    Ok(nulls)
+}
+
+fn properties(object: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    object.get("properties").and_then(Value::as_object).into_iter().flatten()
+}
+
+/// Whether a member must be there and not null.
+fn must_be(object: &Map<String, Value>, name: &str, property: &Value) -> bool {
+    let required = object.get("required").and_then(Value::as_array);
+    required.is_some_and(|names| names.iter().any(|known| known == name)) && !allows_null(property)
+}
+
+/// The schema of objects: the given one, or what it is besides null.
 fn object(root: &Value) -> Option<&Map<String, Value>> {
     let has_properties = |schema: &&Map<String, Value>| schema.contains_key("properties");
     let root = root.as_object()?;
