@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::producer::Producer;
@@ -55,7 +55,8 @@ async fn connect(doors: &Doors) -> Result<Remote, CommandError> {
 
 /// Samples the machine and produces what it finds, again and again.
 async fn feed(mut producer: Producer, mut sampler: Sampler) -> Result<(), CommandError> {
-    let mut ticks = tokio::time::interval(SAMPLE_INTERVAL);
+    // The first sample needs its time too: of an instant nobody can say how busy it was.
+    let mut ticks = tokio::time::interval_at(Instant::now() + SAMPLE_INTERVAL, SAMPLE_INTERVAL);
     // After a stall the next sample covers the whole of it; catching up would add samples of nothing.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

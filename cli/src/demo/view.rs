@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use parking_lot::Mutex;
@@ -23,11 +23,24 @@ const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 /// The same where output is kept, as in a file or a log: one drawing a window.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long the first picture waits until there is something to see.
+const FIRST_PICTURE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Time between two looks whether there is.
+const FIRST_PICTURE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a panel without rows may still get its first ones: rates are told of whole windows, two of which
+/// may have to pass.
+const MEASURING: Duration = Duration::from_secs(12);
+
 /// The latest alerts that are shown.
 const ALERTS_SHOWN: usize = 5;
 
 /// Rows of a panel that are read; the queries ask for fewer.
 const PANEL_ROWS_MAX: usize = 50;
+
+/// What stands in a panel where there is nothing.
+const NOTHING: &str = "–";
 
 /// Clears the terminal; what was there before stays where the user can scroll to.
 const CLEAR: &str = "\u{1b}[2J";
@@ -71,21 +84,28 @@ async fn collect_alerts(mut backend: Remote, latest: LatestAlerts) -> Result<(),
 
 async fn draw(mut backend: Remote, latest: LatestAlerts, guide: &str) -> Result<(), CommandError> {
     let terminal = io::stdout().is_terminal();
+    let begun = Instant::now();
+    while begun.elapsed() < FIRST_PICTURE_DEADLINE
+        && panel(&mut backend, PROCESSES.query).await.map_err(failed)?.1.is_empty()
+    {
+        tokio::time::sleep(FIRST_PICTURE_INTERVAL).await;
+    }
     let mut ticks = tokio::time::interval(if terminal { REDRAW_INTERVAL } else { REPORT_INTERVAL });
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut cleared = false;
     loop {
         ticks.tick().await;
+        let nothing = if begun.elapsed() < MEASURING { "measuring …" } else { NOTHING };
         let mut left = Vec::new();
         for Panel { heading, query } in DEVICES {
             let (columns, rows) = panel(&mut backend, query).await.map_err(failed)?;
-            left.extend(drawn(heading, columns, &rows));
+            left.extend(drawn(heading, columns, &rows, nothing));
         }
         let (columns, rows) = panel(&mut backend, PROCESSES.query).await.map_err(failed)?;
-        let mut right = drawn(PROCESSES.heading, columns, &rows);
+        let mut right = drawn(PROCESSES.heading, columns, &rows, nothing);
         let alerts: Vec<Row> = latest.lock().iter().cloned().collect();
         let columns = ["metric", "device", "measured", "max"].map(str::to_owned).to_vec();
-        right.extend(drawn("Latest alerts", columns, &alerts));
+        right.extend(drawn("Latest alerts", columns, &alerts, NOTHING));
         let text = if terminal {
             let picture = picture(guide, &left, &right, room());
             format!("{}{picture}", if std::mem::replace(&mut cleared, true) { "" } else { CLEAR })
@@ -131,11 +151,11 @@ async fn panel(backend: &mut Remote, query: &str) -> Result<(Vec<String>, Vec<Ro
     Ok((columns, found))
 }
 
-/// A heading and the rows below it, or a dash where there are none yet, and an empty line.
-fn drawn(heading: &str, columns: Vec<String>, rows: &[Row]) -> Vec<String> {
+/// A heading and the rows below it, or a word where there are none, and an empty line.
+fn drawn(heading: &str, columns: Vec<String>, rows: &[Row], nothing: &str) -> Vec<String> {
     let mut lines = vec![heading.to_owned()];
     if rows.is_empty() {
-        lines.push("  –".to_owned());
+        lines.push(format!("  {nothing}"));
     } else {
         let mut table = Table::new(columns);
         rows.iter().for_each(|row| table.fit(row));
@@ -152,13 +172,13 @@ mod tests {
 
     #[test]
     fn a_panel_without_rows_says_so() {
-        assert_eq!(drawn("Disks", vec!["device".to_owned()], &[]), ["Disks", "  –", ""]);
+        assert_eq!(drawn("Disks", vec!["device".to_owned()], &[], NOTHING), ["Disks", "  –", ""]);
     }
 
     #[test]
     fn a_panel_is_a_table_below_its_heading() {
         let rows = vec![vec![Some("vda".to_owned()), Some("12".to_owned())]];
-        let lines = drawn("Disks", vec!["device".to_owned(), "read".to_owned()], &rows);
+        let lines = drawn("Disks", vec!["device".to_owned(), "read".to_owned()], &rows, NOTHING);
         assert_eq!(lines, ["Disks", " device | read", "--------+------", " vda    |   12", ""]);
     }
 
