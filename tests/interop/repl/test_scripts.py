@@ -70,7 +70,7 @@ def test_variables_stand_for_names_and_texts_and_in_properties(run, tmp_path):
     inner, outer = tmp_path / "inner.sql", tmp_path / "outer.sql"
     inner.write_text("DEFINE partitions = '1';\n")
     outer.write_text(
-        f"DEFINE inner = '{inner}'; RUN SCRIPT '${{inner}}';\n"
+        f"DEFINE script = '{inner}'; RUN SCRIPT '${{script}}';\n"
         "CREATE STREAM ${name} (${column} STRING KEY) WITH (KAFKA_TOPIC = '${name}_topic', VALUE_FORMAT = '${format}',"
         " PARTITIONS = ${Partitions});\n"
         "SHOW TOPICS; SELECT '${missing}' AS missing; UNDEFINE column; SHOW VARIABLES;\n"
