@@ -55,6 +55,15 @@ def test_the_demo_ends_by_itself_when_its_time_is_over():
     assert demo.process.stderr.read() == ""
 
 
+def test_the_first_picture_shows_what_was_measured_and_what_still_is(demo):
+    eventually(lambda: "Latest alerts" in demo.shown)
+    processor, processes = (demo.shown.split(heading)[1] for heading in ["Processor, in windows of 5 s", "Busiest processes"])
+    assert re.match(r"\n core +\| busy +\| peak *\n[-+]+\n cpu", processor)
+    assert re.match(r"\n pid +\| name +\| cpu +\| mib *\n[-+]+\n +\d+ ", processes)
+    rates = demo.shown.split("\nDisks\n")[1].split("\nBusiest processes\n")[0]
+    assert "–" not in rates
+
+
 def test_the_machines_metrics_arrive_and_are_counted_in_windows(demo):
     for table in ["cpu_load", "top_processes"]:
         eventually(lambda table=table: demo.sql(f"SELECT count(*) FROM {table}")[0][0] > 0)
