@@ -300,7 +300,8 @@ fn statements_run_where_the_command_line_says_whatever_the_environment_says() {
             .args(["-c", "SHOW STREAMS"])
             .output()
             .unwrap();
-        assert!(String::from_utf8_lossy(&ran.stdout).ends_with("(0 rows)\n"), "{ran:?}");
+        let told = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && !told.contains("\n s "), "{told}");
     }
     let ran = tidemill().args(["sql", "--connect", &connect, "--data-dir"]).arg(&data).output().unwrap();
     assert_eq!(ran.status.code(), Some(2), "{ran:?}");
