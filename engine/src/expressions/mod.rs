@@ -6,8 +6,10 @@
 //! and note it ([`failures`]); where the expression around them may hide that ([`hidden_failures`]), the rows of
 //! the batch are set apart in the same way.
 
+mod double_comparison;
 pub mod failures;
 mod hidden_failures;
+mod sql_text;
 
 use std::sync::Arc;
 
@@ -20,8 +22,10 @@ use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use self::double_comparison::with_own_comparisons;
 use self::failures::REASONS_MAX;
 use self::hidden_failures::may_hide_failures;
+pub(crate) use self::sql_text::sql_text;
 use crate::error::{Error, Result};
 
 /// A row for which an expression had no value.
@@ -54,11 +58,12 @@ impl CompiledExpression {
     /// `Invalid` for a column or type the planner should have refused.
     pub fn new(expression: &Expr, schema: &DFSchema) -> Result<CompiledExpression> {
         let properties = ExecutionProps::new();
+        let evaluated = with_own_comparisons(expression, schema)?;
         let physical =
-            create_physical_expr(expression, schema, &properties, &PhysicalPlanningContext::default())?;
+            create_physical_expr(&evaluated, schema, &properties, &PhysicalPlanningContext::default())?;
         let data_type = physical.data_type(schema.as_arrow())?;
         let may_hide_failures = may_hide_failures(expression);
-        Ok(CompiledExpression { physical, data_type, may_hide_failures, text: expression.to_string() })
+        Ok(CompiledExpression { physical, data_type, may_hide_failures, text: sql_text(expression) })
     }
 
     /// Type of the values.

@@ -52,8 +52,8 @@ impl DeclaredFunction {
     }
 
     /// The same function for queries over what is there now. In them a whole number is a BIGINT unless it is
-    /// asked to be less, so a BIGINT is passed where INTEGER is wanted; and calls that no form takes go to
-    /// another function.
+    /// asked to be less, so a BIGINT is passed where INTEGER is wanted, and collections of INTEGER are passed
+    /// beside those of BIGINT; and calls that no form takes go to another function.
     pub(super) fn for_snapshots(mut self, fallback: Option<Arc<ScalarUDF>>) -> DeclaredFunction {
         self.is_for_snapshots = true;
         self.fallback = fallback;
@@ -127,6 +127,22 @@ fn narrowed(arguments: &[Argument]) -> Vec<Argument> {
     arguments.iter().map(narrow).collect()
 }
 
+/// The argument with BIGINT for INTEGER inside of ARRAYs and MAPs.
+fn widened(argument: &Argument) -> Argument {
+    fn wide(data_type: &SqlType) -> SqlType {
+        match data_type {
+            SqlType::Integer => SqlType::Bigint,
+            SqlType::Array(element) => SqlType::array(wide(element)),
+            SqlType::Map { key, value } => SqlType::map(wide(key), wide(value)),
+            other => other.clone(),
+        }
+    }
+    match argument {
+        Argument::Value(nested @ (SqlType::Array(_) | SqlType::Map { .. })) => Argument::Value(wide(nested)),
+        other => other.clone(),
+    }
+}
+
 pub(super) fn arrow_type(data_type: &SqlType) -> DfResult<DataType> {
     data_type.to_arrow().map_err(plan_error)
 }
@@ -196,8 +212,11 @@ impl ScalarUDFImpl for DeclaredFunction {
     fn coerce_types(&self, arguments: &[DataType]) -> DfResult<Vec<DataType>> {
         let given = arguments_of(arguments)?;
         let own = self.resolve(&given).or_else(|refused| {
-            let narrowed = || self.resolve(&narrowed(&given)).ok();
-            self.is_for_snapshots.then(narrowed).flatten().ok_or(refused)
+            let fitting = || {
+                let narrow = self.resolve(&narrowed(&given));
+                narrow.or_else(|_| self.resolve(&given.iter().map(widened).collect::<Vec<_>>())).ok()
+            };
+            self.is_for_snapshots.then(fitting).flatten().ok_or(refused)
         });
         let resolution = match (own, &self.fallback) {
             (Err(own), Some(fallback)) => {

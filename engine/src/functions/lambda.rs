@@ -16,7 +16,8 @@ use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array
 use arrow::buffer::BooleanBuffer;
 use arrow::compute;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use datafusion::common::{DFSchema, Result as DfResult, exec_err};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result as DfResult, exec_err};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{
@@ -32,7 +33,7 @@ use super::elements::of_type;
 use super::null_arithmetic::NullArithmetic;
 use super::resolution::{Argument, Resolution};
 use super::signature::{LambdaPattern, TypePattern};
-use crate::expressions::{CompiledExpression, failures};
+use crate::expressions::{CompiledExpression, failures, sql_text};
 
 /// A lambda in one batch: with the columns it names.
 pub(super) struct BoundLambda<'a> {
@@ -121,13 +122,33 @@ impl LambdaBody {
         })
     }
 
+    /// The lambda as a statement would write it, where the columns that it names are these. What its
+    /// variables are called is not kept.
+    fn sql_text(&self, captured: &[Expr]) -> DfResult<String> {
+        let (columns, variables) = self.schema.fields().split_at(self.captured);
+        let body = self.expression.clone().transform(|part| {
+            let Expr::Column(column) = &part else { return Ok(Transformed::no(part)) };
+            let written = match columns.iter().position(|field| *field.name() == column.name) {
+                Some(index) => captured.get(index).cloned(),
+                None => Some(Expr::Column(Column::new_unqualified(variable_text(&column.name)))),
+            };
+            Ok(match written {
+                Some(written) => Transformed::yes(written),
+                None => Transformed::no(part),
+            })
+        })?;
+        let names: Vec<String> = variables.iter().map(|field| variable_text(field.name())).collect();
+        let names = if let [only] = &names[..] { only.clone() } else { format!("({})", names.join(", ")) };
+        Ok(format!("{names} => {}", sql_text(&body.data)))
+    }
+
     fn evaluate(&self, batch: &RecordBatch, rows: &UInt32Array) -> DfResult<LambdaValues> {
         let mut noted = Vec::new();
         let values = self.compiled.evaluate(batch, &mut noted).map_err(execution_error)?;
         let mut failed = vec![false; if noted.is_empty() { 0 } else { batch.num_rows() }];
         if !noted.is_empty() {
             // Functions tell that they failed, and not for which values.
-            self.find_failures(batch, &mut failed)?;
+            self.find_failures(batch, rows, &mut failed, &mut None)?;
         }
         let mut on_null = match (self.null_is_failure, values.nulls()) {
             (true, Some(nulls)) if nulls.null_count() > 0 => Some(!nulls.inner()),
@@ -158,26 +179,55 @@ impl LambdaBody {
         })
     }
 
-    /// Marks the values for which a function fails, and notes why: halves the batch until such a value
-    /// stands alone.
-    fn find_failures(&self, batch: &RecordBatch, found: &mut [bool]) -> DfResult<()> {
+    /// Marks the values for which a function fails: halves the batch until such a value stands alone. Notes
+    /// why, once for a row; `told` is the last one that it was noted for.
+    fn find_failures(
+        &self,
+        batch: &RecordBatch,
+        rows: &UInt32Array,
+        found: &mut [bool],
+        told: &mut Option<u32>,
+    ) -> DfResult<()> {
         let mut noted = Vec::new();
         self.compiled.evaluate(batch, &mut noted).map_err(execution_error)?;
         match (noted.into_iter().next(), found) {
             (None, _) => {}
             (Some(failure), [only]) => {
                 *only = true;
-                failures::note(|| failure.cause);
+                let row = rows.values().first().copied();
+                if told.is_none() || *told != row {
+                    *told = row;
+                    failures::note(|| failure.cause);
+                }
             }
             (Some(_), several) => {
                 let half = several.len() / 2;
                 let (first, second) = several.split_at_mut(half);
-                self.find_failures(&batch.slice(0, half), first)?;
-                self.find_failures(&batch.slice(half, batch.num_rows() - half), second)?;
+                let others = batch.num_rows() - half;
+                self.find_failures(&batch.slice(0, half), &rows.slice(0, half), first, told)?;
+                self.find_failures(&batch.slice(half, others), &rows.slice(half, others), second, told)?;
             }
         }
         Ok(())
     }
+}
+
+/// A call of a function that takes lambdas as a statement would write it; none of another function.
+pub(super) fn call_text(function: &ScalarUDF, arguments: &[Expr]) -> Option<String> {
+    let call = function.inner().downcast_ref::<LambdaCall>()?;
+    let (values, mut captured) = arguments.split_at_checked(call.values)?;
+    let mut texts: Vec<String> = values.iter().map(sql_text).collect();
+    for lambda in call.lambdas.iter() {
+        let (own, others) = captured.split_at_checked(lambda.captured)?;
+        captured = others;
+        texts.push(lambda.sql_text(own).ok()?);
+    }
+    Some(format!("{}({})", call.function.declaration.name.to_uppercase(), texts.join(", ")))
+}
+
+/// What a variable of a lambda is called where people read of it, for the name of its column.
+fn variable_text(column: &str) -> String {
+    column.replace("variable ", "x")
 }
 
 fn execution_error(error: crate::error::Error) -> DataFusionError {

@@ -59,11 +59,13 @@ mod examples_tests;
 #[cfg(test)]
 mod sql_harness;
 
+pub use self::growing::{CONCATENATION, bounded_in_place_of, concatenation};
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{Expr, ScalarUDF};
 use tidemill_sql::analyzer::reserved;
 use tidemill_sql::lookup::LambdaFunction;
 
@@ -161,6 +163,11 @@ pub fn lookup_lambda(name: &str) -> Option<Arc<dyn LambdaFunction>> {
     function.takes_lambdas().then(|| Arc::new(function.clone()) as Arc<dyn LambdaFunction>)
 }
 
+/// A call of a function that takes lambdas as a statement would write it; none of another function.
+pub(crate) fn lambda_call_text(function: &ScalarUDF, arguments: &[Expr]) -> Option<String> {
+    lambda::call_text(function, arguments)
+}
+
 /// A table function by name, in any case, as the scalar function that gives the list of its rows.
 #[must_use]
 pub fn lookup_table(name: &str) -> Option<Arc<ScalarUDF>> {
@@ -179,15 +186,16 @@ pub fn names() -> Vec<String> {
 #[must_use]
 pub fn for_snapshots() -> &'static [Arc<ScalarUDF>] {
     static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
+        let bounded = growing::bounded();
         let defaults = SessionStateDefaults::default_scalar_functions();
         let own = DECLARED.values().chain(TABLE.values()).map(|(function, udf)| {
             let same = |other: &&Arc<ScalarUDF>| {
                 other.name() == udf.name() || other.aliases().iter().any(|alias| alias == udf.name())
             };
-            let fallback = growing::bounded().iter().chain(&defaults).find(same).cloned();
+            let fallback = bounded.iter().chain(&defaults).find(same).cloned();
             Arc::new(ScalarUDF::new_from_impl(function.clone().for_snapshots(fallback)))
         });
-        growing::bounded().iter().cloned().chain(own).collect()
+        bounded.iter().cloned().chain(own).collect()
     });
     &FUNCTIONS
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::array_value_to_string;
 use datafusion::common::{DFSchema, TableReference};
@@ -18,8 +18,8 @@ use tidemill_sql::lookup::{
 };
 use tidemill_sql::parser::parse_expression;
 
-use super::cast_text::text_of;
-use crate::expressions::CompiledExpression;
+use super::cast_text::to_texts;
+use crate::expressions::{CompiledExpression, Failure};
 
 /// A world of functions alone.
 struct Functions;
@@ -98,14 +98,22 @@ fn plan(columns: &[(&str, ArrayRef)], expression: &str) -> Result<Typed, SqlErro
 /// The values of an expression over columns, and why rows have none.
 pub(super) fn evaluate_over(columns: &[(&str, ArrayRef)], expression: &str) -> (ArrayRef, Vec<String>) {
     let typed = plan(columns, expression).unwrap_or_else(|error| panic!("{expression}: {}", error.message));
-    evaluate_planned(columns, expression, &typed)
+    let (values, failures) = evaluate_planned(columns, expression, &typed);
+    (values, failures.into_iter().map(|failure| failure.cause).collect())
+}
+
+/// What people are told of the rows for which an expression has no value.
+pub(super) fn failure_reasons(columns: &[(&str, ArrayRef)], expression: &str) -> Vec<String> {
+    let typed = plan(columns, expression).unwrap_or_else(|error| panic!("{expression}: {}", error.message));
+    let (_, failures) = evaluate_planned(columns, expression, &typed);
+    failures.into_iter().map(|failure| failure.reason).collect()
 }
 
 fn evaluate_planned(
     columns: &[(&str, ArrayRef)],
     expression: &str,
     typed: &Typed,
-) -> (ArrayRef, Vec<String>) {
+) -> (ArrayRef, Vec<Failure>) {
     let fields: Vec<Field> =
         columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true)).collect();
     let schema = Schema::new(fields);
@@ -119,7 +127,7 @@ fn evaluate_planned(
     let values = compiled
         .evaluate(&batch.expect("columns of one length"), &mut failures)
         .unwrap_or_else(|error| panic!("{expression}: {error}"));
-    (values, failures.into_iter().map(|failure| failure.cause).collect())
+    (values, failures)
 }
 
 /// The type and the text of an expression without columns, and why it has no value.
@@ -131,9 +139,12 @@ pub(super) fn evaluate(expression: &str) -> (String, Option<String>, Vec<String>
     let text = match values.data_type() {
         // As text a TIME loses its milliseconds.
         DataType::Time32(_) if values.is_valid(0) => Some(array_value_to_string(&values, 0).expect("a time")),
-        _ => text_of(&values, 0, false),
+        _ => {
+            let texts = to_texts(&values).expect("texts");
+            texts.as_string::<i32>().iter().next().flatten().map(str::to_owned)
+        }
     };
-    (data_type, text, failures)
+    (data_type, text, failures.into_iter().map(|failure| failure.cause).collect())
 }
 
 /// Asserts types and texts of expressions without columns.

@@ -98,7 +98,7 @@ pub const DECIMAL_MODULO: &str = "tidemill_decimal_modulo";
 /// - TIMESTAMP → DATE, TIME: one half of it, in UTC.
 /// - BYTES ↔ STRING does not occur.
 /// - ARRAY, MAP, STRUCT → the same kind: element by element; struct fields are matched by name,
-///   missing ones become NULL, surplus ones are dropped. An element that fails becomes NULL.
+///   missing ones become NULL, surplus ones are dropped. Where an element fails, all of it does.
 ///
 /// The planner uses Arrow's cast, and not this function, for INTEGER → BIGINT, INTEGER and BIGINT →
 /// DOUBLE, DECIMAL → DECIMAL with at least as many digits before and behind the point, INTEGER and

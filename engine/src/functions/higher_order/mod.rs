@@ -87,7 +87,7 @@ mod tests {
 
     use arrow::array::{ArrayRef, Int32Array, StringArray};
 
-    use crate::functions::sql_harness::{assert_values, evaluate, evaluate_over, refusal};
+    use crate::functions::sql_harness::{assert_values, evaluate, evaluate_over, failure_reasons, refusal};
 
     #[test]
     fn lambdas_are_applied_to_elements_and_entries() {
@@ -186,6 +186,17 @@ mod tests {
         assert_eq!(failures, ["two entries of the MAP would have the same key"]);
         let (_, kept, failures) = evaluate("FILTER(MAP('a' := NULL, 'b' := 2), (k, v) => TRUE)");
         assert_eq!((kept, failures.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_call_that_fails_is_told_as_it_would_be_written_and_once_for_a_row() {
+        let numbers: ArrayRef = Arc::new(Int32Array::from(vec![0]));
+        let failing = "REDUCE(TRANSFORM(ARRAY[1, 2], a => a / N), 0, (s, b) => s + b)";
+        let reasons = failure_reasons(&[("N", numbers)], failing);
+        assert_eq!(
+            reasons,
+            ["REDUCE(TRANSFORM(ARRAY[1, 2], x0 => x0 / ROWS.N), 0, (x0, x1) => x0 + x1): division by zero"]
+        );
     }
 
     #[test]
