@@ -326,7 +326,7 @@ async fn stop_together(handles: &[QueryHandle]) {
     }
 }
 
-/// The plan of a stored query: its statement, planned over the sources as they are now.
+/// The plan of a stored query: its statement, planned over the sources as the query sees them.
 ///
 /// # Errors
 /// Those of planning.
@@ -336,7 +336,7 @@ pub fn plan_record(
     environment: &Environment,
 ) -> Result<PhysicalPlan> {
     let lookup = EngineLookup {
-        catalog: catalog.clone(),
+        catalog: catalog.as_seen_by(record),
         settings: record.settings.clone(),
         log: environment.log.clone(),
         schemas: environment.schemas.clone(),

@@ -81,6 +81,33 @@ impl CatalogState {
         })
     }
 
+    /// Names of the columns that sources have now.
+    #[must_use]
+    pub fn columns_of(&self, sources: &[String]) -> BTreeMap<String, Vec<String>> {
+        let found = sources.iter().filter_map(|name| self.sources.get_key_value(name));
+        let columns = |source: &CatalogSource| -> Vec<String> {
+            source.source.columns.iter().map(|column| column.name.clone()).collect()
+        };
+        found.map(|(name, source)| (name.clone(), columns(source))).collect()
+    }
+
+    /// What a query sees: the sources that it reads, with the columns they had when it was made. Columns are
+    /// only ever added to a source that is read, so that nothing else of it has changed.
+    #[must_use]
+    pub fn as_seen_by(self: &Arc<CatalogState>, query: &QueryRecord) -> Arc<CatalogState> {
+        let mut seen: Option<CatalogState> = None;
+        for (name, columns) in &query.columns_seen {
+            let grown = |found: &&Arc<CatalogSource>| found.source.columns.len() > columns.len();
+            let Some(found) = self.sources.get(name).filter(grown) else { continue };
+            let mut source = Source::clone(&found.source);
+            source.columns.retain(|column| columns.contains(&column.name));
+            let found = CatalogSource { source: Arc::new(source), ..CatalogSource::clone(found) };
+            let seen = seen.get_or_insert_with(|| CatalogState::clone(self));
+            seen.sources.insert(name.clone(), Arc::new(found));
+        }
+        seen.map_or_else(|| self.clone(), Arc::new)
+    }
+
     /// Ids of the queries that read a source.
     #[must_use]
     pub fn readers(&self, source: &str) -> Vec<&str> {
@@ -152,6 +179,24 @@ impl Catalog {
         self.state.read().clone()
     }
 
+    /// Whether what earlier versions left was changed as `name` says.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn has_upgrade(&self, name: &str) -> Result<bool> {
+        Ok(self.store.get(&state_keys::catalog(Class::Upgrade as u8, name))?.is_some())
+    }
+
+    /// Keeps a change of what earlier versions left from being made again (blocking).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn record_upgrade(&self, name: &str) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        batch.put(state_keys::catalog(Class::Upgrade as u8, name), Vec::<u8>::new());
+        Ok(self.store.write(&batch, Durability::Synced)?)
+    }
+
     /// Changes what exists (blocking): `change` makes the new state from the old one, and may add to
     /// the write batch what has to change with it. Nothing happens if it fails. Changes come one
     /// after the other.
@@ -179,24 +224,6 @@ impl Catalog {
 /// Puts what is new or different, deletes what is gone.
 fn write_differences(old: &CatalogState, new: &CatalogState, batch: &mut WriteBatch) -> Result<()> {
     differences(&old.sources, &new.sources, Class::Source, batch, Arc::ptr_eq, |source| {
-    /// Whether what earlier versions left was changed as `name` says.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn has_upgrade(&self, name: &str) -> Result<bool> {
-        Ok(self.store.get(&state_keys::catalog(Class::Upgrade as u8, name))?.is_some())
-    }
-
-    /// Keeps a change of what earlier versions left from being made again (blocking).
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn record_upgrade(&self, name: &str) -> Result<()> {
-        let mut batch = WriteBatch::default();
-        batch.put(state_keys::catalog(Class::Upgrade as u8, name), Vec::<u8>::new());
-        Ok(self.store.write(&batch, Durability::Synced)?)
-    }
-
         record::write(&SourceRecord::from_source(source)?)
     })?;
     differences(&old.queries, &new.queries, Class::Query, batch, Arc::ptr_eq, |query| {

@@ -35,6 +35,8 @@ pub enum Class {
     Function = 5,
     /// Changes of what earlier versions left, by name: each is made once.
     Upgrade = 6,
+    /// Topics that a statement makes or deletes, until it has come to its end.
+    UnfinishedTopic = 7,
 }
 
 /// A persistent query.
@@ -52,6 +54,10 @@ pub struct QueryRecord {
     pub sink: String,
     /// Names of the sources it reads.
     pub sources: Vec<String>,
+    /// The columns that those had when it was made: what has been added since is none of its affair. A query
+    /// from before this was kept sees all columns.
+    #[serde(default)]
+    pub columns_seen: BTreeMap<String, Vec<String>>,
     /// It was told to wait.
     pub paused: bool,
     /// Where it begins in its sources: `earliest` or `latest`.

@@ -17,9 +17,8 @@ use crate::statements::text_rows::done;
 /// the schema that the declaration registered is the newest of the topic, that of the new columns follows
 /// it.
 ///
-/// Queries that were planned over the source go on as they are. They are planned anew when they start
-/// again, and must come to the same plan then: one that reads all columns or fills the source stands in the
-/// way.
+/// Queries that read the source go on with the columns it had when they were made. One that fills it stands
+/// in the way: it would write other columns when it starts again.
 ///
 /// # Errors
 /// Everything that is wrong with the statement, `InUse`, those of the schema registry, and of the disk.
@@ -48,8 +47,7 @@ pub fn alter_source(session: &Session, statement: &AlterSource, text: &str) -> R
             "Cannot alter '{name}': queries [{}] would read or write other columns",
             affected.join(", ")
         );
-        Err(Error::new(ErrorKind::InUse, message)
-            .with_hint("terminate them first; queries that name their columns are not in the way"))
+        Err(Error::new(ErrorKind::InUse, message).with_hint("terminate them first"))
     })?;
     let tag = format!("ALTER {}", statement.kind.keyword());
     Ok(done(tag, format!("Source `{name}` was altered")))

@@ -1,6 +1,8 @@
 //! Statements that declare, change and assert, as sessions send them, on an engine in memory.
 
+use crate::catalog::CatalogState;
 use crate::error::{Error, ErrorKind, Result};
+use crate::queries::plan_record;
 use crate::registry::{SchemaDefinition, SchemaKind};
 use crate::session::{Dialect, Session};
 use crate::session_harness::{self, engine};
@@ -49,21 +51,65 @@ async fn a_column_that_was_added_has_no_value_in_what_was_written_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_is_not_altered_under_queries_that_would_change() {
+async fn queries_go_on_with_the_columns_that_their_sources_had_when_they_were_made() {
     let mut session = session(Dialect::Postgres);
     all(
         &mut session,
         &[
             EVENTS,
-            "CREATE STREAM named AS SELECT k, n FROM events",
-            "ALTER STREAM events ADD COLUMN a INT",
             "CREATE STREAM everything AS SELECT * FROM events",
+            "CREATE STREAM further AS SELECT * FROM everything",
+            "ALTER STREAM events ADD COLUMN a INT",
+            "CREATE OR REPLACE STREAM events (k STRING KEY, n INT, a INT, b INT) \
+             WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON')",
+            "PAUSE CSAS_EVERYTHING_1",
+            "RESUME CSAS_EVERYTHING_1",
         ],
     )
     .await;
-    let error = refused(&mut session, "ALTER STREAM events ADD COLUMN b INT").await;
-    assert_eq!(error.kind, ErrorKind::InUse);
-    assert!(error.message.contains("[CSAS_EVERYTHING_2]"), "{error}");
+    let column_names = |state: &CatalogState, name: &str| -> Vec<String> {
+        state.sources[name].source.columns.iter().map(|column| column.name.clone()).collect()
+    };
+    let state = session.engine().catalog().state();
+    assert_eq!(column_names(&state, "EVENTS"), ["K", "N", "A", "B"]);
+    let columns_planned = |id: &str| {
+        let state = session.engine().catalog().state();
+        let environment = session.engine().queries().environment();
+        let plan = plan_record(&state.queries[id], &state, environment).expect("a plan");
+        plan.schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(columns_planned("CSAS_EVERYTHING_1"), ["K", "N"]);
+
+    let replace = "CREATE OR REPLACE STREAM everything AS SELECT * FROM events";
+    run(&mut session, replace).await.expect("what * stands for is asked again");
+    let state = session.engine().catalog().state();
+    assert_eq!(column_names(&state, "EVERYTHING"), ["K", "N", "A", "B"]);
+    assert_eq!(column_names(&state, "FURTHER"), ["K", "N"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_does_not_get_other_columns_under_queries_that_fill_it() {
+    let mut session = session(Dialect::Postgres);
+    all(
+        &mut session,
+        &[
+            EVENTS,
+            "CREATE STREAM more (k STRING KEY, n INT) \
+             WITH (KAFKA_TOPIC = 'more', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
+            "CREATE STREAM named AS SELECT k, n FROM events",
+            "INSERT INTO events SELECT * FROM more",
+        ],
+    )
+    .await;
+    for statement in [
+        "ALTER STREAM events ADD COLUMN b INT",
+        "CREATE OR REPLACE STREAM events (k STRING KEY, n INT, b INT) \
+         WITH (KAFKA_TOPIC = 'events', VALUE_FORMAT = 'JSON')",
+    ] {
+        let error = refused(&mut session, statement).await;
+        assert_eq!(error.kind, ErrorKind::InUse);
+        assert!(error.message.contains("[INSERTQUERY_2]"), "{error}");
+    }
     let error = refused(&mut session, "ALTER STREAM named ADD COLUMN b INT").await;
     assert_eq!(error.message, "ALTER command is not supported for CREATE ... AS statements.");
 }
