@@ -30,8 +30,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line: what went wrong and what helps.
-            eprintln!("tidemill: {error}");
+            error.tell();
             ExitCode::FAILURE
         }
     }

@@ -105,6 +105,42 @@ fn three_files_in_a_directory_are_a_case_and_can_be_updated() {
 }
 
 #[test]
+fn a_file_that_is_updated_keeps_its_layout() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let own = repository().join("tests/cases/large_orders");
+    for name in ["statements.sql", "input.json"] {
+        fs::copy(own.join(name), folder.path().join(name)).expect("a file can be copied");
+    }
+    let right = fs::read_to_string(own.join("output.json")).expect("it is there");
+    let output = folder.path().join("output.json");
+    fs::write(&output, right.replace("120.5", "120.75")).expect("a file can be written");
+    assert_eq!(run(&[path(folder.path()), "--update"]).0, Some(1));
+    assert_eq!(fs::read_to_string(&output).expect("it is there"), right);
+}
+
+#[test]
+fn what_is_wrong_in_a_directory_is_told_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("writes");
+    write(
+        "statements.sql",
+        "-- Nothing is there.\nSHOW STREAMS;\n\nSELECT a\n  FROM nothing EMIT CHANGES;\n",
+    );
+    write("output.json", r#"{"outputs": []}"#);
+    let (code, out, _) = run(&[path(folder.path())]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("statements.sql:5:8: "), "{out}");
+    write("output.json", r#"{"outputs": [{"topic": "T", "tmestamp": 4}]}"#);
+    let (code, out, complaints) = run(&[path(folder.path())]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("outputs, record 1") && out.contains("tmestamp"), "{out}");
+    assert!(
+        out.ends_with("0 passed, 1 failed\n") && complaints.ends_with("a case failed\n"),
+        "{out}{complaints}"
+    );
+}
+
+#[test]
 fn what_a_case_says_beside_its_outputs_counts_where_it_is_strict() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let cases = folder.path().join("cases.json");

@@ -38,18 +38,20 @@ pub(crate) fn run(arguments: Test) -> Result<(), CommandError> {
         write(path, &format!("{text}\n"))?;
     }
     if let Some(path) = &arguments.junit {
-        write(path, &junit(&finished))?;
+        write(path, &junit(&finished, known.as_ref()))?;
     }
     if arguments.update {
         let cases = update(&finished)?;
         eprintln!("wrote the outputs of {cases} cases; they pass when they are run again");
     }
-    let mut out = io::stdout().lock();
-    let closing = table(&finished);
-    writeln!(out, "{closing}").map_err(written)?;
-    out.flush().map_err(written)?;
     eprintln!("took {:.1} s", took.as_secs_f64());
-    verdict(&finished, known.as_ref(), selection.is_everything())
+    let verdict = verdict(&finished, known.as_ref(), selection.is_everything());
+    // The numbers come last, also where both outputs are one log.
+    let verdict = verdict.map_err(CommandError::tell);
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", table(&finished)).map_err(written)?;
+    out.flush().map_err(written)?;
+    verdict
 }
 
 /// Prints every case that failed and is not known to, with where it differs.

@@ -16,6 +16,9 @@ pub(crate) struct Case {
     pub(crate) java_name: Option<String>,
     /// The statements, in order.
     pub(crate) statements: Vec<String>,
+    /// Where each begins, line and column, if they have a file of their own.
+    #[serde(skip)]
+    pub(crate) places: Vec<(u32, u32)>,
     /// Settings of the session that runs them.
     pub(crate) properties: Map<String, Value>,
     /// Topics that are there before the first statement.

@@ -89,6 +89,9 @@ fn read_file(path: &Path, named: bool, found: &mut Vec<CaseSource>) -> Result<()
             return Err(CommandError(format!("{} holds no list \"cases\"", path.display())));
         }
     };
+    if named && cases.is_empty() {
+        return Err(CommandError(format!("{} holds no case", path.display())));
+    }
     for (position, case) in cases.into_iter().enumerate() {
         let text = |name: &str| case.get(name).and_then(Value::as_str).map(str::to_owned);
         let id = text("id").unwrap_or_else(|| format!("{}#{position}", path.display()));

@@ -46,6 +46,11 @@ impl KnownFailures {
         self.reasons.contains_key(id)
     }
 
+    /// Why a case is known to fail.
+    pub(crate) fn reason(&self, id: &str) -> Option<&str> {
+        self.reasons.get(id).map(String::as_str)
+    }
+
     /// What the list and the run do not agree about. `is_everything` tells that every case was run, so
     /// that one that is listed and was not run does not exist.
     pub(crate) fn disagreements(&self, finished: &[Finished], is_everything: bool) -> Vec<String> {

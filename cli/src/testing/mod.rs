@@ -19,7 +19,8 @@
 //! - [`post_conditions`]: what has to exist in the end;
 //! - [`query_case`]: a case from its statements to its verdict;
 //! - [`verdict`]: what became of a case; [`report`], [`junit`], [`table`]: telling it;
-//! - [`known_failures`]: cases that are known to fail; [`update`]: writing what came out as expected.
+//! - [`known_failures`]: cases that are known to fail; [`update`]: writing what came out as expected, into files
+//!   that stay as they are laid out ([`json_text`]).
 
 mod answer_match;
 mod answers;
@@ -27,6 +28,7 @@ mod case;
 mod case_files;
 mod declared_topics;
 mod feeding;
+mod json_text;
 mod junit;
 mod known_failures;
 mod pool;

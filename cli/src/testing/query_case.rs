@@ -39,7 +39,7 @@ fn run_queries(case: &Case) -> Verdict {
 fn results(world: &mut World, case: &Case) -> Result<Result<Fed, Failure>, String> {
     let done = statements::read(case).and_then(|statements| statements::run(world, &statements));
     if let Err(refusal) = done {
-        return Ok(Err(Failure::Statement(refusal)));
+        return Ok(Err(Failure::Statement(refusal.in_file(&case.places))));
     }
     feeding::write_inputs(world, case)?;
     Ok(feeding::drive(world, case).map_err(Failure::Query))

@@ -9,7 +9,7 @@ use tidemill_engine::driver::{Record, TopicPayloads, Window, WireValue};
 use tidemill_engine::formats::RecordPart;
 
 use super::case::CaseRecord;
-use super::value_match::{Numbers, matches};
+use super::value_match::{Numbers, decimal_text, matches, special_double};
 
 /// Records shown on either side of a difference.
 const SHOWN_MAX: usize = 12;
@@ -205,15 +205,19 @@ fn show<'a>(
     text
 }
 
-/// A value as JSON, with its numbers as they are written.
+/// A value as JSON, with its numbers as they are written. What is no number of JSON is a text, as it is in the
+/// format JSON.
 pub(super) fn to_json(value: &WireValue) -> Value {
     let number = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
     match value {
         WireValue::Null => Value::Null,
         WireValue::Boolean(value) => (*value).into(),
         WireValue::Integer(value) => (*value).into(),
-        WireValue::Double(value) => number(value.to_string()),
-        WireValue::Decimal(value) => number(value.to_string()),
+        WireValue::Double(value) => match special_double(*value) {
+            Some(text) => text.into(),
+            None => number(format!("{value:?}")),
+        },
+        WireValue::Decimal(value) => number(decimal_text(value)),
         WireValue::Text(text) => text.as_str().into(),
         WireValue::Bytes(bytes) => STANDARD.encode(bytes).into(),
         WireValue::List(items) => items.iter().map(to_json).collect(),

@@ -125,9 +125,13 @@ mod tests {
         }
     }
 
+    fn refusal(index: usize, statement: String, error: Error) -> Refusal {
+        Refusal { index, count: 2, statement, error, while_read: false, place: None, file_place: None }
+    }
+
     fn refused(index: usize, kind: ErrorKind, message: &str) -> Failure {
         let (statement, error) = ("SELECT 1".to_owned(), Error::new(kind, message));
-        Failure::Statement(Box::new(Refusal { index, count: 2, statement, error, while_read: false }))
+        Failure::Statement(Box::new(refusal(index, statement, error)))
     }
 
     fn grades(expected: &ExpectedException, failure: Option<&Failure>) -> [bool; 3] {
@@ -157,7 +161,7 @@ mod tests {
         let error = Error::new(ErrorKind::Type, "there is no such unit");
         let refusal = |while_read| {
             let (statement, error) = ("SELECT 1".to_owned(), error.clone());
-            Failure::Statement(Box::new(Refusal { index: 1, count: 2, statement, error, while_read }))
+            Failure::Statement(Box::new(Refusal { while_read, ..refusal(1, statement, error) }))
         };
         assert_eq!(grades(&syntax, Some(&refusal(true))), [true; 3]);
         assert_eq!(grades(&syntax, Some(&refusal(false))), [true, false, true]);

@@ -18,6 +18,9 @@ pub(super) const EXACT_NUMBERS: &str = "use.exact.numeric.comparison";
 /// How much floating point numbers may differ.
 const DOUBLE_TOLERANCE: f64 = 1e-6;
 
+/// Digits behind the point that are written one by one; a decimal with more has an exponent.
+const PLAIN_SCALE_MAX: usize = 64;
+
 /// How strictly numbers are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Numbers {
@@ -41,6 +44,9 @@ pub(super) fn matches(expected: &Value, actual: &WireValue, numbers: Numbers) ->
         (Value::String(expected), WireValue::Decimal(actual)) => {
             expected.parse::<BigDecimal>().is_ok_and(|expected| is_same(&expected, actual))
         }
+        (Value::String(expected), WireValue::Double(actual)) => {
+            special_double(*actual).is_some_and(|actual| actual == expected)
+        }
         (Value::String(expected), WireValue::Bytes(actual)) => *expected == STANDARD.encode(actual),
         (Value::Array(expected), WireValue::List(actual)) => {
             expected.len() == actual.len()
@@ -57,6 +63,41 @@ pub(super) fn matches(expected: &Value, actual: &WireValue, numbers: Numbers) ->
                 })
         }
         _ => false,
+    }
+}
+
+/// How a double is written that no number stands for; `None` for all others.
+pub(super) fn special_double(value: f64) -> Option<&'static str> {
+    match (value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
+        (true, _, _) => Some("NaN"),
+        (_, true, false) => Some("Infinity"),
+        (_, true, true) => Some("-Infinity"),
+        _ => None,
+    }
+}
+
+/// A decimal with all of its digits and its scale, also where it is zero: what is read from the text is the
+/// same decimal.
+pub(super) fn decimal_text(value: &BigDecimal) -> String {
+    let (digits, scale) = value.as_bigint_and_exponent();
+    let digits = digits.to_string();
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", digits.as_str()),
+    };
+    match usize::try_from(scale) {
+        Ok(0) => format!("{sign}{digits}"),
+        Ok(scale) if scale <= PLAIN_SCALE_MAX => {
+            let digits = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            format!("{sign}{whole}.{fraction}")
+        }
+        _ => {
+            let (first, rest) = digits.split_at(1);
+            let point = if rest.is_empty() { "" } else { "." };
+            let exponent = i128::from(scale).saturating_neg() + rest.len() as i128;
+            format!("{sign}{first}{point}{rest}E{exponent}")
+        }
     }
 }
 
@@ -125,6 +166,30 @@ mod tests {
         assert!(matches(&json("10.30"), &wire("10.3"), Numbers::Approximate));
         assert!(!matches(&json("10.30"), &wire("10.4"), Numbers::Approximate));
         assert!(matches(&json("0.3"), &WireValue::Double(0.1 + 0.2), Numbers::Exact));
+    }
+
+    #[test]
+    fn a_decimal_is_written_as_it_was_read() {
+        for text in ["0", "0.0", "-0.05", "10.30", "-7", "9.0E9", "5E+2", "0E-3", "1.25E-70", "-1E-100"] {
+            let read: BigDecimal = text.parse().unwrap();
+            let written = decimal_text(&read);
+            assert!(is_same(&read, &written.parse().unwrap()), "{text} {written}");
+            assert!(serde_json::from_str::<Value>(&written).is_ok(), "{text} {written}");
+        }
+        assert_eq!(decimal_text(&"9.0E9".parse().unwrap()), "9.0E9");
+        assert_eq!(decimal_text(&"-0.0".parse().unwrap()), "0.0");
+        assert_eq!(decimal_text(&"1E-7".parse().unwrap()), "0.0000001");
+    }
+
+    #[test]
+    fn doubles_that_are_no_numbers_are_expected_as_texts() {
+        for (text, double) in
+            [("NaN", f64::NAN), ("Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)]
+        {
+            let expected = Value::from(text);
+            assert!(matches(&expected, &WireValue::Double(double), Numbers::Exact), "{text}");
+            assert!(!matches(&expected, &WireValue::Double(1.0), Numbers::Exact), "{text}");
+        }
     }
 
     #[test]
