@@ -1,5 +1,6 @@
 //! `tidemill sql`: type SQL, against a server or in a data directory opened right here.
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::net::TcpStream;
 use crate::args::Sql;
 use crate::commands::{CommandError, serve};
 use crate::repl::backend::{Backend, Failure};
+use crate::repl::output::unwritten;
 use crate::repl::shell::{Flow, Stopped};
 use crate::repl::{Embedded, Expanded, Remote, Shell, converse, terminal_size};
 use crate::server::Addresses;
@@ -30,7 +32,10 @@ pub(crate) fn run(arguments: Sql) -> Result<(), CommandError> {
     }
     shell.set_terminal_columns(terminal_size().map(|(columns, _)| columns));
     let result = if arguments.commands.is_empty() && arguments.file.is_none() {
-        eprintln!("{greeting}\n\\? tells what can be typed, Ctrl-D leaves.");
+        eprintln!("{greeting}");
+        if io::stdin().is_terminal() {
+            eprintln!("\\? tells what can be typed, Ctrl-D leaves.");
+        }
         converse(&runtime, &mut shell)
     } else {
         runtime.block_on(run_given(&mut shell, &arguments)).map_err(describe)
@@ -96,11 +101,11 @@ async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {
 }
 
 fn describe(stopped: Stopped) -> CommandError {
-    CommandError(match stopped {
-        Stopped::Failed(failure) => message_of(&failure),
-        Stopped::Interrupted => "interrupted".to_owned(),
-        Stopped::Output(error) => format!("could not write the answer: {error}"),
-    })
+    match stopped {
+        Stopped::Failed(failure) => CommandError(message_of(&failure)),
+        Stopped::Interrupted => CommandError("interrupted".to_owned()),
+        Stopped::Output(error) => unwritten(&error),
+    }
 }
 
 /// A failure as one text behind the program's name.

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use super::completer::complete;
 use super::highlighter::coloured;
 use super::names::Names;
+use super::output::unwritten;
 use super::shell::{Flow, Shell, Stopped};
 use crate::commands::CommandError;
 
@@ -121,7 +122,7 @@ fn tell(outcome: Result<Flow, Stopped>) -> Result<Flow, CommandError> {
             eprintln!("^C: the query was ended");
             Ok(Flow::Continue)
         }
-        Err(Stopped::Output(error)) => Err(CommandError(format!("could not write the answer: {error}"))),
+        Err(Stopped::Output(error)) => Err(unwritten(&error)),
     }
 }
 

@@ -15,7 +15,7 @@ mod embedded;
 mod expanded;
 mod highlighter;
 mod names;
-mod output;
+pub(crate) mod output;
 pub(crate) mod remote;
 pub(crate) mod shell;
 pub(crate) mod table;

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::commands::CommandError;
+
 /// Standard output and perhaps a file.
 #[derive(Default)]
 pub(crate) struct Output {
@@ -60,6 +62,14 @@ impl Output {
         written.map_err(|error| {
             io::Error::new(error.kind(), format!("could not write to {}: {error}", spool.path.display()))
         })
+    }
+}
+
+/// Why an answer was not written. Where nobody reads any more there is nothing to tell: `head` has its lines.
+pub(crate) fn unwritten(error: &io::Error) -> CommandError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => CommandError(String::new()),
+        _ => CommandError(format!("could not write the answer: {error}")),
     }
 }
 

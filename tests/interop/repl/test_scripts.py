@@ -1,5 +1,8 @@
 """The REPL without a terminal: statements given, from a file, through a pipe."""
 
+import subprocess
+
+from harness import binary
 from orders import INSERT, ORDERS
 
 
@@ -57,6 +60,15 @@ def test_values_of_all_kinds_look_the_same_whoever_answers(run):
     )
     assert (code, complaints) == (0, "")
     assert shown.splitlines()[2] == " t | 1.50 | 2 | 2024-02-29 | {1,2} | null | a\\tb"
+
+
+def test_nothing_is_complained_about_when_nobody_reads_any_more(where, tmp_path):
+    command = [binary(), "sql", *where, "-c", "SELECT * FROM generate_series(1, 200000)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout.readline() == " value\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
 
 
 def test_values_are_whole_where_there_is_no_terminal(run):
