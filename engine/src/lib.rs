@@ -7,7 +7,7 @@
 //! speaks for the schema [`registry`], and tests of queries drive them by hand, with [`driver`].
 //!
 //! Of [`formats`], [`serving`] and [`system_catalog`] the doors use terms: what a payload, a row that could
-//! not be read, the number of a type is. [`aggregates`], [`batch`], [`operators`], [`runtime`] and
+//! not be read, the number of a type is. [`aggregates`], [`batch`], [`operators`], [`runtime`], [`state`] and
 //! [`state_keys`] are open to this crate's own benches and tests, and to nobody else.
 
 // What the server says goes through `tracing`; what is printed is the commands'.
@@ -41,7 +41,7 @@ pub mod runtime;
 pub mod serving;
 mod session;
 mod sql_words;
-mod state;
+pub mod state;
 pub mod state_keys;
 mod statements;
 pub mod system_catalog;

@@ -27,11 +27,12 @@ use tidemill_sql::lookup::{AggregateFunction as _, SourceKind, WindowKind, Windo
 use tidemill_sql::plan::Emit;
 use tidemill_sql::plan::source::{ROWTIME, WINDOWEND, WINDOWSTART};
 
+use super::Operator;
 use super::session_aggregate::SessionAggregate;
 use super::window_aggregate::WindowAggregate;
-use super::{Operator, StateRoom};
 use crate::aggregates;
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::StateRoom;
 use crate::windows::{FixedClosing, FixedWindows, SessionClosing};
 
 /// The most windows one row may be in. Each is a group of its own, so that a row's work and state

@@ -11,8 +11,8 @@ use tidemill_sql::lookup::{AggregateFunction as _, WindowSpec};
 use super::output::BATCH_ROWS_MAX;
 use super::*;
 use crate::batch::{ChangeBatch, Headers};
-use crate::operators::Input;
 use crate::operators::driver::{Driver, batch, rows_as_text};
+use crate::operators::{Input, REPORTS_MAX};
 
 /// An aggregation over the columns `K STRING, V INTEGER`, grouped by `K`. Calls are written as in SQL.
 pub(super) fn spec(calls: &[&str]) -> AggregateSpec {
@@ -588,6 +588,17 @@ fn a_row_is_late_by_the_stream_time_it_brings_along() {
         rows.stream_times_ms = Some(vec![1, 30, 33].into());
         driver.push(Input::Left, rows).expect("takes rows");
         assert_eq!(driver.ledger.late, 1, "the second row comes after one of 30 in another shard");
+    }
+}
+
+#[test]
+fn however_many_rows_are_late_all_are_counted_and_a_bounded_number_is_reported() {
+    for window in [tumbling(10, 0), session(1, 0)] {
+        let spec = windowed(&["COUNT()"], window);
+        let mut driver = driver(&spec).combining();
+        push(&mut driver, &spec, "+I 1000 a 0");
+        push(&mut driver, &spec, &"+I 1 a 0\n".repeat(3_000));
+        assert_eq!((driver.ledger.late, driver.reports.len()), (3_000, REPORTS_MAX));
     }
 }
 

@@ -14,10 +14,11 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::state::{Durability, StateStore, WriteBatch};
 
-use super::{Context, Input, Ledger, Operator, Report, StateRoom};
+use super::{Context, Input, Ledger, Operator, Report};
 use crate::batch::{ChangeBatch, Kinds, RowKind, Windows};
 use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};
+use crate::state::StateRoom;
 use crate::state_keys;
 
 /// An operator with the store it runs on.

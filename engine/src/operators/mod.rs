@@ -35,7 +35,6 @@ pub(crate) mod driver;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tidemill_storage::state::{StateStore, WriteBatch};
 use tidemill_storage::{Offset, TopicPartition};
 
@@ -118,6 +117,16 @@ impl Report {
     }
 }
 
+/// The most reports that a worker keeps of a round; what is beyond is only counted.
+pub const REPORTS_MAX: usize = 1_000;
+
+/// Keeps a report as long as there is room for it; otherwise it is not even made.
+pub fn keep_report(reports: &mut Vec<Report>, report: impl FnOnce() -> Report) {
+    if reports.len() < REPORTS_MAX {
+        reports.push(report());
+    }
+}
+
 /// What the runtime lends an operator while it runs.
 pub struct Context<'a> {
     /// The server's keyed state as of the last commit.
@@ -127,21 +136,21 @@ pub struct Context<'a> {
     pub every_update: bool,
     /// Counts of dropped rows.
     pub ledger: &'a mut Ledger,
-    /// Reports for the processing log; the runtime bounds how many it keeps.
+    /// Reports for the processing log, to which [`keep_report`] adds.
     pub reports: &'a mut Vec<Report>,
 }
 
 impl Context<'_> {
     /// Counts and reports a row that is behind its window's end and grace.
-    fn drop_late(&mut self, time_ms: i64, reason: String) {
+    fn drop_late(&mut self, time_ms: i64, reason: impl FnOnce() -> String) {
         self.ledger.late += 1;
-        self.reports.push(Report::of_row(Dropped::Late, time_ms, reason));
+        keep_report(self.reports, || Report::of_row(Dropped::Late, time_ms, reason()));
     }
 
     /// Counts and reports a row that cannot be taken.
-    fn reject(&mut self, time_ms: i64, reason: String) {
+    fn reject(&mut self, time_ms: i64, reason: impl FnOnce() -> String) {
         self.ledger.rejected += 1;
-        self.reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
+        keep_report(self.reports, || Report::of_row(Dropped::Rejected, time_ms, reason()));
     }
 
     /// Reports rows of a batch for which `what` could not be computed and is NULL, and returns how many
@@ -150,22 +159,13 @@ impl Context<'_> {
         let mut rows = 0;
         for failure in failures {
             rows += failure.rows;
-            let reason = format!("{} (the {what} is NULL)", failure.reason);
-            self.reports.push(Report::of_row(Dropped::Rejected, batch.times_ms[failure.row], reason));
+            keep_report(self.reports, || {
+                let reason = format!("{} (the {what} is NULL)", failure.reason);
+                Report::of_row(Dropped::Rejected, batch.times_ms[failure.row], reason)
+            });
         }
         rows
     }
-}
-
-/// The part of the keyed state that belongs to one operator instance: all its keys begin with
-/// `prefix`, which is unique to query, operator and shard.
-#[derive(Clone, Debug)]
-pub struct StateRoom {
-    /// First bytes of every key.
-    pub prefix: Bytes,
-    /// Whether the room was empty when the query started: then a key that is not in memory is known
-    /// not to exist, and no look-up is needed.
-    pub fresh: bool,
 }
 
 /// A continuous operator.

@@ -13,8 +13,7 @@ use hashbrown::HashMap;
 use tidemill_storage::state::{StateStore, WriteBatch};
 
 use crate::error::Result;
-use crate::operators::StateRoom;
-use crate::state::encoding;
+use crate::state::{StateRoom, encoding};
 
 /// Bytes a remembered row costs beside its own.
 const ENTRY_OVERHEAD_BYTES: usize = 128;

@@ -27,10 +27,10 @@ use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
 use super::aggregate::steps::steps;
 use super::session_storage::Progress;
 use super::suppress::{Closer, closers};
-use super::{Context, Input, Operator, StateRoom};
+use super::{Context, Input, Operator};
 use crate::batch::{ChangeBatch, Headers, RowKind};
 use crate::error::Result;
-use crate::state::{RoomKeys, Session, Sessions};
+use crate::state::{RoomKeys, Session, Sessions, StateRoom};
 use crate::windows::{Bounds, SessionClosing};
 
 /// The most keys that are over which one round takes from the timeline; the next round goes on.
@@ -124,8 +124,9 @@ impl SessionAggregate {
         for (row, id) in ids.iter().enumerate() {
             let time_ms = batch.times_ms[row];
             if time_ms < 0 {
-                let reason = format!("its event time, {time_ms}, is before the epoch, where no session is");
-                context.reject(time_ms, reason);
+                context.reject(time_ms, || {
+                    format!("its event time, {time_ms}, is before the epoch, where no session is")
+                });
                 continue;
             }
             let stream_time_ms = batch.stream_times_ms()[row].max(self.progress.stream_time_ms);
@@ -139,12 +140,13 @@ impl SessionAggregate {
     fn joined_by(&self, taken: &Taken, time_ms: i64, context: &mut Context<'_>) -> Option<Range<usize>> {
         let joined = self.sessions.joined_by(taken.id, time_ms, &self.closing, taken.stream_time_ms);
         if joined.is_none() {
-            let open_from_ms = self.closing.open_from(taken.stream_time_ms);
-            let reason = format!(
-                "its session is closed: sessions that end before {open_from_ms} are, at stream time {}",
-                taken.stream_time_ms,
-            );
-            context.drop_late(time_ms, reason);
+            context.drop_late(time_ms, || {
+                let open_from_ms = self.closing.open_from(taken.stream_time_ms);
+                let stream_time_ms = taken.stream_time_ms;
+                format!(
+                    "its session is closed: sessions that end before {open_from_ms} are, at stream time {stream_time_ms}"
+                )
+            });
         }
         joined
     }

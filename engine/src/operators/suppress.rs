@@ -20,7 +20,7 @@ use tidemill_storage::state::StateStore;
 use super::aggregate::Overtaken;
 use super::aggregate::output::{OutputRow, Results, ValuesAt};
 use super::window_aggregate::WindowAggregate;
-use super::{Context, Dropped, Report};
+use super::{Context, Dropped, Report, keep_report};
 use crate::batch::{ChangeBatch, Headers, RowKind};
 use crate::error::{Error, Result};
 use crate::windows::{FixedClosing, FixedWindows};
@@ -117,12 +117,14 @@ impl WindowAggregate {
         });
         if is_overtaken && self.overtaken == Overtaken::Forget {
             let end_ms = windows.end(start_ms);
-            let reason = format!(
-                "the final results of the window [{start_ms}, {end_ms}) are lost: its retention of {} ms was \
-                 over when it was closed; a longer RETENTION keeps them",
-                self.retention_ms,
-            );
-            context.reports.push(Report::of_row(Dropped::Late, end_ms, reason));
+            let retention_ms = self.retention_ms;
+            keep_report(context.reports, || {
+                let reason = format!(
+                    "the final results of the window [{start_ms}, {end_ms}) are lost: its retention of \
+                     {retention_ms} ms was over when it was closed; a longer RETENTION keeps them",
+                );
+                Report::of_row(Dropped::Late, end_ms, reason)
+            });
             while self.next_of_window(stored, start_ms)?.is_some() {}
             self.forget_before(start_ms.saturating_add(1));
             return Ok(());

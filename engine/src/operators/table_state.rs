@@ -14,8 +14,8 @@ use super::remembered_rows::{RememberedRow, RememberedRows};
 use super::row_keys::RowKeys;
 use crate::batch::{ChangeBatch, Kinds, RowKind};
 use crate::error::Result;
-use crate::operators::{Context, Input, Operator, StateRoom};
-use crate::state::RowCodec;
+use crate::operators::{Context, Input, Operator};
+use crate::state::{RowCodec, StateRoom};
 
 /// Remembers a table's rows.
 pub struct TableState {

@@ -28,10 +28,10 @@ use super::aggregate::output::{Output, OutputRow, Results, ValuesAt};
 use super::aggregate::steps::steps;
 use super::aggregate::{AggregateSpec, Overtaken};
 use super::suppress::{Closer, closers};
-use super::{Context, Input, Operator, StateRoom};
+use super::{Context, Input, Operator};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind};
 use crate::error::Result;
-use crate::state::{Groups, RoomKeys, Stored, encoding};
+use crate::state::{Groups, RoomKeys, StateRoom, Stored, encoding};
 use crate::windows::{FixedClosing, FixedWindows, retention_ms};
 
 /// The most (row, window) pairs handled at a time, which bounds the memory of rows in many windows.
@@ -194,8 +194,9 @@ impl WindowAggregate {
         let mut starts_ms = Vec::with_capacity(batch.rows());
         for (row, (time_ms, reached_ms)) in times.iter().zip(stream_times).enumerate() {
             if *time_ms < 0 {
-                let reason = format!("its event time, {time_ms}, is before the epoch, where no window is");
-                context.reject(*time_ms, reason);
+                context.reject(*time_ms, || {
+                    format!("its event time, {time_ms}, is before the epoch, where no window is")
+                });
                 continue;
             }
             *stream_time_ms = *reached_ms.max(stream_time_ms);
@@ -215,14 +216,12 @@ impl WindowAggregate {
             }
             if let Some(start_ms) = closed {
                 let end_ms = windows.end(start_ms);
-                let reason = format!(
-                    "its window [{start_ms}, {end_ms}) was closed at {}; stream time is {stream_time_ms}",
-                    closing.closes_at(start_ms),
-                );
-                context.drop_late(*time_ms, reason);
-            } else {
-                // Between windows that advance by more than their size.
-                context.ledger.filtered += 1;
+                context.drop_late(*time_ms, || {
+                    let closed_at = closing.closes_at(start_ms);
+                    format!(
+                        "its window [{start_ms}, {end_ms}) was closed at {closed_at}; stream time is {stream_time_ms}"
+                    )
+                });
             }
         }
         Entries { rows: Some(rows), starts_ms: Some(starts_ms) }

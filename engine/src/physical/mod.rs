@@ -6,6 +6,7 @@
 
 pub mod planner;
 pub mod replacement;
+pub mod scan;
 
 use arrow::datatypes::SchemaRef;
 use tidemill_sql::lookup::{SourceKind, WindowKind, WindowSpec};
@@ -17,9 +18,10 @@ use crate::expressions::CompiledExpression;
 use crate::operators::aggregate::{self, AggregateSpec};
 use crate::operators::join::JoinSpec;
 use crate::operators::partition_by::KeyColumn;
-use crate::operators::{Input, Operator, StateRoom};
-use crate::runtime::scan::{ScanSpec, Untimed};
+use crate::operators::{Input, Operator};
+use crate::state::StateRoom;
 use crate::windows;
+use scan::{ScanSpec, Untimed};
 
 /// The form in which joins store their state. Those of queries from before form 1 had all of a foreign-key
 /// join in the first shard, and knew fixed windows by their ends as well as by their starts.

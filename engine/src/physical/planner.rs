@@ -24,10 +24,10 @@ use crate::operators::Input;
 use crate::operators::aggregate::{AggregatePolicy, AggregateSpec, CallSpec};
 use crate::operators::join::{JoinSide, JoinSpec};
 use crate::operators::partition_by::KeyColumn;
+use crate::physical::scan::{ScanColumn, ScanSpec};
 use crate::physical::{
     Exchange, OperatorKind, OperatorPlan, PhysicalPlan, Recipients, StageInput, StagePlan,
 };
-use crate::runtime::scan::{ScanColumn, ScanSpec};
 
 /// Compiles a continuous query; `policy` is that of its aggregations.
 ///

@@ -8,10 +8,7 @@ use std::collections::VecDeque;
 
 use tidemill_storage::Offset;
 
-use crate::operators::{Ledger, Report};
-
-/// Most reports that wait of a partition; what is beyond is only counted.
-const REPORTS_MAX: usize = 1_000;
+use crate::operators::{Ledger, REPORTS_MAX, Report};
 
 /// Dropped records that the position has not passed, in their order.
 #[derive(Default)]

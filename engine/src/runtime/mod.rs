@@ -10,8 +10,7 @@
 //! The commit runs beside the next rounds; a second one waits for it.
 //!
 //! - [`record_feed`]: the records of a partition in bounded portions;
-//! - [`scan`]: what is read of a source; [`source`], [`gathered`], [`row_decoder`]: from a partition's
-//!   bytes to change batches; [`windowed_key`] and [`header_columns`]: windows in keys, headers as columns;
+//! - [`source`], [`gathered`], [`row_decoder`]: from a partition's bytes to change batches; [`windowed_key`] and [`header_columns`]: windows in keys, headers as columns;
 //! - [`read_ahead`]: which rows wait so that partitions keep in step; [`dropped_ahead`]: the records
 //!   between them that are no rows;
 //! - [`exchange`]: rows to shards, and many runs to one order; [`mail`]: what stages send each other;
@@ -41,7 +40,6 @@ pub mod query;
 pub mod read_ahead;
 pub mod record_feed;
 pub mod row_decoder;
-pub mod scan;
 pub mod session_channel;
 pub mod sink;
 pub mod source;

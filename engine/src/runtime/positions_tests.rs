@@ -9,9 +9,9 @@ use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{PartitionId, TopicName};
 
 use super::*;
+use crate::physical::scan::ScanSpec;
 use crate::processing_log;
 use crate::registry::SchemaRegistry;
-use crate::runtime::scan::ScanSpec;
 use crate::runtime::source::PartitionReader;
 
 const QUERY: u64 = 7;

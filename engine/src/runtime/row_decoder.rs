@@ -14,11 +14,11 @@ use tidemill_storage::{Offset, TopicPartition};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Decoded, Decoder, PartFormat, RecordPart, Rejection};
-use crate::operators::{Dropped, Ledger, Report};
+use crate::operators::{Dropped, Ledger, Report, keep_report};
+use crate::physical::scan::{ScanColumn, ScanSpec, Untimed};
 use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::header_columns;
-use crate::runtime::scan::{ScanColumn, ScanSpec, Untimed};
 use crate::runtime::windowed_key::split_windowed_key;
 use crate::time::timestamp_column::TimestampExtractor;
 
@@ -431,7 +431,7 @@ impl Drops<'_> {
     }
 
     fn report(&mut self, gathered: &Gathered, row: usize, reason: &str) {
-        self.reports.push(Report {
+        keep_report(self.reports, || Report {
             dropped: Dropped::Rejected,
             time_ms: gathered.times_ms[row],
             reason: reason.to_owned(),

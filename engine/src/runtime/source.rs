@@ -14,13 +14,13 @@ use tidemill_storage::{Offset, TopicPartition};
 use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::{Dropped, Ledger, Report};
+use crate::physical::scan::ScanSpec;
 use crate::registry::SchemaRegistry;
 use crate::runtime::dropped_ahead::{DroppedAhead, Passed};
 use crate::runtime::gathered::Gathered;
 use crate::runtime::read_ahead::ReadAhead;
 use crate::runtime::record_feed::{Portion, RecordFeed};
 use crate::runtime::row_decoder::{DecodedRows, RowDecoder};
-use crate::runtime::scan::ScanSpec;
 
 /// Rows a partition gives in one round. Large enough that the cost of a round is shared by many rows,
 /// small enough that a round stays in the processor's cache and takes milliseconds.

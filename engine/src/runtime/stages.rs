@@ -9,13 +9,14 @@ use tidemill_storage::log::{Log, TopicDescription, partitions_of};
 use tidemill_storage::{TopicId, TopicName};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Input, StateRoom};
+use crate::operators::Input;
 use crate::physical::{PhysicalPlan, Recipients, StageInput, StagePlan};
 use crate::runtime::positions::{self, Positions, StartAt};
 use crate::runtime::query::{Environment, QueryIdentity, QueryOptions};
 use crate::runtime::sink::SinkSpec;
 use crate::runtime::source::PartitionReader;
 use crate::runtime::worker::{Followed, Operators, Worker};
+use crate::state::StateRoom;
 use crate::state_keys;
 
 /// The form of a topic that workers were made for.

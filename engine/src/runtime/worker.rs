@@ -7,16 +7,13 @@ use tidemill_storage::state::{StateStore, WriteBatch};
 use crate::batch::ChangeBatch;
 use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};
-use crate::operators::{Context, Input, Ledger, Operator, Report};
+use crate::operators::{Context, Input, Ledger, Operator, REPORTS_MAX, Report};
 use crate::runtime::dropped_ahead::Passed;
 use crate::runtime::exchange::{self, Merged, Run, StreamTimes};
 use crate::runtime::ledger::Counts;
 use crate::runtime::memory_budget::proportion;
 use crate::runtime::sink::{SinkOutput, SinkWriter};
 use crate::runtime::source::PartitionReader;
-
-/// Most reports a worker keeps for the processing log in one round; what is beyond is only counted.
-const REPORTS_MAX: usize = 1_000;
 
 /// Rows up to which the results of a join are put together before they go on.
 const COMBINED_ROWS_MAX: usize = 16_384;
@@ -307,7 +304,6 @@ impl<'a> Round<'a> {
         if keeps {
             self.kept += changes - (self.dropped.total() - dropped_before).min(changes);
         }
-        self.reports.truncate(REPORTS_MAX);
         self.pass_all(at + 1, out)
     }
 
@@ -323,7 +319,6 @@ impl<'a> Round<'a> {
             let (operator, mut context) = self.operator(0);
             operator.process_both(rows, &mut context, &mut dropped, &mut out)?;
         }
-        self.reports.truncate(REPORTS_MAX);
         self.pass_all(1, combined(&out)?)?;
         Ok([Input::Left, Input::Right].map(|input| {
             let dropped = *dropped.of(input);
@@ -364,7 +359,6 @@ impl<'a> Round<'a> {
             operator.flush(&mut context, &mut flushed)?;
             self.pass_all(at + 1, flushed)?;
         }
-        self.reports.truncate(REPORTS_MAX);
         Ok(())
     }
 

@@ -30,15 +30,16 @@ use crate::batch::ChangeBatch;
 use crate::catalog::CatalogSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names;
-use crate::operators::{Context, Input, Ledger, Operator, StateRoom};
+use crate::operators::{Context, Input, Ledger, Operator};
+use crate::physical::scan::{ScanColumn, ScanSpec};
 use crate::physical::{OperatorKind, OperatorPlan, StageInput, StagePlan, planner as physical_planner};
 use crate::response::{ROLE, Rows, SOURCE_KIND};
-use crate::runtime::scan::{ScanColumn, ScanSpec};
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::result_rows;
 use crate::serving::row_scan::external;
 use crate::serving::source_table::SourceTable;
 use crate::session::Session;
+use crate::state::StateRoom;
 
 /// A query that is planned.
 pub struct KsqlPull {

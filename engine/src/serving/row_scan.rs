@@ -19,10 +19,10 @@ use tidemill_storage::TopicPartition;
 use crate::batch::RowKind;
 use crate::error::{Error, Result};
 use crate::operators::Ledger;
+use crate::physical::scan::ScanSpec;
 use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::row_decoder::RowDecoder;
-use crate::runtime::scan::ScanSpec;
 use crate::serving::unreadable::Unreadable;
 
 /// Rows decoded at a time where they are read one by one.

@@ -9,9 +9,9 @@ use tidemill_storage::TopicPartition;
 use tidemill_storage::state::StateSnapshot;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::physical::scan::ScanSpec;
 use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
-use crate::runtime::scan::ScanSpec;
 use crate::runtime::windowed_key::inner_key;
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
 use crate::serving::unreadable::Unreadable;

@@ -12,10 +12,10 @@ use tidemill_storage::{Offset, TopicPartition};
 
 use crate::batch::Headers;
 use crate::error::{Error, ErrorKind, Result};
+use crate::physical::scan::{ScanColumn, ScanSpec};
 use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::{Gathered, headers_of};
 use crate::runtime::record_feed::{Portion, RecordFeed};
-use crate::runtime::scan::{ScanColumn, ScanSpec};
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
 use crate::serving::unreadable::Unreadable;
 

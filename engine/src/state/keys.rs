@@ -23,8 +23,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::encoding::damaged;
+use super::room::StateRoom;
 use crate::error::Result;
-use crate::operators::StateRoom;
 use crate::state_keys::prefix_range;
 
 const PROGRESS: u8 = 0x00;

@@ -10,7 +10,7 @@ use tidemill_sql::lookup::{AggregateFunction as _, SourceKind};
 use super::{AggregateSpec, CallSpec, Overflow};
 use crate::aggregates::{self, Accumulator, Changes, ResolvedCall, Trouble};
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Dropped, Report};
+use crate::operators::{Dropped, Report, keep_report};
 use crate::state::encoding::{Reader, damaged, put_varint};
 
 /// The most chunks that the state of a group may name. There is one for some kilobytes of it, or as many
@@ -128,7 +128,7 @@ impl Calls {
             let Some(Trouble { rows, reason }) = call.accumulator.take_trouble() else { continue };
             let more = if rows > 1 { format!(" ({rows} rows)") } else { String::new() };
             let reason = format!("{}: {reason}{more}", call.function);
-            reports.push(Report::of_row(Dropped::Rejected, time_ms, reason));
+            keep_report(reports, || Report::of_row(Dropped::Rejected, time_ms, reason));
         }
     }
 

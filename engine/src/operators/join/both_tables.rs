@@ -3,8 +3,8 @@
 use tidemill_storage::state::WriteBatch;
 
 use super::sub_room;
-use crate::operators::StateRoom;
 use crate::operators::remembered_rows::RememberedRows;
+use crate::state::StateRoom;
 
 const LEFT_ROWS: u8 = 0x10;
 const RIGHT_ROWS: u8 = 0x11;

@@ -33,7 +33,8 @@ use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
 use crate::operators::remembered_rows::RememberedRow;
 use crate::operators::row_keys::RowKeys;
-use crate::operators::{Context, Input, Operator, StateRoom};
+use crate::operators::{Context, Input, Operator};
+use crate::state::StateRoom;
 use crate::state::encoding::{self, Reader};
 use crate::state_keys::prefix_range;
 

@@ -27,7 +27,8 @@ use tidemill_sql::lookup::WindowKind;
 use tidemill_sql::plan::join::JoinKind;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::operators::{Operator, StateRoom};
+use crate::operators::Operator;
+use crate::state::StateRoom;
 
 /// What a join does.
 #[derive(Clone, Debug)]

@@ -24,8 +24,7 @@ use hashbrown::HashMap;
 use tidemill_storage::state::{StateStore, WriteBatch};
 
 use crate::error::Result;
-use crate::operators::StateRoom;
-use crate::state::{RoomKeys, encoding};
+use crate::state::{RoomKeys, StateRoom, encoding};
 
 /// Bytes a record costs beside its row.
 const RECORD_OVERHEAD_BYTES: usize = 56;

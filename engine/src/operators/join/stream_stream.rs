@@ -33,9 +33,9 @@ use crate::batch::{ChangeBatch, RowKind};
 use crate::error::{Error, Result};
 use crate::operators::interleaved::{InputLedgers, Interleaved, process_in_turns};
 use crate::operators::row_keys::RowKeys;
-use crate::operators::{Context, Dropped, Input, Ledger, Operator, Report, StateRoom};
+use crate::operators::{Context, Dropped, Input, Ledger, Operator, Report, keep_report};
 use crate::state::encoding::Reader;
-use crate::state::{RoomKeys, encoding};
+use crate::state::{RoomKeys, StateRoom, encoding};
 
 const LEFT_RECORDS: u8 = 0x10;
 const RIGHT_RECORDS: u8 = 0x11;
@@ -267,11 +267,10 @@ impl StreamStreamJoin {
             if !outer {
                 if !kept {
                     ledger.late += 1;
-                    reports.push(Report::of_row(
-                        Dropped::Late,
-                        time_ms,
-                        "the time in which the join could match the record is over",
-                    ));
+                    keep_report(reports, || {
+                        let reason = "the time in which the join could match the record is over";
+                        Report::of_row(Dropped::Late, time_ms, reason)
+                    });
                 }
                 continue;
             }

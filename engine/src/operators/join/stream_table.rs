@@ -16,7 +16,8 @@ use crate::error::Result;
 use crate::operators::interleaved::{InputLedgers, Interleaved};
 use crate::operators::remembered_rows::{RememberedRow, RememberedRows};
 use crate::operators::row_keys::RowKeys;
-use crate::operators::{Context, Input, Ledger, Operator, StateRoom};
+use crate::operators::{Context, Input, Ledger, Operator};
+use crate::state::StateRoom;
 
 /// Joins a stream, on the left, with a table.
 pub(super) struct StreamTableJoin {

@@ -6,10 +6,10 @@ use tidemill_sql::plan::join::JoinKind;
 
 use crate::error::ErrorKind;
 use crate::operators::Input;
-use crate::operators::StateRoom;
 use crate::operators::driver::batch;
 use crate::operators::join::build;
 use crate::operators::join::test_joins::{any_steps, check, driver, feed, same_however_run, spec};
+use crate::state::StateRoom;
 
 #[test]
 fn an_inner_join_passes_on_records_that_meet_a_row() {

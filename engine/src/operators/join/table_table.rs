@@ -17,7 +17,8 @@ use crate::batch::{ChangeBatch, RowKind};
 use crate::error::Result;
 use crate::operators::remembered_rows::RememberedRow;
 use crate::operators::row_keys::RowKeys;
-use crate::operators::{Context, Input, Operator, StateRoom};
+use crate::operators::{Context, Input, Operator};
+use crate::state::StateRoom;
 
 /// Joins two tables.
 pub(super) struct TableTableJoin {

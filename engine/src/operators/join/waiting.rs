@@ -15,9 +15,9 @@ use bytes::Bytes;
 use tidemill_storage::state::{StateStore, WriteBatch};
 
 use crate::error::Result;
-use crate::operators::{Input, StateRoom};
-use crate::state::RoomKeys;
+use crate::operators::Input;
 use crate::state::encoding::{self, damaged};
+use crate::state::{RoomKeys, StateRoom};
 
 /// Bytes a waiting record costs beside its key and row.
 const RECORD_OVERHEAD_BYTES: usize = 160;
