@@ -10,6 +10,7 @@ use tidemill_sql::Position;
 use tidemill_sql::error::closest;
 
 use crate::error::{Error, ErrorKind};
+use crate::sql_words::in_sql_words;
 
 /// What there is that could have been meant.
 #[derive(Clone, Debug, Default)]
@@ -22,20 +23,6 @@ pub(crate) struct Names {
 
 /// Columns that a hint lists; of more than that it names none.
 const COLUMNS_LISTED_MAX: usize = 20;
-
-/// Types as Arrow writes them and as SQL does.
-const TYPES: [(&str, &str); 10] = [
-    ("Utf8View", "STRING"),
-    ("Utf8", "STRING"),
-    ("Int32", "INTEGER"),
-    ("Int64", "BIGINT"),
-    ("Float64", "DOUBLE"),
-    ("Boolean", "BOOLEAN"),
-    ("Binary", "BYTES"),
-    ("Date32", "DATE"),
-    ("Time32(ms)", "TIME"),
-    ("Timestamp(ms)", "TIMESTAMP"),
-];
 
 impl From<Df> for Error {
     fn from(error: Df) -> Error {
@@ -56,10 +43,10 @@ pub(crate) fn explain(error: &Df, names: &Names) -> Error {
         Df::SQL(parser, _) => Error::new(ErrorKind::Syntax, parser.to_string()),
         Df::Plan(text) => explain_plan(text, names),
         Df::NotImplemented(text) if text.starts_with("Unsupported CAST") => {
-            Error::new(ErrorKind::Type, in_sql_types(text))
+            Error::new(ErrorKind::Type, in_sql_words(text))
         }
-        Df::NotImplemented(text) => Error::new(ErrorKind::Unsupported, in_sql_types(text)),
-        Df::Execution(text) => Error::new(ErrorKind::Evaluation, in_sql_types(text)),
+        Df::NotImplemented(text) => Error::new(ErrorKind::Unsupported, in_sql_words(text)),
+        Df::Execution(text) => Error::new(ErrorKind::Evaluation, in_sql_words(text)),
         Df::ResourcesExhausted(text) => Error::new(ErrorKind::LimitExceeded, text.clone()),
         Df::IoError(io) => Error::new(ErrorKind::Io, io.to_string()),
         other => Error::new(ErrorKind::Internal, other.strip_backtrace()),
@@ -177,7 +164,7 @@ fn explain_plan(text: &str, names: &Names) -> Error {
         };
     }
     if let Some(call) = between(text, "given name and argument types '", "'. You") {
-        let message = format!("there is no function {}", in_sql_types(call));
+        let message = format!("there is no function {}", in_sql_words(call));
         return Error::new(ErrorKind::UnknownFunction, message)
             .with_hint("there is one of that name, with other arguments: CAST may help");
     }
@@ -190,11 +177,15 @@ fn explain_plan(text: &str, names: &Names) -> Error {
     {
         return duplicate_column(name.rsplit('.').next().unwrap_or(name));
     }
+    if text.starts_with("Substring without for/from") {
+        return Error::new(ErrorKind::Invalid, "SUBSTRING needs a place to begin at or a length")
+            .with_hint("write SUBSTRING(text, position), or SUBSTRING(text FROM position FOR length)");
+    }
     let types =
         ["Cannot coerce", "Cannot infer common", "Cannot create filter with non-boolean", "type_coercion"];
     let kind =
         if types.iter().any(|start| text.contains(start)) { ErrorKind::Type } else { ErrorKind::Invalid };
-    Error::new(kind, in_sql_types(text))
+    Error::new(kind, in_sql_words(text))
 }
 
 fn duplicate_column(name: &str) -> Error {
@@ -217,7 +208,7 @@ fn arrow_message(error: &ArrowError) -> String {
         | ArrowError::ComputeError(text)
         | ArrowError::ArithmeticOverflow(text)
         | ArrowError::ParseError(text)
-        | ArrowError::InvalidArgumentError(text) => in_sql_types(text),
+        | ArrowError::InvalidArgumentError(text) => in_sql_words(text),
         other => other.to_string(),
     }
 }
@@ -246,11 +237,6 @@ fn is_plain(name: &str) -> bool {
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once(after).map(|(found, _)| found)
-}
-
-/// A text of DataFusion with SQL's names for types.
-pub(crate) fn in_sql_types(text: &str) -> String {
-    TYPES.iter().fold(text.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql))
 }
 
 #[cfg(test)]
