@@ -77,13 +77,15 @@ impl PartFormat {
     /// `Invalid`, with the column and what about it cannot be.
     pub fn check(&self) -> Result<()> {
         let invalid = |reason: String| Error::new(ErrorKind::Invalid, reason);
-        self.format.check(&self.columns, self.shape.part).map_err(|reason| {
+        let part = self.shape.part;
+        self.format.check(&self.columns, part).map_err(|reason| {
             let error = invalid(reason);
-            match self.shape.part {
-                RecordPart::Key if self.columns.fields().len() > 1 => {
-                    error.with_hint("name a format that holds several columns: KEY_FORMAT = 'JSON'")
+            match Format::Json.check(&self.columns, part) {
+                Ok(()) => {
+                    let property = format!("{}FORMAT = 'JSON'", part.prefix());
+                    error.with_hint(format!("name a format that holds such columns: {property}"))
                 }
-                _ => error,
+                Err(_) => error,
             }
         })?;
         if let Some(format) = self.format.schemas() {

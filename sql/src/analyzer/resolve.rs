@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, DuplicateTreatment, Expr as Ast, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, LambdaFunction, ObjectName, Spanned, Subscript, UnaryOperator,
-    Value, ValueWithSpan, visit_expressions,
+    AccessExpr, BinaryOperator, CaseWhen, DataType, DuplicateTreatment, ExactNumberInfo, Expr as Ast,
+    Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaFunction, ObjectName, Spanned,
+    Subscript, UnaryOperator, Value, ValueWithSpan, visit_expressions,
 };
 use sqlparser::tokenizer::Span;
 
@@ -110,6 +110,9 @@ impl Resolver<'_> {
             }
             Ast::Cast { expr, data_type, format: None, array: false, .. } => {
                 Node::Cast { value: self.boxed(expr)?, target: self.data_type(data_type, span)? }
+            }
+            Ast::TypedString(typed) if typed.data_type == DataType::Decimal(ExactNumberInfo::None) => {
+                Node::Literal(written_decimal(&typed.value)?)
             }
             Ast::TypedString(typed) => Node::Cast {
                 value: Box::new(Expression::new(Node::Literal(literal(&typed.value)?), typed.value.span)),
@@ -225,7 +228,7 @@ impl Resolver<'_> {
         Ok(Node::Case { branches, otherwise })
     }
 
-    fn data_type(&self, data_type: &sqlparser::ast::DataType, span: Span) -> Result<SqlType, SqlError> {
+    fn data_type(&self, data_type: &DataType, span: Span) -> Result<SqlType, SqlError> {
         let data_type = SqlType::from_ast(data_type).map_err(|error| error.or_at(span))?;
         resolve_custom_types(&data_type, self.lookup, span)
     }
@@ -492,6 +495,19 @@ pub fn number(text: &str, span: Span) -> Result<Literal, SqlError> {
     text.parse::<i64>().map(Literal::Bigint).map_err(|_| invalid(format!("Invalid numeric literal: {text}")))
 }
 
+/// The value of `DECIMAL '1.50'`, which has the digits that are written.
+fn written_decimal(value: &ValueWithSpan) -> Result<Literal, SqlError> {
+    let text = string(&value.value).unwrap_or_default();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = whole.strip_prefix(['-', '+']).unwrap_or(whole);
+    let literal = if is_number(digits) && is_number(fraction) { decimal(whole, fraction) } else { None };
+    literal.ok_or_else(|| {
+        let message = format!("Invalid numeric literal: {text}");
+        SqlError::new(SqlErrorKind::InvalidLiteral, message).at(value.span)
+    })
+}
+
 /// Leading zeros do not count as digits, but all digits behind the point do.
 fn decimal(whole: &str, fraction: &str) -> Option<Literal> {
     let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
@@ -519,6 +535,20 @@ mod tests {
         assert_eq!(read("0.010"), Literal::Decimal { unscaled: 10, precision: 3, scale: 3 });
         assert_eq!(read("00.5"), Literal::Decimal { unscaled: 5, precision: 1, scale: 1 });
         assert_eq!(read("1E1"), Literal::Double(10.0));
+    }
+
+    #[test]
+    fn a_decimal_has_the_digits_that_are_written() {
+        let read = |text: &str| {
+            let value = Value::SingleQuotedString(text.to_owned());
+            written_decimal(&ValueWithSpan { value, span: Span::empty() })
+        };
+        let decimal = |unscaled, precision, scale| Literal::Decimal { unscaled, precision, scale };
+        assert_eq!(read("1.50"), Ok(decimal(150, 3, 2)));
+        assert_eq!(read("-7"), Ok(decimal(-7, 1, 0)));
+        for text in ["", "-", "1.2.3", "1e3", "ten"] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

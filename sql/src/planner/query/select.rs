@@ -445,9 +445,6 @@ fn check_partition_by(
     aggregates: bool,
 ) -> Result<Option<Vec<Expression>>, SqlError> {
     let span = keys.first().map_or_else(Span::empty, |key| key.span);
-    if aggregates {
-        return Err(SqlError::unsupported("PARTITION BY cannot be used together with GROUP BY.").at(span));
-    }
     let stays = from.joins.is_empty() && from.leading_key() == keys;
     if from.kind == SourceKind::Table {
         return if stays { Ok(None) } else { Err(repartition_of_table(keys, from).at(span)) };
@@ -455,13 +452,15 @@ fn check_partition_by(
     if from.window.is_some() {
         return if stays { Ok(None) } else { Err(repartition_of_windowed().at(span)) };
     }
-    if !keys.iter().any(key::is_null) {
-        return Ok(Some(keys.to_vec()));
-    }
-    if keys.len() > 1 {
+    let takes_key_away = keys.iter().any(key::is_null);
+    if takes_key_away && keys.len() > 1 {
         return Err(SqlError::invalid("Cannot PARTITION BY multiple columns including NULL").at(span));
     }
-    Ok(Some(Vec::new()))
+    // Groups are partitioned by what they are groups of, whatever they come from.
+    if aggregates {
+        return Ok(None);
+    }
+    Ok(Some(if takes_key_away { Vec::new() } else { keys.to_vec() }))
 }
 
 /// The error for another key for the rows of a table.
