@@ -248,6 +248,9 @@ impl Session {
             Statement::AssertTopic(statement) => assert::assert_topic(&engine, statement).await,
             Statement::AssertSchema(statement) => assert::assert_schema(&engine, statement).await,
             Statement::Set(set) => {
+                if set.is_property {
+                    settings::check_property(&set.name)?;
+                }
                 let values: Vec<String> = set.values.iter().map(|value| value.as_text()).collect();
                 let message = if values.is_empty() {
                     self.unset(Some(&set.name))?;
@@ -342,7 +345,7 @@ impl Session {
         };
         let name = settings::canonical(name);
         if self.settings.remove(&name).is_none() && settings::find(&name).is_none() {
-            settings::check_foreign(&name)?;
+            settings::check_unset(&name)?;
         }
         Ok(())
     }

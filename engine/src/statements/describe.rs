@@ -4,14 +4,18 @@ use arrow::datatypes::DataType;
 use tidemill_sql::Position;
 use tidemill_sql::lookup::{ColumnRole, SourceColumn, SourceKind};
 use tidemill_sql::parser::ast::{DescribeTarget, Show, ShowWhat};
+use tidemill_sql::plan::explain::Length;
 use tidemill_sql::plan::source::window_bounds;
 
 use crate::catalog::record::print_type;
 use crate::error::{Error, ErrorKind, Result};
+use crate::physical::PhysicalPlan;
+use crate::queries::plan_record;
 use crate::response::Response;
 use crate::session::Session;
 use crate::statements::show;
 use crate::statements::text_rows::{Cell, Columns, rows};
+use crate::windows::row_retention_ms;
 use crate::{aggregates, functions, names};
 
 const COLUMNS: Columns = &[("column", DataType::Utf8), ("type", DataType::Utf8), ("role", DataType::Utf8)];
@@ -132,19 +136,43 @@ fn details(session: &Session, name: &str) -> Result<Vec<Vec<Cell>>> {
         vec!["key format".into(), source.key_format.name.as_str().into()],
         vec!["value format".into(), source.value_format.name.as_str().into()],
         vec!["windows".into(), source.window.map(|window| window.to_string()).into()],
-        vec!["event time".into(), source.timestamp.as_ref().map(|timestamp| timestamp.column.clone()).into()],
+    ];
+    let filled_by = found.query.as_ref().and_then(|id| catalog.queries.get(id));
+    // A query that can no longer be planned does not hide what else there is to tell.
+    let plan =
+        filled_by.and_then(|record| plan_record(record, &catalog, engine.queries().environment()).ok());
+    if let Some(window) = plan.as_ref().and_then(PhysicalPlan::window) {
+        cells.push(vec!["grace period".into(), Length(window.grace_ms).to_string().into()]);
+        cells.push(vec!["retention".into(), Length(row_retention_ms(window)).to_string().into()]);
+    }
+    let event_time = source.timestamp.as_ref().map(|timestamp| match &timestamp.format {
+        Some(format) => format!("{} as '{format}'", timestamp.column),
+        None => timestamp.column.clone(),
+    });
+    cells.extend([
+        vec!["event time".into(), event_time.into()],
+        vec!["read only".into(), if source.read_only { "yes" } else { "no" }.into()],
         vec!["statement".into(), found.statement.as_str().into()],
         vec!["filled by".into(), found.query.clone().into()],
-        vec!["read by".into(), catalog.readers(name).join(", ").into()],
-        vec!["written by".into(), catalog.writers(name).join(", ").into()],
-    ];
+        vec!["read by".into(), listed(&catalog.readers(name))],
+        vec!["written by".into(), listed(&catalog.writers(name))],
+    ]);
+    let key = key_role(source.kind).to_uppercase();
+    let declared = source.columns.iter().map(|column| {
+        let role = match &column.role {
+            ColumnRole::Key => key.clone(),
+            ColumnRole::Value => String::new(),
+            ColumnRole::Headers => "HEADERS".to_owned(),
+            ColumnRole::Header(name) => format!("HEADER('{name}')"),
+        };
+        (column.name.as_str(), &column.data_type, role)
+    });
     let bounds = window_bounds(source);
-    let declared = source.columns.iter().map(|column| (column.name.as_str(), &column.data_type));
-    for (name, data_type) in declared.chain(bounds.iter().map(|(name, data_type)| (*name, data_type))) {
+    let bounds = bounds.iter().map(|(name, data_type)| (*name, data_type, key.clone()));
+    for (name, data_type, role) in declared.chain(bounds) {
         let shown = format!("column {}", names::shown(session.options().dialect, name));
-        cells.push(vec![shown.into(), print_type(data_type)?.into()]);
+        cells.push(vec![shown.into(), format!("{} {role}", print_type(data_type)?).trim_end().into()]);
     }
-    let filled_by = found.query.as_ref().and_then(|id| catalog.queries.get(id));
     if let Some(record) = filled_by {
         let rows_out = engine.queries().rows_out(record)?;
         cells.push(vec!["rows out".into(), rows_out.to_string().into()]);
@@ -154,6 +182,11 @@ fn details(session: &Session, name: &str) -> Result<Vec<Vec<Cell>>> {
         }
     }
     Ok(cells)
+}
+
+/// Names with commas between them; NULL where there are none.
+fn listed(names: &[&str]) -> Cell {
+    Some(names.join(", ")).filter(|names| !names.is_empty()).into()
 }
 
 fn describe_function(session: &Session, name: &str) -> Result<Response> {

@@ -75,7 +75,7 @@ async fn now(session: &Session, query: &SelectStatement, text: &str, analyze: bo
     lines.extend(query.describe(&plan)?);
     if analyze {
         let batches: Vec<RecordBatch> = query.run(plan).await?.stream.try_collect().await?;
-        lines.push(format!("{} row(s) found", batches.iter().map(RecordBatch::num_rows).sum::<usize>()));
+        lines.push(format!("Rows found: {}", batches.iter().map(RecordBatch::num_rows).sum::<usize>()));
     }
     Ok(lines)
 }

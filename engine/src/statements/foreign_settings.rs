@@ -5,6 +5,8 @@
 //! only a name that nobody knows is an error. What the engine does read is declared in
 //! [`settings`](super::settings).
 
+use crate::statements::kafka_settings;
+
 /// Whose setting a name is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owner {
@@ -23,21 +25,19 @@ pub fn owner(name: &str) -> Option<Owner> {
     if POSTGRES.binary_search(&name.as_str()).is_ok() {
         return Some(Owner::Postgres);
     }
+    if kafka_settings::is_known(&name) {
+        return Some(Owner::Kafka);
+    }
     let first = name.split('.').next().unwrap_or_default();
-    if KAFKA_WORDS.binary_search(&name.as_str()).is_ok() {
-        return Some(Owner::Kafka);
-    }
-    if !name.contains('.') || first == OWN_PREFIX {
-        return None;
-    }
-    if KAFKA_PREFIXES.binary_search(&first).is_ok() {
-        return Some(Owner::Kafka);
-    }
-    name.split('.').all(is_identifier).then_some(Owner::Client)
+    let is_own = name.contains('.') && ![OWN_PREFIX, KSQLDB_PREFIX].contains(&first);
+    (is_own && name.split('.').all(is_identifier)).then_some(Owner::Client)
 }
 
 /// What the names of this server's own settings begin with, where they are nobody else's.
 const OWN_PREFIX: &str = "tidemill";
+
+/// The same for ksqlDB's.
+const KSQLDB_PREFIX: &str = "ksql";
 
 /// A part of a client's own name.
 fn is_identifier(word: &str) -> bool {
@@ -45,23 +45,6 @@ fn is_identifier(word: &str) -> bool {
     let first = characters.next().is_some_and(|first| first.is_alphabetic() || first == '_');
     first && characters.all(|rest| rest.is_alphanumeric() || rest == '_' || rest == '$')
 }
-
-/// Settings of Kafka's clients that are one word.
-const KAFKA_WORDS: [&str; 2] = ["acks", "retries"];
-
-/// First words of the settings of Kafka's clients, of Kafka Streams and of ksqlDB, in order.
-#[rustfmt::skip]
-const KAFKA_PREFIXES: [&str; 78] = [
-    "acceptable", "admin", "allow", "application", "auto", "batch", "bootstrap", "buffer", "buffered",
-    "built", "cache", "check", "client", "commit", "compression", "confluent", "connections", "consumer",
-    "default", "delivery", "deserialization", "dsl", "enable", "ensure", "exclude", "fetch", "global",
-    "group", "heartbeat", "interceptor", "internal", "isolation", "key", "ksql", "linger", "log", "main",
-    "max", "metadata", "metric", "metrics", "min", "num", "partition", "partitioner", "poll", "probing",
-    "processing", "producer", "production", "rack", "receive", "reconnect", "repartition", "replication",
-    "request", "restore", "retry", "rocksdb", "sasl", "security", "send", "session", "socket", "ssl",
-    "state", "statestore", "streams", "task", "topic", "topology", "transaction", "transactional",
-    "upgrade", "value", "window", "windowed", "windowstore",
-];
 
 /// Postgres' settings up to version 18 and a few that clients still set, in order; without those that are
 /// declared here.
@@ -173,13 +156,11 @@ mod tests {
     #[test]
     fn names_are_listed_in_the_order_in_which_they_are_looked_up() {
         assert!(POSTGRES.is_sorted());
-        assert!(KAFKA_PREFIXES.is_sorted());
-        assert!(KAFKA_WORDS.is_sorted());
     }
 
     #[test]
     fn what_is_declared_here_is_no_setting_of_another_server() {
-        for name in POSTGRES.into_iter().chain(KAFKA_WORDS) {
+        for name in POSTGRES.into_iter().chain(kafka_settings::listed()) {
             assert!(settings::find(name).is_none(), "{name}");
         }
     }
@@ -206,7 +187,9 @@ mod tests {
         assert_eq!(owner("ksql.streams.num.stream.threads"), Some(Owner::Kafka));
         assert_eq!(owner("acks"), Some(Owner::Kafka));
         assert_eq!(owner("my_app.user_id"), Some(Owner::Client));
-        for name in ["no_such_setting", "work_memory", "tidemill.no.such", "a..b", "a.b-c", ".", ""] {
+        for name in
+            ["no_such_setting", "work_memory", "tidemill.no.such", "ksql.no.such", "a..b", "a.b-c", ".", ""]
+        {
             assert_eq!(owner(name), None, "{name}");
         }
     }

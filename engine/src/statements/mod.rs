@@ -13,6 +13,7 @@ pub mod foreign_settings;
 pub mod function;
 pub mod insert;
 mod inserted_records;
+mod kafka_settings;
 pub mod print;
 mod query_loops;
 mod scalable_push;
@@ -22,6 +23,7 @@ pub mod show;
 pub mod source_topic;
 pub mod system;
 pub mod text_rows;
+pub mod unfinished_topics;
 
 #[cfg(test)]
 mod language_tests;

@@ -6,12 +6,15 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::stream;
+use tidemill_sql::error::closest;
 use tidemill_sql::lookup;
+use tidemill_sql::parser::keywords::LISTED;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::response::{Response, Rows};
 use crate::session::Session;
 use crate::statements::foreign_settings::{Owner, owner};
+use crate::statements::kafka_settings;
 use crate::statements::text_rows::Cell;
 
 /// A setting: lower-case name, default, what it does.
@@ -168,11 +171,20 @@ pub fn check(name: &str, value: &str) -> Result<Option<String>> {
     }
 }
 
-/// The same for a name that is not declared here.
+/// Checks a name that is neither declared here nor set: what clients keep for themselves is there only when
+/// it is set.
 ///
 /// # Errors
 /// `UnknownSetting`.
-pub fn check_foreign(name: &str) -> Result<Option<String>> {
+pub fn check_unset(name: &str) -> Result<()> {
+    match owner(name) {
+        Some(Owner::Postgres | Owner::Kafka) => Ok(()),
+        Some(Owner::Client) | None => Err(unknown(name)),
+    }
+}
+
+/// The same as [`check`] for a name that is not declared here.
+fn check_foreign(name: &str) -> Result<Option<String>> {
     match owner(name) {
         Some(Owner::Postgres) => Ok(None),
         // A slip in one of the names declared here is no name of another's.
@@ -185,24 +197,42 @@ pub fn check_foreign(name: &str) -> Result<Option<String>> {
     }
 }
 
+/// Checks the name of a property, as ksqlDB has them: one of its own, of Kafka's or of those declared here.
+/// Clients keep no values of their own under them.
+///
+/// # Errors
+/// `UnknownSetting`.
+pub fn check_property(name: &str) -> Result<()> {
+    let declared = canonical(name);
+    if find(&declared).is_some() || matches!(owner(&declared), Some(Owner::Kafka | Owner::Postgres)) {
+        return Ok(());
+    }
+    let message = format!("Not recognizable as ksql, streams, consumer, or producer property: '{name}'");
+    Err(suggested(Error::new(ErrorKind::UnknownSetting, message), &declared))
+}
+
 fn unknown(name: &str) -> Error {
-    let error = Error::new(ErrorKind::UnknownSetting, format!("there is no setting '{name}'"));
+    suggested(Error::new(ErrorKind::UnknownSetting, format!("there is no setting '{name}'")), name)
+}
+
+fn suggested(error: Error, name: &str) -> Error {
     match near(name) {
         Some(near) => error.with_hint(format!("did you mean '{near}'?")),
         None => error.with_hint("SHOW PROPERTIES lists all settings"),
     }
 }
 
-/// The declared setting that a name may be a slip of.
+/// The setting, of those declared here or of Kafka's, that a name which is none may be a slip of.
 fn near(name: &str) -> Option<&'static str> {
     /// Letters swapped, left out or mistyped.
     const SLIPS_MAX: usize = 3;
     let name = name.to_lowercase();
-    let distances =
-        SETTINGS.iter().map(|setting| (strsim::damerau_levenshtein(setting.name, &name), setting.name));
+    let name = kafka_settings::without_client(&name);
+    let names = SETTINGS.iter().map(|setting| setting.name).chain(kafka_settings::listed());
+    let distances = names.map(|known| (strsim::damerau_levenshtein(known, name), known));
     // Of a short name little would be left.
     let slips_max = SLIPS_MAX.min(name.chars().count() / 3);
-    distances.min().filter(|(distance, _)| *distance <= slips_max).map(|(_, near)| near)
+    distances.min().filter(|(distance, _)| (1..=slips_max).contains(distance)).map(|(_, near)| near)
 }
 
 /// All settings with their values.
@@ -242,7 +272,14 @@ pub fn canonical(name: &str) -> String {
 /// `NotFound`.
 pub fn show_one(session: &Session, name: &str) -> Result<Response> {
     let name = canonical(name);
-    let value = session.setting(&name).ok_or_else(|| unknown(&name))?;
+    let value = session.setting(&name).ok_or_else(|| {
+        let error = unknown(&name);
+        // Other words behind SHOW are lists.
+        match closest(&name, LISTED) {
+            Some(list) if near(&name).is_none() => error.with_hint(format!("did you mean '{list}'?")),
+            _ => error,
+        }
+    })?;
     let schema = show_one_schema(&name);
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;
     Ok(Response::Rows(Rows::finite(schema, Box::pin(stream::iter([Ok(batch)])))))
@@ -273,6 +310,24 @@ mod tests {
                 (ErrorKind::UnknownSetting, Some(hint)),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn a_property_that_nobody_knows_is_refused() {
+        for (name, hint) in [
+            ("foo.bar", "SHOW PROPERTIES lists all settings"),
+            ("auto.offst.reset", "did you mean 'auto.offset.reset'?"),
+            ("ksql.streams.num.stream.treads", "did you mean 'num.stream.threads'?"),
+            ("ksql.no.such", "SHOW PROPERTIES lists all settings"),
+        ] {
+            let error = check_property(name).expect_err(name);
+            assert!(error.message.starts_with("Not recognizable as"), "{error}");
+            assert_eq!(error.hint.as_deref(), Some(hint), "{name}");
+        }
+        for name in ["auto.offset.reset", "ksql.streams.auto.offset.reset", "linger.ms", "statement_timeout"]
+        {
+            check_property(name).unwrap_or_else(|error| panic!("{error}"));
         }
     }
 

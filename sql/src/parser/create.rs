@@ -12,6 +12,7 @@ use super::data_type::parse_sql_type;
 use super::identifier::{Name, quoted_name};
 use super::select::{Purpose, parse_select};
 use super::session::parse_assignment;
+use super::show::no_connectors;
 use super::syntax_error::carry;
 use super::with_properties::parse_with_properties;
 use crate::error::{SqlError, SqlErrorKind};
@@ -103,7 +104,7 @@ fn parse_elements(parser: &mut Parser<'_>) -> Result<Vec<ColumnDef>, ParserError
 /// Reads `name type [KEY | PRIMARY KEY | HEADERS | HEADER('key')]`.
 pub(crate) fn parse_column(parser: &mut Parser<'_>) -> Result<ColumnDef, ParserError> {
     let start = parser.here();
-    let name = Name::from(parser.expect_name("the name of a column")?);
+    let name = Name::from(parser.expect_column("the name of a column")?);
     let data_type = parse_sql_type(parser)?;
     let role = if parser.take_word("KEY") {
         ColumnRole::Key
@@ -228,6 +229,7 @@ pub(crate) fn parse_drop(parser: &mut Parser<'_>) -> Result<Statement, ParserErr
     parser.expect_words(&["DROP"])?;
     let what = match parser.take_one_of(&["STREAM", "TABLE", "TYPE", "FUNCTION"]) {
         Some(what) => what,
+        None if parser.peek_word("CONNECTOR") => return no_connectors(parser),
         None => return parser.unexpected("STREAM, TABLE, TYPE or FUNCTION"),
     };
     let if_exists = parser.take_words(&["IF", "EXISTS"]);
@@ -267,7 +269,7 @@ pub(crate) fn parse_alter(parser: &mut Parser<'_>) -> Result<Statement, ParserEr
         }
         let start = parser.here();
         Ok(ColumnDef {
-            name: parser.expect_name("the name of a column")?.into(),
+            name: parser.expect_column("the name of a column")?.into(),
             data_type: parse_sql_type(parser)?,
             role: ColumnRole::Value,
             span: parser.span_from(start),

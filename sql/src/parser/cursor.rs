@@ -23,6 +23,10 @@ pub(crate) trait TokenCursor {
     fn expect_words(&mut self, words: &[&str]) -> Result<(), ParserError>;
     /// Takes a name; a reserved word must be quoted to be one.
     fn expect_name(&mut self, what: &str) -> Result<Ident, ParserError>;
+    /// Takes the name of a column or field, which may also be a word that only Postgres reserves.
+    fn expect_column(&mut self, what: &str) -> Result<Ident, ParserError>;
+    /// Whether the next word is one that only Postgres reserves, and does not begin its clause here.
+    fn peek_unclaimed_word(&self) -> bool;
     /// Takes a whole number that is not negative.
     fn expect_count(&mut self, what: &str) -> Result<u64, ParserError>;
     /// Takes a string.
@@ -94,6 +98,28 @@ impl TokenCursor for Parser<'_> {
                 Ok(ident)
             }
             _ => self.unexpected(what),
+        }
+    }
+
+    fn expect_column(&mut self, what: &str) -> Result<Ident, ParserError> {
+        let next = self.peek_token_ref();
+        match &next.token {
+            Token::Word(word) if self.peek_unclaimed_word() => {
+                let ident = word.to_ident(next.span);
+                self.advance_token();
+                Ok(ident)
+            }
+            _ => self.expect_name(what),
+        }
+    }
+
+    fn peek_unclaimed_word(&self) -> bool {
+        let word = unquoted(&self.peek_token_ref().token);
+        let Some(behind) = word.and_then(keywords::postgres_clause) else { return false };
+        let next = &self.peek_nth_token_ref(1).token;
+        match unquoted(next) {
+            Some(next) => !behind.iter().any(|word| next.eq_ignore_ascii_case(word)),
+            None => *next != Token::LParen,
         }
     }
 

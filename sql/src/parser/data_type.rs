@@ -97,7 +97,7 @@ fn parse_fields(parser: &mut Parser<'_>) -> Result<SqlType, ParserError> {
         return Ok(SqlType::Struct(fields));
     }
     loop {
-        let name = parser.expect_name("the name of a field")?;
+        let name = parser.expect_column("the name of a field")?;
         let stored = stored_name(&name);
         let data_type = parse_sql_type(parser)?;
         if fields.iter().any(|field| field.name == stored) {

@@ -24,7 +24,8 @@ fn a_syntax_error_names_the_token_the_place_and_what_was_expected() {
     check(&[
         (
             "ASSERT VALUES foo (id INT) VALUES (123);",
-            "line 1:8: Syntax Error\nSyntax error at or near 'VALUES' at line 1:8\nexpected TOPIC or SCHEMA",
+            "line 1:8: Syntax Error\nSyntax error at or near 'VALUES' at line 1:8\nexpected TOPIC or SCHEMA\n\
+             Hint: what streams and tables are to hold is asserted by cases of `tidemill test`",
         ),
         (
             "CREATE STREAM s (a INT,\n b STRING (KEY));",
@@ -108,11 +109,13 @@ fn quotes_and_comments_without_an_end_are_shown_where_they_begin() {
         ("SELECT 'abc FROM s;", "the string that begins here has no end"),
         ("SELECT `abc FROM s;", "the quoted name that begins here has no end"),
         ("SELECT /* abc FROM s;", "the comment that begins here has no end"),
+        ("LIST T /* abc", "the comment that begins here has no end"),
     ] {
         let error = error(text);
         assert_eq!(error.message, message);
         assert_eq!(error.position.map(|position| position.column), Some(8));
     }
+    assert_eq!(error("/* abc").message, "the comment that begins here has no end");
 }
 
 #[test]
@@ -170,6 +173,11 @@ fn statements_of_other_databases_say_what_to_do_instead() {
         "DELETE FROM t",
         "CREATE VIEW v AS SELECT 1",
         "CREATE SINK CONNECTOR c WITH (x=1)",
+        "SHOW SOURCE CONNECTORS",
+        "LIST CONNECTOR PLUGINS",
+        "DESCRIBE CONNECTOR c",
+        "DROP CONNECTOR IF EXISTS c",
+        "SHOW CREATE STREAM s",
         "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
         "SELECT * INTO t FROM s",
     ] {

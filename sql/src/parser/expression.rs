@@ -93,6 +93,9 @@ pub(crate) fn parse_prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, Parse
                 name if calls && UNIT_FUNCTIONS.contains(&name) => {
                     takes_unit(parser).then(|| parse_unit_call(parser))
                 }
+                _ if parser.peek_unclaimed_word() => {
+                    Some(parser.expect_column("a name").map(Expr::Identifier))
+                }
                 name => (keywords::is_reserved(name) && !can_begin_expression(name, calls))
                     .then(|| parser.unexpected(AN_EXPRESSION)),
             }

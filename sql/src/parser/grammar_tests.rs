@@ -282,16 +282,16 @@ fn what_runs_is_listed_described_and_controlled() {
 fn settings_are_written_in_two_dialects() {
     check(&[
         ("SET 'auto.offset.reset' = 'earliest'", "SET 'auto.offset.reset' = 'earliest'"),
-        ("SET search_path TO a, \"b\"", "SET 'search_path' = 'a', 'b'"),
-        ("SET SESSION statement_timeout = 100", "SET 'statement_timeout' = 100"),
-        ("SET LOCAL TimeZone = DEFAULT", "SET LOCAL 'TimeZone' = DEFAULT"),
-        ("SET TIME ZONE 'UTC'", "SET 'TimeZone' = 'UTC'"),
-        ("SET NAMES 'UTF8'", "SET 'client_encoding' = 'UTF8'"),
-        ("SET SESSION AUTHORIZATION DEFAULT", "SET 'session_authorization' = DEFAULT"),
-        ("SET ROLE none", "SET 'role' = 'none'"),
+        ("SET search_path TO a, \"b\"", "SET \"search_path\" = 'a', 'b'"),
+        ("SET SESSION statement_timeout = 100", "SET \"statement_timeout\" = 100"),
+        ("SET LOCAL TimeZone = DEFAULT", "SET LOCAL \"TimeZone\" = DEFAULT"),
+        ("SET TIME ZONE 'UTC'", "SET \"TimeZone\" = 'UTC'"),
+        ("SET NAMES 'UTF8'", "SET \"client_encoding\" = 'UTF8'"),
+        ("SET SESSION AUTHORIZATION DEFAULT", "SET \"session_authorization\" = DEFAULT"),
+        ("SET ROLE none", "SET \"role\" = 'none'"),
         (
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            "SET 'transaction_characteristics' = 'ISOLATION LEVEL READ COMMITTED'",
+            "SET \"transaction_characteristics\" = 'ISOLATION LEVEL READ COMMITTED'",
         ),
         ("ALTER SYSTEM 'a.b' = 'c'", "ALTER SYSTEM 'a.b' = 'c'"),
         ("UNSET 'auto.offset.reset'", "UNSET 'auto.offset.reset'"),
@@ -355,4 +355,31 @@ fn positions_inside_of_a_statement_count_from_the_beginning_of_the_text() {
     let span = select.projection[0].span();
     assert_eq!((span.start.line, span.start.column), (2, 2));
     assert_eq!((span.end.line, span.end.column), (2, 6));
+}
+
+#[test]
+fn extended_may_stand_before_the_name_that_is_described() {
+    check(&[
+        ("DESCRIBE EXTENDED s", "DESCRIBE S EXTENDED"),
+        ("DESCRIBE extended", "DESCRIBE EXTENDED"),
+        ("DESCRIBE connector", "DESCRIBE CONNECTOR"),
+    ]);
+}
+
+#[test]
+fn words_that_only_postgres_reserves_name_columns() {
+    for text in [
+        "CREATE STREAM s (order INT KEY, using INT, cross STRUCT<union INT, natural INT>, except INT)",
+        "SELECT order, using, s.intersect, cross->union FROM s WHERE order > 5 AND using IS NULL",
+        "SELECT MAX(order) AS order FROM s GROUP BY order EMIT CHANGES",
+        "SELECT order FROM s ORDER BY order",
+        "SELECT a FROM s UNION SELECT order FROM t",
+        "SELECT a FROM s CROSS JOIN t",
+        "SELECT a FROM s JOIN t USING (a)",
+        "INSERT INTO s (order, union) VALUES (1, 2)",
+        "ALTER STREAM s ADD COLUMN order INT",
+    ] {
+        parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+    parse("SELECT a FROM s ORDER").expect_err("begins a clause");
 }

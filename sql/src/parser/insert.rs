@@ -32,8 +32,8 @@ pub(crate) fn parse_name_list(parser: &mut Parser<'_>) -> Result<Vec<Name>, Pars
         return Ok(Vec::new());
     }
     parser.advance_token();
-    let names =
-        parser.parse_comma_separated(|parser| parser.expect_name("the name of a column").map(Name::from))?;
+    let names = parser
+        .parse_comma_separated(|parser| parser.expect_column("the name of a column").map(Name::from))?;
     parser.expect_token(&Token::RParen)?;
     Ok(names)
 }

@@ -59,6 +59,25 @@ pub const RESERVED: &[&str] = &[
     "WITHIN",
 ];
 
+/// Words behind which a set operator takes another query.
+const QUERY_STARTS: &[&str] = &["ALL", "DISTINCT", "SELECT", "TABLE", "VALUES", "WITH"];
+
+/// Reserved words that begin clauses only Postgres has, each with the words that follow it there. ksqlDB
+/// knows none of them, so that they name columns: before anything else they are names.
+const POSTGRES_CLAUSES: [(&str, &[&str]); 7] = [
+    ("CROSS", &["JOIN"]),
+    ("EXCEPT", QUERY_STARTS),
+    ("INTERSECT", QUERY_STARTS),
+    ("NATURAL", &["FULL", "INNER", "JOIN", "LEFT", "RIGHT"]),
+    ("ORDER", &["BY"]),
+    ("UNION", QUERY_STARTS),
+    ("USING", &[]),
+];
+
+/// What `SHOW` and `LIST` list.
+pub const LISTED: [&str; 8] =
+    ["STREAMS", "TABLES", "TOPICS", "QUERIES", "FUNCTIONS", "PROPERTIES", "TYPES", "VARIABLES"];
+
 /// Words a statement can begin with, sorted.
 pub const STATEMENT_STARTS: &[&str] = &[
     "ABORT",
@@ -194,6 +213,12 @@ pub fn keywords() -> impl Iterator<Item = &'static str> {
 /// Whether `word`, in any case, cannot be a name without quotes.
 pub fn is_reserved(word: &str) -> bool {
     contains(RESERVED, word)
+}
+
+/// The words behind which a reserved word, in any case, begins a clause that only Postgres has; `None` for
+/// one that is reserved in ksqlDB too, and for words that are not reserved.
+pub fn postgres_clause(word: &str) -> Option<&'static [&'static str]> {
+    POSTGRES_CLAUSES.iter().find(|(clause, _)| word.eq_ignore_ascii_case(clause)).map(|(_, behind)| *behind)
 }
 
 /// Whether `word`, in any case, is a word of the language.

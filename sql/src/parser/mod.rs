@@ -76,6 +76,7 @@ pub struct Parsed {
 /// executed of a script that does not parse.
 pub fn parse(text: &str) -> Result<Vec<Parsed>, SqlError> {
     complexity::check_text(text)?;
+    check_comments(text)?;
     let Split { statements, remainder } = split(text);
     statements
         .into_iter()
@@ -198,6 +199,21 @@ fn parse_piece_in<T>(
     match read(tokens) {
         (Ok(result), _) => Ok((result, span)),
         (Err(error), tokens) => Err(correction::suggest(error, &tokens, |tokens| read(tokens).0.map(|_| ()))),
+    }
+}
+
+/// Refuses a comment without an end, which may belong to no statement and would hide what was to follow.
+fn check_comments(text: &str) -> Result<(), SqlError> {
+    if !text.contains("/*") {
+        return Ok(());
+    }
+    let is_open = |lexeme: &scanner::Lexeme| lexeme.kind == LexemeKind::Comment && !lexeme.terminated;
+    match scanner::lexemes(text).find(is_open) {
+        Some(comment) => {
+            let place = StatementText::whole(text).location_of(comment.range.start);
+            Err(SqlError::syntax("the comment that begins here has no end").at_location(place))
+        }
+        None => Ok(()),
     }
 }
 

@@ -174,7 +174,8 @@ fn parse_alias(parser: &mut Parser<'_>) -> Result<Option<Name>, ParserError> {
     if !explicit && next_clause {
         return Ok(None);
     }
-    match parser.expect_name("a name") {
+    let name = if explicit { parser.expect_column("a name") } else { parser.expect_name("a name") };
+    match name {
         Ok(name) => Ok(Some(name.into())),
         Err(error) if explicit => Err(error),
         Err(_) => Ok(None),

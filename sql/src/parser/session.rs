@@ -52,16 +52,17 @@ pub(crate) fn parse_assignment(
     parser: &mut Parser<'_>,
     scope: SettingScope,
 ) -> Result<Statement, ParserError> {
+    let is_property = matches!(parser.peek_token_ref().token, Token::SingleQuotedString(_));
     let name = parse_setting_name(parser)?;
     if !parser.take_word("TO") && !parser.consume_token(&Token::Eq) {
         return parser.unexpected("= or TO");
     }
     let values = parse_setting_values(parser)?;
-    Ok(set(scope, &name, values))
+    Ok(Statement::Set(SetVariable { scope, name, is_property, values }))
 }
 
 fn set(scope: SettingScope, name: &str, values: Vec<SettingValue>) -> Statement {
-    Statement::Set(SetVariable { scope, name: name.to_owned(), values })
+    Statement::Set(SetVariable { scope, name: name.to_owned(), is_property: false, values })
 }
 
 /// `ISOLATION LEVEL …, READ ONLY …`: each mode a bare word or words, kept as they were written.

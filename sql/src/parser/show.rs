@@ -7,13 +7,14 @@ use super::ast::{
     AssertSchema, AssertTopic, Assertion, DescribeTarget, Explain, ExplainTarget, PrintTopic, QueryTarget,
     Show, ShowWhat, Statement,
 };
-use super::cursor::TokenCursor;
+use super::cursor::{TokenCursor, unquoted};
+use super::keywords::LISTED;
 use super::session::parse_setting_name;
 use super::statement::parse_any;
 use super::syntax_error::carry;
 use super::window_clause::parse_duration;
 use super::with_properties::parse_with_properties;
-use crate::error::SqlError;
+use crate::error::{SYNTAX_ERROR_NEAR, SqlError};
 
 /// Reads `SHOW …` or `LIST …`. What ksqlDB does not list is a Postgres setting.
 pub(crate) fn parse_show(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
@@ -21,11 +22,18 @@ pub(crate) fn parse_show(parser: &mut Parser<'_>) -> Result<Statement, ParserErr
     if !settings_too {
         parser.expect_words(&["LIST"])?;
     }
-    let listed = ["STREAMS", "TABLES", "TOPICS", "QUERIES", "FUNCTIONS", "PROPERTIES", "TYPES", "VARIABLES"];
+    let ahead = usize::from(parser.peek_word("SOURCE") || parser.peek_word("SINK"));
+    if parser.peek_word_at(ahead, "CONNECTORS") || parser.peek_words(&["CONNECTOR", "PLUGINS"]) {
+        return no_connectors(parser);
+    }
+    if parser.peek_word("CREATE") {
+        let error = SqlError::unsupported("SHOW CREATE is not supported").at_location(parser.here());
+        return Err(carry(error.with_hint("DESCRIBE name EXTENDED shows the statement that made it")));
+    }
     let what = if parser.take_words(&["ALL", "TOPICS"]) {
         ShowWhat::Topics { all: true }
     } else {
-        match parser.take_one_of(&listed) {
+        match parser.take_one_of(&LISTED) {
             Some("STREAMS") => ShowWhat::Streams,
             Some("TABLES") => ShowWhat::Tables,
             Some("TOPICS") => ShowWhat::Topics { all: false },
@@ -35,14 +43,18 @@ pub(crate) fn parse_show(parser: &mut Parser<'_>) -> Result<Statement, ParserErr
             Some("TYPES") => ShowWhat::Types,
             Some(_) => ShowWhat::Variables,
             None if settings_too && parser.take_word("ALL") => ShowWhat::AllSettings,
-            None if settings_too && !parser.peek_word("CONNECTORS") => {
-                ShowWhat::Setting(parse_setting_name(parser)?)
-            }
-            None => return parser.unexpected(&format!("one of {}", listed.join(", "))),
+            None if settings_too => ShowWhat::Setting(parse_setting_name(parser)?),
+            None => return parser.unexpected(&format!("one of {}", LISTED.join(", "))),
         }
     };
     let extended = parser.take_word("EXTENDED");
     Ok(Statement::Show(Show { what, extended }))
+}
+
+/// What statements about connectors get.
+pub(crate) fn no_connectors<T>(parser: &Parser<'_>) -> Result<T, ParserError> {
+    let error = SqlError::unsupported("there are no connectors").at_location(parser.here());
+    Err(carry(error.with_hint("produce to and consume from topics with any Kafka client")))
 }
 
 /// Reads `DESCRIBE …`.
@@ -50,7 +62,11 @@ pub(crate) fn parse_describe(parser: &mut Parser<'_>) -> Result<Statement, Parse
     parser.expect_words(&["DESCRIBE"])?;
     // FUNCTION, STREAMS and TABLES may also be the name of a source.
     let names_follow = |parser: &Parser<'_>| matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
-    let target = if parser.peek_word("FUNCTION") && names_follow(parser) {
+    // EXTENDED stood before the name in ksqlDB's older versions.
+    let is_older_form = parser.peek_word("EXTENDED") && names_follow(parser) && parser.take_word("EXTENDED");
+    let target = if parser.peek_word("CONNECTOR") && names_follow(parser) {
+        return no_connectors(parser);
+    } else if parser.peek_word("FUNCTION") && names_follow(parser) {
         parser.advance_token();
         DescribeTarget::Function(parser.expect_name("the name of a function")?.into())
     } else if parser.take_word("STREAMS") {
@@ -60,7 +76,7 @@ pub(crate) fn parse_describe(parser: &mut Parser<'_>) -> Result<Statement, Parse
     } else {
         DescribeTarget::Source(parser.expect_name("the name of a stream or table")?.into())
     };
-    let extended = parser.take_word("EXTENDED");
+    let extended = parser.take_word("EXTENDED") || is_older_form;
     Ok(Statement::Describe { target, extended })
 }
 
@@ -170,7 +186,17 @@ pub(crate) fn parse_assert(parser: &mut Parser<'_>) -> Result<Statement, ParserE
                 id,
             }))
         }
-        None => parser.unexpected("TOPIC or SCHEMA"),
+        None => match unquoted(&parser.peek_token_ref().token) {
+            Some(word) if ["STREAM", "TABLE", "VALUES", "NULL"].contains(&word.to_uppercase().as_str()) => {
+                let error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}'{word}'"));
+                Err(carry(
+                    error.at_location(parser.here()).with_detail("expected TOPIC or SCHEMA").with_hint(
+                        "what streams and tables are to hold is asserted by cases of `tidemill test`",
+                    ),
+                ))
+            }
+            _ => parser.unexpected("TOPIC or SCHEMA"),
+        },
     }
 }
 

@@ -4,7 +4,8 @@
 //! depends on where the reference stands. Within quotes it is part of that string or name whatever it
 //! holds, because quotes in it are doubled, and a reference to a variable that does not exist stays as it
 //! is: text may well look like one. Everywhere else the variable is read as if it had been typed, and has
-//! to exist. `$${name}` within quotes stands for `${name}` itself.
+//! to exist and to stay within its statement: it cannot end it, nor begin a comment or a string that goes on
+//! behind it. `$${name}` within quotes stands for `${name}` itself.
 //!
 //! Comments are left alone, and so is DEFINE: what it says is the variable's text.
 
@@ -116,6 +117,13 @@ impl<'t> Builder<'t> {
             error.position = Some(position_of(self.written, lexeme.range.start));
             return Err(error);
         };
+        if let Some(what) = leaves_statement(value) {
+            let message = format!("the text of variable '{name}' {what}, and so does not stay in its place");
+            let mut error = SqlError::invalid(message)
+                .with_hint("a variable stands for names, literals and expressions within one statement");
+            error.position = Some(position_of(self.written, lexeme.range.start));
+            return Err(error);
+        }
         self.replace(lexeme.range.clone(), value)
     }
 
@@ -163,6 +171,16 @@ impl<'t> Builder<'t> {
         self.text.push_str(&self.written[self.copied..]);
         Substituted { written: self.written, text: Cow::Owned(self.text), replaced: self.replaced }
     }
+}
+
+/// What makes a text change what stands behind it, if anything does.
+fn leaves_statement(text: &str) -> Option<&'static str> {
+    lexemes(text).find_map(|lexeme| match lexeme.kind {
+        LexemeKind::Semicolon => Some("ends the statement"),
+        LexemeKind::Comment => Some("holds a comment"),
+        _ if !lexeme.terminated => Some("has a quote without an end"),
+        _ => None,
+    })
 }
 
 /// How a string or name is quoted.
@@ -272,6 +290,19 @@ mod tests {
         let error = substitute("SELECT 1,\n  ${missing}", &variables(&[])).expect_err("is missing");
         assert_eq!(error.kind, SqlErrorKind::UnknownObject);
         assert_eq!(error.position, Some(Position { line: 2, column: 3 }));
+    }
+
+    #[test]
+    fn a_value_outside_of_quotes_stays_within_its_statement() {
+        for value in ["v2; DROP STREAM v2", "a -- b", "a /* b", "'a", "`a", ";"] {
+            let error = substitute("SELECT * FROM ${v}", &variables(&[("V", value)])).expect_err(value);
+            assert_eq!(error.position, Some(Position { line: 1, column: 15 }), "{value}");
+            assert!(error.message.contains("'v'"), "{error}");
+        }
+        for value in ["a, b", "'a; b'", "-1", "(SELECT 1)", "`a -- b`"] {
+            assert_eq!(replaced("SELECT ${v}", &[("V", value)]), format!("SELECT {value}"));
+            assert_eq!(replaced("SELECT '${v}'", &[("V", "a; b")]), "SELECT 'a; b'");
+        }
     }
 
     #[test]

@@ -16,7 +16,11 @@ impl fmt::Display for SetVariable {
             SettingScope::Transaction => "SET LOCAL ",
             SettingScope::System => "ALTER SYSTEM ",
         })?;
-        write!(f, "{} = ", quoted(&self.name))?;
+        if self.is_property {
+            write!(f, "{} = ", quoted(&self.name))?;
+        } else {
+            write!(f, "\"{}\" = ", self.name.replace('"', "\"\""))?;
+        }
         if self.values.is_empty() { f.write_str("DEFAULT") } else { write!(f, "{}", List(&self.values)) }
     }
 }

@@ -10,6 +10,8 @@ pub struct SetVariable {
     pub scope: SettingScope,
     /// The setting's name as written: dots and case are part of it.
     pub name: String,
+    /// Whether the name is a string: a property, as ksqlDB has them.
+    pub is_property: bool,
     /// Its values; several for settings that are lists. Empty means `DEFAULT`.
     pub values: Vec<SettingValue>,
 }
