@@ -9,12 +9,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::compute::kernels::concat_elements::concat_elements_utf8;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, FieldRef, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
-use datafusion::common::{Result, exec_datafusion_err, exec_err};
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::arguments::{COLUMN_BYTES_MAX, VALUE_BYTES_MAX};
@@ -26,7 +27,7 @@ const ELEMENT_BYTES: u128 = 8;
 type Sizes = fn(&[ArrayRef]) -> Result<Vec<u128>>;
 
 /// The functions, what they would make, and how much one value may have.
-const GROWING: [(&str, Sizes, usize); 10] = [
+const GROWING: [(&str, Sizes, usize); 11] = [
     ("repeat", repeated_text, VALUE_BYTES_MAX),
     ("lpad", padded_text, VALUE_BYTES_MAX),
     ("rpad", padded_text, VALUE_BYTES_MAX),
@@ -37,19 +38,45 @@ const GROWING: [(&str, Sizes, usize); 10] = [
     ("array_replace", replaced_elements, COLUMN_BYTES_MAX),
     ("array_replace_n", replaced_elements, COLUMN_BYTES_MAX),
     ("array_replace_all", replaced_elements, COLUMN_BYTES_MAX),
+    ("array_concat", concatenated_lists, COLUMN_BYTES_MAX),
 ];
 
+/// The operator that joins two texts: a query that feeds it with what it made doubles a text each time.
+pub const CONCATENATION: &str = "||";
+
 /// The functions, bounded.
-pub(super) fn bounded() -> &'static [Arc<ScalarUDF>] {
-    static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
-        let bounded = |function: Arc<ScalarUDF>| {
-            let (_, sizes, value_bytes_max) = GROWING.iter().find(|(name, ..)| *name == function.name())?;
-            let bounded = Bounded { function, sizes: *sizes, value_bytes_max: *value_bytes_max };
-            Some(Arc::new(ScalarUDF::new_from_impl(bounded)))
-        };
-        SessionStateDefaults::default_scalar_functions().into_iter().filter_map(bounded).collect()
+pub(super) fn bounded() -> Vec<Arc<ScalarUDF>> {
+    PAIRS.iter().map(|(_, bounded)| bounded.clone()).collect()
+}
+
+/// The functions as DataFusion has them, each with what refuses to make too much.
+static PAIRS: LazyLock<Vec<(Arc<ScalarUDF>, Arc<ScalarUDF>)>> = LazyLock::new(|| {
+    let pair = |function: Arc<ScalarUDF>| {
+        let (_, sizes, value_bytes_max) = GROWING.iter().find(|(name, ..)| *name == function.name())?;
+        let bounded =
+            Bounded { function: function.clone(), sizes: *sizes, value_bytes_max: *value_bytes_max };
+        Some((function, Arc::new(ScalarUDF::new_from_impl(bounded))))
+    };
+    SessionStateDefaults::default_scalar_functions().into_iter().filter_map(pair).collect()
+});
+
+/// What is to be called in the place of a function of DataFusion: it makes the same, and refuses to make too
+/// much.
+#[must_use]
+pub fn bounded_in_place_of(function: &ScalarUDF) -> Option<&'static Arc<ScalarUDF>> {
+    PAIRS.iter().find(|(unbounded, _)| unbounded.as_ref() == function).map(|(_, bounded)| bounded)
+}
+
+/// What is to be called in the place of [`CONCATENATION`].
+#[must_use]
+pub fn concatenation() -> &'static Arc<ScalarUDF> {
+    static OPERATOR: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        let function = Arc::new(ScalarUDF::new_from_impl(Concatenation { signature }));
+        let bounded = Bounded { function, sizes: concatenated_texts, value_bytes_max: VALUE_BYTES_MAX };
+        Arc::new(ScalarUDF::new_from_impl(bounded))
     });
-    &FUNCTIONS
+    &OPERATOR
 }
 
 /// A function that is asked first how much it would make.
@@ -128,6 +155,53 @@ impl ScalarUDFImpl for Bounded {
         self.check(&arguments.args, arguments.number_rows)?;
         self.function.invoke_with_args(arguments)
     }
+}
+
+/// `left || right`, of texts; NULL where one of them is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Concatenation {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Concatenation {
+    fn name(&self) -> &str {
+        CONCATENATION
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(vec![DataType::Utf8; types.len()])
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let columns = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let (left, right) = (argument(&columns, 0)?, argument(&columns, 1)?);
+        let joined = concat_elements_utf8(left.as_string::<i32>(), right.as_string::<i32>())?;
+        let constant = arguments.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        if constant {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&joined, 0)?));
+        }
+        Ok(ColumnarValue::Array(Arc::new(joined)))
+    }
+}
+
+/// `left || right`.
+fn concatenated_texts(columns: &[ArrayRef]) -> Result<Vec<u128>> {
+    let (left, right) = (argument(columns, 0)?, argument(columns, 1)?);
+    Ok((0..left.len()).map(|row| text_bytes(left, row) + text_bytes(right, row)).collect())
+}
+
+/// `array_concat(list, …)`.
+fn concatenated_lists(columns: &[ArrayRef]) -> Result<Vec<u128>> {
+    let rows = columns.first().map_or(0, Array::len);
+    (0..rows).map(|row| columns.iter().map(|lists| value_bytes(lists, row)).sum()).collect()
 }
 
 /// `repeat(text, count)`.
@@ -315,6 +389,7 @@ mod tests {
             "array_resize([1], 2000000000)",
             "array_replace_all(array_repeat([1], 1000000), [1], array_repeat(1, 1000000))",
             "rpad('a', 2147483647)",
+            "array_concat(range(0, 6000000), range(0, 6000000))",
         ] {
             let error = evaluate(expression).await.expect_err(expression).to_string();
             assert!(error.contains("would make"), "{expression}: {error}");

@@ -15,7 +15,7 @@ use tidemill_sql::analyzer::expression::Comparison;
 use tidemill_sql::type_system::SqlType;
 
 use crate::error::{Error, ErrorKind};
-use crate::serving::expression_text::text;
+use crate::expressions::sql_text;
 use crate::serving::row_scan::external;
 
 /// Checks all comparisons of a plan.
@@ -113,9 +113,9 @@ fn check_pair(left: &Expr, operator: Comparison, right: &Expr, schema: &DFSchema
     }
     let message = format!(
         "Cannot compare {} ({}) to {} ({}) with {}.",
-        text(left),
+        sql_text(left),
         type_text(left, &left_type),
-        text(right),
+        sql_text(right),
         type_text(right, &right_type),
         operator.word()
     );
@@ -138,11 +138,11 @@ fn written_text(expression: &Expr) -> Option<&ScalarValue> {
 }
 
 fn no_such_value(literal: &Expr, data_type: &DataType) -> String {
-    format!("{} cannot be read as {}", text(literal), sql_name(data_type))
+    format!("{} cannot be read as {}", sql_text(literal), sql_name(data_type))
 }
 
 fn in_quotes(literal: &Expr) -> String {
-    format!("a text is written in single quotes: '{}'", text(literal))
+    format!("a text is written in single quotes: '{}'", sql_text(literal))
 }
 
 fn type_text(expression: &Expr, data_type: &DataType) -> String {

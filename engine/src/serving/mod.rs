@@ -2,11 +2,12 @@
 //! [`source_table`] of one [`pull_environment`]), and changes as they come ([`push`]). [`row_messages`] writes
 //! rows as messages of Protobuf.
 
+mod bounded_values;
 mod column_names;
 mod comparisons;
-mod expression_text;
 pub mod ksql_pull;
 mod lambda_function;
+mod map_types;
 pub mod own_inserts;
 mod partitioned_rows;
 pub mod pull;

@@ -24,10 +24,11 @@ use crate::datafusion_error::{self, Names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lookup::EngineLookup;
 use crate::response::Rows;
+use crate::serving::map_types::MapTypes;
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::source_table::SourceTable;
 use crate::serving::unreadable::Unreadable;
-use crate::serving::{column_names, comparisons, pull_explain, result_rows, rewrite, time_texts};
+use crate::serving::{bounded_values, column_names, comparisons, pull_explain, result_rows, rewrite, time_texts};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -83,10 +84,12 @@ impl PullQuery {
     /// # Errors
     /// Everything that is wrong with it.
     pub async fn plan(&self) -> Result<LogicalPlan> {
-        let statement = ast::Statement::Query(Box::new(self.query.clone()));
+        let mut query = self.query.clone();
+        rewrite::unique_names::rewrite(&mut query);
+        let statement = ast::Statement::Query(Box::new(query));
         let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
         let plan = self.context.state().statement_to_plan(statement).await;
-        plan.and_then(typed).map_err(|error| self.explain(&error))
+        plan.and_then(checked).map_err(|error| self.explain(&error))
     }
 
     /// Its plan with values for its parameters.
@@ -95,7 +98,7 @@ impl PullQuery {
     /// What is wrong with the values.
     pub fn bind(&self, plan: LogicalPlan, parameters: &[ScalarValue]) -> Result<LogicalPlan> {
         let bound = plan.with_param_values(ParamValues::from(parameters.to_vec()));
-        bound.and_then(typed).map_err(|error| self.explain(&error))
+        bound.and_then(checked).map_err(|error| self.explain(&error))
     }
 
     /// What its plan does, line by line.
@@ -148,11 +151,11 @@ impl PullQuery {
     }
 }
 
-/// A plan in which everything is compared with something of its own type.
-fn typed(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+/// A plan in which everything is compared with something of its own type, and no value grows without bound.
+fn checked(plan: LogicalPlan) -> DfResult<LogicalPlan> {
     let plan = time_texts::read(plan)?;
     comparisons::check(&plan)?;
-    Ok(plan)
+    bounded_values::bound(plan)
 }
 
 /// Whether queries over what is there now have a function, by name in any case.
@@ -195,6 +198,7 @@ fn context(
         .with_config(config)
         .with_runtime_env(environment.runtime.clone())
         .with_default_features()
+        .with_type_planner(Arc::new(MapTypes))
         .build();
     let context = SessionContext::new_with_state(state);
     for function in functions::for_snapshots() {

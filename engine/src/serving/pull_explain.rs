@@ -4,13 +4,16 @@
 //! table they say whether keys are looked up or all of it is read.
 
 use datafusion::common::JoinType;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::logical_plan::{Aggregate, FetchType, Join, Limit, SkipType, Sort, TableScan};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::expression_text::{list, text};
 use super::source_table::SourceTable;
+use crate::expressions::sql_text;
+
+/// How DataFusion calls a list that it is about to make rows of.
+const UNNESTED: &str = "__unnest_placeholder(";
 
 /// The lines of a plan.
 pub(super) fn lines(plan: &LogicalPlan) -> Vec<String> {
@@ -39,12 +42,12 @@ fn add(plan: &LogicalPlan, depth: usize, lines: &mut Vec<String>) {
 /// The line of a node; `None` for one that only gives names.
 fn line(plan: &LogicalPlan) -> Option<String> {
     Some(match plan {
-        LogicalPlan::Projection(projection) => format!("Project {}", list(&projection.expr)),
-        LogicalPlan::Filter(filter) => format!("Filter {}", text(&filter.predicate)),
-        LogicalPlan::Window(window) => format!("Window {}", list(&window.window_expr)),
-        LogicalPlan::Aggregate(aggregate) => aggregate_line(aggregate),
-        LogicalPlan::Sort(sort) => sort_line(sort),
-        LogicalPlan::Join(join) => join_line(join),
+        LogicalPlan::Projection(projection) => format!("Project {}", list(&projection.expr, plan)),
+        LogicalPlan::Filter(filter) => format!("Filter {}", text(&filter.predicate, plan)),
+        LogicalPlan::Window(window) => format!("Window {}", list(&window.window_expr, plan)),
+        LogicalPlan::Aggregate(aggregate) => aggregate_line(aggregate, plan),
+        LogicalPlan::Sort(sort) => sort_line(sort, plan),
+        LogicalPlan::Join(join) => join_line(join, plan),
         LogicalPlan::Limit(limit) => limit_line(limit),
         LogicalPlan::Union(_) => "Union".to_owned(),
         LogicalPlan::Distinct(_) => "Distinct".to_owned(),
@@ -61,15 +64,15 @@ fn line(plan: &LogicalPlan) -> Option<String> {
     })
 }
 
-fn aggregate_line(Aggregate { group_expr, aggr_expr, .. }: &Aggregate) -> String {
+fn aggregate_line(Aggregate { group_expr, aggr_expr, .. }: &Aggregate, node: &LogicalPlan) -> String {
     match (aggr_expr.as_slice(), group_expr.as_slice()) {
-        (aggregates, []) => format!("Aggregate {}", list(aggregates)),
-        ([], groups) => format!("Group by {}", list(groups)),
-        (aggregates, groups) => format!("Aggregate {} by {}", list(aggregates), list(groups)),
+        (aggregates, []) => format!("Aggregate {}", list(aggregates, node)),
+        ([], groups) => format!("Group by {}", list(groups, node)),
+        (aggregates, groups) => format!("Aggregate {} by {}", list(aggregates, node), list(groups, node)),
     }
 }
 
-fn sort_line(Sort { expr, fetch, .. }: &Sort) -> String {
+fn sort_line(Sort { expr, fetch, .. }: &Sort, node: &LogicalPlan) -> String {
     let keys: Vec<String> = expr
         .iter()
         .map(|key| {
@@ -80,7 +83,7 @@ fn sort_line(Sort { expr, fetch, .. }: &Sort) -> String {
                 (false, false) => " NULLS LAST",
                 _ => "",
             };
-            format!("{}{direction}{nulls}", text(&key.expr))
+            format!("{}{direction}{nulls}", text(&key.expr, node))
         })
         .collect();
     match fetch {
@@ -89,9 +92,9 @@ fn sort_line(Sort { expr, fetch, .. }: &Sort) -> String {
     }
 }
 
-fn join_line(Join { join_type, on, filter, .. }: &Join) -> String {
-    let equal = on.iter().map(|(left, right)| format!("{} = {}", text(left), text(right)));
-    let conditions: Vec<String> = equal.chain(filter.as_ref().map(text)).collect();
+fn join_line(Join { join_type, on, filter, .. }: &Join, node: &LogicalPlan) -> String {
+    let equal = on.iter().map(|(left, right)| format!("{} = {}", text(left, node), text(right, node)));
+    let conditions: Vec<String> = equal.chain(filter.as_ref().map(|filter| text(filter, node))).collect();
     let kind = match join_type {
         JoinType::Inner => "Join",
         JoinType::Left => "Left join",
@@ -127,6 +130,52 @@ fn scan_line(scan: &TableScan) -> String {
     match scan.fetch {
         Some(rows) => format!("Read {access}, at most {rows} rows"),
         None => format!("Read {access}"),
+    }
+}
+
+/// The texts of a node's expressions, as a list.
+fn list(expressions: &[Expr], node: &LogicalPlan) -> String {
+    expressions.iter().map(|expression| text(expression, node)).collect::<Vec<_>>().join(", ")
+}
+
+/// The text of an expression of a node. What a node below has computed under no name of its own is written as
+/// it is computed.
+fn text(expression: &Expr, node: &LogicalPlan) -> String {
+    let inputs = node.inputs();
+    let written = expression.clone().transform_up(|inner| {
+        let origin = match &inner {
+            Expr::Column(column) => inputs.iter().find_map(|input| origin(input, &column.name)),
+            _ => None,
+        };
+        Ok(origin.map_or_else(|| Transformed::no(inner), Transformed::yes))
+    });
+    written.map_or_else(|_| sql_text(expression), |written| sql_text(&written.data))
+}
+
+/// What a column is computed from, as far down as it is passed on under the same name.
+fn origin(node: &LogicalPlan, name: &str) -> Option<Expr> {
+    let named_so = |expression: &&Expr| expression.schema_name().to_string() == name;
+    let computed: Vec<&Expr> = match node {
+        LogicalPlan::Projection(projection) => projection.expr.iter().collect(),
+        LogicalPlan::Window(window) => window.window_expr.iter().collect(),
+        LogicalPlan::Aggregate(aggregate) => {
+            aggregate.aggr_expr.iter().chain(&aggregate.group_expr).collect()
+        }
+        LogicalPlan::Unnest(unnest) => {
+            // The elements are named after the list, with the depth at which they are taken out of it.
+            let list =
+                name.split_once(",depth=").map_or_else(|| name.to_owned(), |(list, _)| format!("{list})"));
+            return origin(&unnest.input, &list);
+        }
+        LogicalPlan::Filter(_) | LogicalPlan::Sort(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(_) => {
+            return node.inputs().first().and_then(|input| origin(input, name));
+        }
+        _ => return None,
+    };
+    match computed.into_iter().find(named_so)? {
+        Expr::Alias(alias) if alias.name.starts_with(UNNESTED) => Some(alias.expr.as_ref().clone()),
+        Expr::Alias(_) | Expr::Column(_) => None,
+        computed => Some(computed.clone()),
     }
 }
 

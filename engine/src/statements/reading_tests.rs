@@ -36,6 +36,7 @@ async fn lambdas_stand_in_queries_of_all_kinds() {
                  WHERE prices IS NOT NULL GROUP BY FILTER(prices, p => p > 2) ORDER BY dear",
                 &["[3]|1", "[5]|1"],
             ),
+            ("SELECT CAST(pieces AS MAP<STRING, STRING>)['pen'] || '!' FROM carts WHERE k = 'b'", &["2!"]),
             (
                 "SELECT k, SUM(REDUCE(pieces, 0, (s, item, number) => s + number)) FROM carts \
                  GROUP BY k ORDER BY k",
@@ -64,18 +65,26 @@ async fn what_cannot_be_compared_is_told_before_any_row_is_read() {
                   GROUP BY k EMIT CHANGES";
     all(&mut session, &[CARTS, totals]).await;
     for (condition, message, hint) in [
-        ("k = 5", "Cannot compare k (STRING) to 5 (INTEGER) with EQUAL.", "'5'"),
-        ("k IN ('a', 5)", "Cannot compare k (STRING) to 5 (INTEGER) with EQUAL.", "'5'"),
-        ("k > 5", "Cannot compare k (STRING) to 5 (INTEGER) with GREATER_THAN.", "'5'"),
-        ("k BETWEEN 1 AND 2", "Cannot compare k (STRING) to 1 (INTEGER) with GREATER_THAN_OR_EQUAL.", "'1'"),
+        ("k = 5", "Cannot compare totals.k (STRING) to 5 (INTEGER) with EQUAL.", "'5'"),
+        ("k IN ('a', 5)", "Cannot compare totals.k (STRING) to 5 (INTEGER) with EQUAL.", "'5'"),
+        ("k > 5", "Cannot compare totals.k (STRING) to 5 (INTEGER) with GREATER_THAN.", "'5'"),
+        (
+            "k BETWEEN 1 AND 2",
+            "Cannot compare totals.k (STRING) to 1 (INTEGER) with GREATER_THAN_OR_EQUAL.",
+            "'1'",
+        ),
         (
             "pieces = 'many'",
-            "Cannot compare pieces (BIGINT) to 'many' (STRING) with EQUAL.",
+            "Cannot compare totals.pieces (BIGINT) to 'many' (STRING) with EQUAL.",
             "read as BIGINT",
         ),
-        ("pieces < true", "Cannot compare pieces (BIGINT) to true (BOOLEAN) with LESS_THAN.", "CAST"),
-        ("windowstart = true", "Cannot compare windowstart (BIGINT) to true (BOOLEAN) with EQUAL.", "CAST"),
-        ("k = pieces", "Cannot compare k (STRING) to pieces (BIGINT) with EQUAL.", "CAST"),
+        ("pieces < true", "Cannot compare totals.pieces (BIGINT) to true (BOOLEAN) with LESS_THAN.", "CAST"),
+        (
+            "windowstart = true",
+            "Cannot compare totals.windowstart (BIGINT) to true (BOOLEAN) with EQUAL.",
+            "CAST",
+        ),
+        ("k = pieces", "Cannot compare totals.k (STRING) to totals.pieces (BIGINT) with EQUAL.", "CAST"),
     ] {
         let error = refused(&mut session, &format!("SELECT * FROM totals WHERE {condition}")).await;
         assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Type, message), "{condition}");
@@ -86,6 +95,73 @@ async fn what_cannot_be_compared_is_told_before_any_row_is_read() {
         let text = format!("SELECT * FROM totals WHERE {condition}");
         run(&mut session, &text).await.unwrap_or_else(|error| panic!("{error}: {text}"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_query_reads_and_does_is_explained_in_words_of_sql() {
+    let mut session = session(Dialect::Postgres);
+    let totals = "CREATE TABLE totals AS SELECT k, COUNT(*) AS pieces FROM carts GROUP BY k EMIT CHANGES";
+    all(&mut session, &[CARTS, totals]).await;
+    for (query, expected) in [
+        (
+            "SELECT pieces FROM totals WHERE k = 'a'",
+            &[
+                "  Project totals.pieces",
+                "    Filter totals.k = 'a'",
+                "      Read table TOTALS: look-up of 1 key",
+            ][..],
+        ),
+        (
+            "SELECT * FROM totals WHERE pieces > 1",
+            &["  Filter totals.pieces > 1", "    Read table TOTALS: full scan"],
+        ),
+        (
+            "SELECT k, COUNT(*) FROM carts GROUP BY k HAVING COUNT(*) > 1",
+            &[
+                "  Project carts.k, count(1)",
+                "    Filter count(1) > 1",
+                "      Aggregate count(1) by carts.k",
+                "        Read stream CARTS: full scan of topic 'carts'",
+            ],
+        ),
+    ] {
+        let lines = run(&mut session, &format!("EXPLAIN {query}")).await.expect("is explained");
+        assert_eq!(lines[1..], *expected, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_are_computed_alike_stand_side_by_side() {
+    let mut session = session(Dialect::Postgres);
+    let nested = "CREATE STREAM nested (k STRING KEY, n INT, a STRUCT<x INT>, b STRUCT<x INT>) \
+                  WITH (KAFKA_TOPIC = 'nested', VALUE_FORMAT = 'JSON', PARTITIONS = 1)";
+    let rows = "INSERT INTO nested VALUES ('a', 1, STRUCT(x := 2), STRUCT(x := 3))";
+    all(&mut session, &[nested, rows]).await;
+    for (query, expected) in [
+        ("SELECT n, CAST(n AS STRING), n + 1, n + 1 FROM nested", "1|1|2|2"),
+        ("SELECT COUNT(*), COUNT(*) FROM nested", "1|1"),
+        ("SELECT a->x, b->x FROM nested", "2|3"),
+    ] {
+        let rows = run(&mut session, query).await.unwrap_or_else(|error| panic!("{error}: {query}"));
+        assert_eq!(rows, [expected], "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_a_query_doubles_again_and_again_is_refused_in_time() {
+    let mut session = session(Dialect::Postgres);
+    for (first, next) in
+        [("'ab'", "v || v"), ("ARRAY[1, 2]", "v || v"), ("ARRAY[1, 2]", "array_concat(v, v)")]
+    {
+        let text = format!(
+            "WITH RECURSIVE doubled(n, v) AS (SELECT 1, {first} UNION ALL SELECT n + 1, {next} FROM doubled \
+             WHERE n < 100) SELECT MAX(n) FROM doubled"
+        );
+        let error = refused(&mut session, &text).await;
+        assert!(error.message.contains("would make a value of"), "{next}: {error}");
+    }
+    let rows = run(&mut session, "SELECT 'a' || 1 || 'b', 'a' || NULL, ARRAY[1] || ARRAY[2]").await;
+    assert_eq!(rows.expect("is usual"), ["a1b|∅|[1, 2]"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -243,6 +243,26 @@ impl Literal {
     }
 }
 
+impl Literal {
+    /// Whether it is a number that a DECIMAL of so many digits holds as it is.
+    #[must_use]
+    pub fn fits_decimal(&self, precision: u8, scale: u8) -> bool {
+        let (unscaled, own_scale) = match self {
+            Literal::Integer(number) => (i128::from(*number), 0),
+            Literal::Bigint(number) => (i128::from(*number), 0),
+            Literal::Decimal { unscaled, scale, .. } => (*unscaled, *scale),
+            Literal::Null | Literal::Boolean(_) | Literal::Double(_) | Literal::String(_) => return false,
+        };
+        let power = |digits: u8| 10_i128.checked_pow(digits.into());
+        let scaled = if own_scale > scale {
+            power(own_scale - scale).filter(|unit| unscaled % unit == 0).map(|unit| unscaled / unit)
+        } else {
+            power(scale - own_scale).and_then(|unit| unscaled.checked_mul(unit))
+        };
+        scaled.is_some_and(|scaled| power(precision).is_none_or(|limit| scaled.abs() < limit))
+    }
+}
+
 /// Operators on numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Arithmetic {

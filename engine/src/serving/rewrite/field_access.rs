@@ -1,7 +1,9 @@
 //! `base->field`, ksqlDB's access to a field of a struct, as `base['FIELD']`, which DataFusion plans.
 //!
-//! A result column that is a field gets the field's name, as in continuous queries.
+//! A result column that is a field gets the field's name, as in continuous queries; a second of that name is
+//! numbered.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -25,11 +27,17 @@ impl VisitorMut for FieldAccesses {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let mut taken: HashSet<String> = select.projection.iter().filter_map(own_name).collect();
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) = item
                 && let Some((_, field)) = field_access(expr)
             {
-                let alias = Ident::with_quote('"', names::shown(self.dialect, &stored(field)));
+                let field = stored(field);
+                let numbered = (1..).map(|number| format!("{field}_{number}"));
+                let free = std::iter::once(field.clone())
+                    .chain(numbered)
+                    .find(|name| taken.insert(name.to_uppercase()));
+                let alias = Ident::with_quote('"', names::shown(self.dialect, &free.unwrap_or(field)));
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             }
         }
@@ -45,6 +53,16 @@ impl VisitorMut for FieldAccesses {
             };
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The name that a result column has without being given one here, in upper case.
+fn own_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.to_uppercase()),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => Some(parts.last()?.value.to_uppercase()),
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_uppercase()),
+        _ => None,
     }
 }
 

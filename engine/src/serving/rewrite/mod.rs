@@ -3,7 +3,8 @@
 //! ([`field_access`]), constructors of structs and maps ([`constructors`]), units of time ([`interval_units`]),
 //! functions that give rows ([`table_functions`]), FETCH FIRST ([`fetch`]), escapes of LIKE ([`like_escapes`]),
 //! functions made by CREATE FUNCTION ([`user_functions`]), and the pseudo columns that `*` leaves out
-//! ([`pseudo_columns`]). And where in it a name stands ([`places`]).
+//! ([`pseudo_columns`]). Where in it a name stands ([`places`]), and what tells columns of one name apart
+//! ([`unique_names`]).
 
 mod columns;
 mod constructors;
@@ -16,6 +17,7 @@ mod places;
 mod pseudo_columns;
 mod stored_names;
 mod table_functions;
+pub(super) mod unique_names;
 mod user_functions;
 
 use std::sync::Arc;
