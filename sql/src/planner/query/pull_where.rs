@@ -270,7 +270,8 @@ impl Rules<'_> {
         let fits = given == wanted
             || match wanted {
                 SqlType::Bigint => given == SqlType::Integer,
-                SqlType::Decimal { .. } | SqlType::Double => given.is_numeric(),
+                SqlType::Double => given.is_numeric(),
+                SqlType::Decimal { precision, scale } => value.fits_decimal(precision, scale),
                 // Dates and times are written as texts.
                 SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Bytes => {
                     given == SqlType::String
