@@ -54,11 +54,12 @@ pub use decoded::{Decoded, Rejection};
 pub use delimited::Delimiter;
 pub use encoded::{EncodedPayloads, RowSelection};
 pub use inference::inferred_columns;
-pub(crate) use json::{JsonKind, JsonValue, write_json_string};
+pub(crate) use json::{JsonKind, JsonValue, write_json_scalar, write_json_string};
 pub(crate) use part_format::subject;
 pub use part_format::{PartFormat, Registration, part_schema};
 pub(crate) use protobuf::described_messages;
 pub use protobuf::{MessageTexts, NullableRepresentation};
+pub(crate) use scalar_values::ScalarValues;
 pub use schema_payload::{
     declared_payload_to_value, json_to_declared_payload, json_to_payload, payload_to_value,
 };

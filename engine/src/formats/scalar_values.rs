@@ -11,7 +11,7 @@ use super::encoded::write_base64;
 use super::java_double::write_double;
 
 /// A column of a scalar type.
-pub(super) enum ScalarValues<'a> {
+pub(crate) enum ScalarValues<'a> {
     Boolean(&'a BooleanArray),
     Integer(&'a PrimitiveArray<Int32Type>),
     Bigint(&'a PrimitiveArray<Int64Type>),
@@ -28,7 +28,7 @@ pub(super) enum ScalarValues<'a> {
 
 impl<'a> ScalarValues<'a> {
     /// The values of an array; `None` if its type is no scalar type of SQL.
-    pub(super) fn of(array: &'a ArrayRef) -> Option<ScalarValues<'a>> {
+    pub(crate) fn of(array: &'a ArrayRef) -> Option<ScalarValues<'a>> {
         Some(match array.data_type() {
             DataType::Boolean => ScalarValues::Boolean(array.as_boolean()),
             DataType::Int32 => ScalarValues::Integer(array.as_primitive()),
@@ -46,7 +46,7 @@ impl<'a> ScalarValues<'a> {
     }
 
     #[inline]
-    pub(super) fn is_null(&self, row: usize) -> bool {
+    pub(crate) fn is_null(&self, row: usize) -> bool {
         match self {
             ScalarValues::Boolean(values) => values.is_null(row),
             ScalarValues::Integer(values) => values.is_null(row),
@@ -65,7 +65,7 @@ impl<'a> ScalarValues<'a> {
     /// Appends the text of a value that is not null: as in a STRING column, BYTES as base64, dates and
     /// times as numbers.
     #[inline]
-    pub(super) fn write_text(&self, row: usize, out: &mut Vec<u8>) {
+    pub(crate) fn write_text(&self, row: usize, out: &mut Vec<u8>) {
         match self {
             ScalarValues::Boolean(values) => {
                 out.extend_from_slice(if values.value(row) { b"true" } else { b"false" });

@@ -98,6 +98,13 @@ impl Buffer {
         Some(())
     }
 
+    /// Appends what `write` appends, which is text of a STRING; none, with a note, where the value has become
+    /// too long.
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Option<()> {
+        write(&mut self.bytes);
+        self.has_room(0)
+    }
+
     /// None, with a note, where so many bytes more would make the value too long: to be asked before a long
     /// value is made piece by piece.
     pub(super) fn has_room(&self, bytes: usize) -> Option<()> {

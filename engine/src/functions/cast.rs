@@ -14,7 +14,7 @@ use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use tidemill_sql::analyzer::time_text::{parse_date, parse_time, parse_timestamp};
 
-use super::cast_text::text_of;
+use super::cast_text::to_texts;
 use super::decimal_values::{decimal_at, decimals};
 use crate::expressions::failures;
 use crate::formats::java_double::parse_double;
@@ -38,7 +38,7 @@ fn convert(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     }
     Ok(match (from, to) {
         (DataType::Null, _) => new_null_array(to, value.len()),
-        (_, DataType::Utf8) => to_text(value)?,
+        (_, DataType::Utf8) => to_texts(value)?,
         (DataType::Utf8, _) => return from_text(value.as_string::<i32>(), to),
         (DataType::Float64, DataType::Int32 | DataType::Int64) => float_to_integer(value, to),
         (DataType::Int64, DataType::Int32) => {
@@ -123,11 +123,6 @@ fn lost_in(offsets: &OffsetBuffer<i32>, elements: &[(&ArrayRef, &ArrayRef)]) -> 
 fn without(nulls: Option<&NullBuffer>, lost: Option<BooleanBuffer>) -> Option<NullBuffer> {
     let Some(lost) = lost else { return nulls.cloned() };
     NullBuffer::union(nulls, Some(&NullBuffer::new(!&lost)))
-}
-
-fn to_text(value: &ArrayRef) -> Result<ArrayRef> {
-    let texts: StringArray = (0..value.len()).map(|row| text_of(value, row, false)).collect();
-    Ok(Arc::new(texts))
 }
 
 fn float_to_integer(value: &ArrayRef, to: &DataType) -> ArrayRef {

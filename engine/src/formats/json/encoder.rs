@@ -201,8 +201,9 @@ fn write_members(members: &[ColumnValues<'_>], labels: &Labels, row: usize, out:
     out.push(b'}');
 }
 
+/// Appends a value that is not null.
 #[inline]
-fn write_scalar(values: &ScalarValues<'_>, row: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_scalar(values: &ScalarValues<'_>, row: usize, out: &mut Vec<u8>) {
     let quotes = match values {
         ScalarValues::String(values) => return write_string(values.value(row), out),
         // JSON has no number for NaN and the infinities; a DOUBLE column takes their names back.

@@ -27,4 +27,5 @@ mod scanner_tests;
 pub(super) use decoder::{JsonDecoder, supports};
 pub(crate) use document::{JsonKind, JsonValue};
 pub(super) use encoder::JsonEncoder;
+pub(crate) use encoder::write_scalar as write_json_scalar;
 pub(crate) use string::write_string as write_json_string;

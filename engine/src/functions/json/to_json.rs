@@ -1,88 +1,142 @@
 //! TO_JSON_STRING: values of any type as JSON.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::datatypes::{DataType, Float64Type};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
-use crate::formats::write_json_string;
-use crate::functions::cast_text::text_of;
+use crate::formats::{ScalarValues, write_json_scalar, write_json_string};
+use crate::functions::arguments::{Buffer, texts};
+use crate::functions::cast_text::{TextValues, entries, to_nested_texts};
 
 pub(super) fn to_json(columns: &[ArrayRef], _: &DataType) -> Result<ArrayRef> {
-    let [values] = columns else { return exec_err!("one value becomes JSON") };
-    let mut texts = StringBuilder::new();
-    let mut json = String::new();
-    for row in 0..values.len() {
-        json.clear();
-        write(values, row, &mut json);
-        texts.append_value(&json);
-    }
-    Ok(Arc::new(texts.finish()))
+    let [column] = columns else { return exec_err!("one value becomes JSON") };
+    let values = JsonValues::of(column)?;
+    texts(column.len(), |row, out| values.write(row, out))
 }
 
-/// Appends a value. Types nest no deeper than a statement can write them.
-fn write(values: &ArrayRef, row: usize, out: &mut String) {
-    if values.is_null(row) || *values.data_type() == DataType::Null {
-        out.push_str("null");
-        return;
-    }
-    match values.data_type() {
-        DataType::List(_) => {
-            let elements = values.as_list::<i32>().value(row);
-            out.push('[');
-            for element in 0..elements.len() {
-                if element > 0 {
-                    out.push(',');
-                }
-                write(&elements, element, out);
+/// A column of values that are written as JSON.
+enum JsonValues<'a> {
+    Null,
+    Scalar(ScalarValues<'a>),
+    /// Dates and times, which are text.
+    Text(TextValues<'a>),
+    /// Of a type that SQL does not have: a number.
+    Other(TextValues<'a>),
+    List {
+        offsets: &'a OffsetBuffer<i32>,
+        nulls: Option<&'a NullBuffer>,
+        items: Box<JsonValues<'a>>,
+    },
+    Map {
+        offsets: &'a OffsetBuffer<i32>,
+        nulls: Option<&'a NullBuffer>,
+        names: StringArray,
+        values: Box<JsonValues<'a>>,
+    },
+    Struct {
+        nulls: Option<&'a NullBuffer>,
+        /// In the order of their names; each with what stands in front of its value.
+        members: Vec<(Vec<u8>, JsonValues<'a>)>,
+    },
+}
+
+impl<'a> JsonValues<'a> {
+    fn of(column: &'a ArrayRef) -> Result<JsonValues<'a>> {
+        Ok(match column.data_type() {
+            DataType::Null => JsonValues::Null,
+            DataType::Date32 | DataType::Time32(_) | DataType::Timestamp(..) => {
+                JsonValues::Text(TextValues::of(column))
             }
-            out.push(']');
-        }
-        DataType::Map(..) => {
-            let entries = values.as_map().value(row);
-            let (keys, values) = (entries.column(0), entries.column(1));
-            let names = (0..entries.len()).map(|entry| text_of(keys, entry, true).unwrap_or_default());
-            write_members(names.zip((0..entries.len()).map(|entry| (values, entry))).collect(), out);
-        }
-        DataType::Struct(fields) => {
-            let columns = values.as_struct().columns();
-            let names = fields.iter().map(|field| field.name().clone());
-            write_members(names.zip(columns.iter().map(|column| (column, row))).collect(), out);
-        }
-        DataType::Utf8 => write_string(values.as_string::<i32>().value(row), out),
-        DataType::Binary => write_string(&STANDARD.encode(values.as_binary::<i32>().value(row)), out),
-        DataType::Date32 | DataType::Time32(_) | DataType::Timestamp(..) => {
-            write_string(&text_of(values, row, false).unwrap_or_default(), out);
-        }
-        // JSON has no number for NaN and the infinities.
-        DataType::Float64 if !values.as_primitive::<Float64Type>().value(row).is_finite() => {
-            write_string(&text_of(values, row, true).unwrap_or_default(), out);
-        }
-        _ => out.push_str(&text_of(values, row, false).unwrap_or_default()),
+            DataType::List(_) => {
+                let list = column.as_list::<i32>();
+                let items = Box::new(JsonValues::of(list.values())?);
+                JsonValues::List { offsets: list.offsets(), nulls: list.nulls(), items }
+            }
+            DataType::Map(..) => {
+                let map = column.as_map();
+                let names = match map.keys().data_type() {
+                    DataType::Utf8 => map.keys().clone(),
+                    _ => to_nested_texts(map.keys())?,
+                };
+                let names = names.as_string::<i32>().clone();
+                let values = Box::new(JsonValues::of(map.values())?);
+                JsonValues::Map { offsets: map.offsets(), nulls: map.nulls(), names, values }
+            }
+            DataType::Struct(fields) => {
+                let structs = column.as_struct();
+                let mut named: Vec<_> =
+                    fields.iter().map(|field| field.name()).zip(structs.columns()).collect();
+                named.sort_by_key(|(name, _)| *name);
+                let members = named.into_iter().enumerate().map(|(index, (name, column))| {
+                    let mut label = if index > 0 { vec![b','] } else { Vec::new() };
+                    write_json_string(name, &mut label);
+                    label.push(b':');
+                    Ok((label, JsonValues::of(column)?))
+                });
+                JsonValues::Struct { nulls: structs.nulls(), members: members.collect::<Result<_>>()? }
+            }
+            _ => match ScalarValues::of(column) {
+                Some(values) => JsonValues::Scalar(values),
+                None => JsonValues::Other(TextValues::of(column)),
+            },
+        })
     }
-}
 
-/// Appends an object with its members in the order of their names.
-fn write_members(mut members: Vec<(String, (&ArrayRef, usize))>, out: &mut String) {
-    members.sort_by(|(left, _), (right, _)| left.cmp(right));
-    out.push('{');
-    for (index, (name, (values, row))) in members.into_iter().enumerate() {
-        if index > 0 {
-            out.push(',');
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            JsonValues::Null => true,
+            JsonValues::Scalar(values) => values.is_null(row),
+            JsonValues::Text(values) | JsonValues::Other(values) => values.is_null(row),
+            JsonValues::List { nulls, .. }
+            | JsonValues::Map { nulls, .. }
+            | JsonValues::Struct { nulls, .. } => nulls.is_some_and(|nulls| nulls.is_null(row)),
         }
-        write_string(&name, out);
-        out.push(':');
-        write(values, row, out);
     }
-    out.push('}');
-}
 
-fn write_string(text: &str, out: &mut String) {
-    let mut json = Vec::with_capacity(text.len() + 2);
-    write_json_string(text, &mut json);
-    // Escaping text gives text.
-    out.push_str(&String::from_utf8(json).unwrap_or_default());
+    /// Appends a value; none, with a note, where the text would become too long. Types nest no deeper than a
+    /// statement can write them.
+    fn write(&self, row: usize, out: &mut Buffer) -> Option<()> {
+        if self.is_null(row) {
+            return out.push_str("null");
+        }
+        match self {
+            JsonValues::Null => out.push_str("null"),
+            JsonValues::Scalar(values) => out.push_with(|bytes| write_json_scalar(values, row, bytes)),
+            JsonValues::Text(values) => {
+                out.push('"')?;
+                values.write(row, out)?;
+                out.push('"')
+            }
+            JsonValues::Other(values) => values.write(row, out),
+            JsonValues::List { offsets, items, .. } => {
+                out.push('[')?;
+                for (index, item) in entries(offsets, row).enumerate() {
+                    out.push_str(if index > 0 { "," } else { "" })?;
+                    items.write(item, out)?;
+                }
+                out.push(']')
+            }
+            JsonValues::Map { offsets, names, values, .. } => {
+                let mut order: Vec<usize> = entries(offsets, row).collect();
+                order.sort_by_key(|entry| names.value(*entry));
+                out.push('{')?;
+                for (index, entry) in order.into_iter().enumerate() {
+                    out.push_str(if index > 0 { "," } else { "" })?;
+                    out.push_with(|bytes| write_json_string(names.value(entry), bytes))?;
+                    out.push(':')?;
+                    values.write(entry, out)?;
+                }
+                out.push('}')
+            }
+            JsonValues::Struct { members, .. } => {
+                out.push('{')?;
+                for (label, values) in members {
+                    out.push_bytes(label)?;
+                    values.write(row, out)?;
+                }
+                out.push('}')
+            }
+        }
+    }
 }
