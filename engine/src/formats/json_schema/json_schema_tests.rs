@@ -224,16 +224,27 @@ fn what_a_schema_of_somebody_else_says_of_objects_holds_inside_structs() {
         schema: Arc::new(resolved(
             &json!({
                 "type": "object",
-                "properties": { "s": { "oneOf": [{ "type": "null" }, {
-                    "type": "object",
-                    "properties": { "x": { "type": "integer", "default": 3 }, "y": { "type": "string" } },
-                    "required": ["y"],
-                }] } },
+                "properties": { "s": { "oneOf": [{ "type": "null" }, { "$ref": "point.json#/$defs/point" }] } },
             }),
-            &[],
+            &[(
+                "point.json",
+                json!({ "$defs": {
+                    "point": {
+                        "type": "object",
+                        "properties": {
+                            "x": { "$ref": "#/$defs/number" },
+                            "y": { "type": "string" },
+                            "z": { "$ref": "#/$defs/perhaps" },
+                        },
+                        "required": ["y", "z"],
+                    },
+                    "number": { "type": "integer", "default": 3 },
+                    "perhaps": { "oneOf": [{ "type": "null" }, { "type": "boolean" }] },
+                } }),
+            )],
         )),
     };
-    let columns = schema(&[("s", "STRUCT<`x` INTEGER, `y` STRING>")]);
+    let columns = schema(&[("s", "STRUCT<`x` INTEGER, `y` STRING, `z` BOOLEAN>")]);
     let mut decoder = Format::Json.decoder(&columns, &[0], Wrapping::Record).expect("JSON has the columns");
     let mut rows = |lines: &[&str]| {
         let lines: Vec<Option<&[u8]>> = lines.iter().map(|line| Some(line.as_bytes())).collect();
@@ -245,7 +256,7 @@ fn what_a_schema_of_somebody_else_says_of_objects_holds_inside_structs() {
     let values = rows(&[r#"{"s":{"y":"a"}}"#, r#"{"s":null}"#]);
     encoder.encode(&values, RowSelection::Range(0..2), &mut payloads).expect("the rows are written");
     let texts: Vec<&[u8]> = payloads.iter().flatten().map(|payload| &payload[5..]).collect();
-    assert_eq!(texts, [br#"{"s":{"x":3,"y":"a"}}"#.as_slice(), br#"{"s":null}"#.as_slice()]);
+    assert_eq!(texts, [br#"{"s":{"x":3,"y":"a","z":null}}"#.as_slice(), br#"{"s":null}"#.as_slice()]);
 
     let values = rows(&[r#"{"s":{"x":1}}"#]);
     let error = encoder.encode(&values, RowSelection::Range(0..1), &mut payloads).expect_err("a refusal");

@@ -8,6 +8,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use serde_json::{Map, Value};
 
+use super::documents::{Documents, Place};
 use crate::formats::json::{JsonDecoder, write_json_string};
 use crate::formats::{Decoder as _, Wrapping};
 use crate::registry::ResolvedSchema;
@@ -39,12 +40,11 @@ impl Members {
     /// A sentence for the user: a member without a column that has to be there and has no default, or a
     /// default that is no value of its column's type.
     pub(super) fn of(schema: &ResolvedSchema, columns: &Schema) -> Result<Members, String> {
-        let root: Value = serde_json::from_str(&schema.definition.text)
-            .map_err(|error| format!("the schema is not valid JSON: {error}"))?;
-        let Some(object) = object(&root) else { return Ok(Members::default()) };
+        let documents = Documents::parse(schema)?;
+        let Some(object) = Object::at(&documents, documents.root()) else { return Ok(Members::default()) };
         let mut constants = Vec::new();
-        for (name, property) in properties(object) {
-            match default_of(property) {
+        for (name, property) in object.properties() {
+            match object.default_of(property) {
                 _ if columns.column_with_name(name).is_some() => {}
                 Some(default) => {
                     constants.push(b',');
@@ -52,7 +52,7 @@ impl Members {
                     constants.push(b':');
                     constants.extend_from_slice(default.to_string().as_bytes());
                 }
-                None if must_be(object, name, property) => {
+                None if object.requires(name, property) => {
                     return Err(format!(
                         "Missing default value for required field: [{name}]. This field appears in JSON_SR \
                          schema in Schema Registry"
@@ -61,7 +61,7 @@ impl Members {
                 None => {}
             }
         }
-        Ok(Members { nulls: nulls(object, columns.fields())?, constants })
+        Ok(Members { nulls: object.nulls(columns.fields())?, constants })
     }
 
     /// Whether rows are written as they would be without a schema.
@@ -70,66 +70,92 @@ impl Members {
     }
 }
 
-/// What becomes of NULL in the fields that are members of a schema's objects.
-fn nulls(object: &Map<String, Value>, fields: &Fields) -> Result<Vec<(usize, OnNull)>, String> {
-    let mut nulls = Vec::new();
-    for (name, property) in properties(object) {
-        let Some((position, field)) = fields.find(name) else { continue };
-        match default_of(property) {
-            Some(default) => nulls.push((position, OnNull::Default(value(field, default)?))),
-            None if must_be(object, name, property) => nulls.push((position, OnNull::Refused)),
-            None => {}
-        }
-        if let (DataType::Struct(fields), Some(object)) = (field.data_type(), self::object(property)) {
-            let within = self::nulls(object, fields)?;
-            if !within.is_empty() {
-                nulls.push((position, OnNull::Within(within)));
+/// The schema of objects, where it stands.
+struct Object<'s> {
+    documents: &'s Documents,
+    place: Place<'s>,
+    schema: &'s Map<String, Value>,
+}
+
+impl<'s> Object<'s> {
+    /// The schema of objects there: the one that stands there itself, or what it is besides null.
+    fn at(documents: &'s Documents, place: Place<'s>) -> Option<Object<'s>> {
+        let of_objects = |place: Place<'s>| {
+            let place = documents.followed(place)?;
+            let schema = place.schema.as_object().filter(|schema| schema.contains_key("properties"))?;
+            Some(Object { documents, place, schema })
+        };
+        let place = documents.followed(place)?;
+        of_objects(place)
+            .or_else(|| choices(place.schema).find_map(|choice| of_objects(place.beside(choice))))
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&'s String, Place<'s>)> {
+        let properties = self.schema.get("properties").and_then(Value::as_object);
+        let place = self.place;
+        properties.into_iter().flatten().map(move |(name, property)| (name, place.beside(property)))
+    }
+
+    /// What becomes of NULL in the fields that are members.
+    fn nulls(&self, fields: &Fields) -> Result<Vec<(usize, OnNull)>, String> {
+        let mut nulls = Vec::new();
+        for (name, property) in self.properties() {
+            let Some((position, field)) = fields.find(name) else { continue };
+            match self.default_of(property) {
+                Some(default) => nulls.push((position, OnNull::Default(value(field, default)?))),
+                None if self.requires(name, property) => nulls.push((position, OnNull::Refused)),
+                None => {}
+            }
+            if let (DataType::Struct(fields), Some(object)) =
+                (field.data_type(), Object::at(self.documents, property))
+            {
+                let within = object.nulls(fields)?;
+                if !within.is_empty() {
+                    nulls.push((position, OnNull::Within(within)));
+                }
             }
         }
+        Ok(nulls)
     }
-    Ok(nulls)
-}
 
-fn properties(object: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    object.get("properties").and_then(Value::as_object).into_iter().flatten()
-}
+    /// Whether a member must be there and not null.
+    fn requires(&self, name: &str, property: Place<'s>) -> bool {
+        let required = self.schema.get("required").and_then(Value::as_array);
+        required.is_some_and(|names| names.iter().any(|known| known == name)) && !self.allows_null(property)
+    }
 
-/// Whether a member must be there and not null.
-fn must_be(object: &Map<String, Value>, name: &str, property: &Value) -> bool {
-    let required = object.get("required").and_then(Value::as_array);
-    required.is_some_and(|names| names.iter().any(|known| known == name)) && !allows_null(property)
-}
+    fn allows_null(&self, property: Place<'s>) -> bool {
+        let Some(property) = self.documents.followed(property) else { return true };
+        is_null(property.schema)
+            || choices(property.schema).any(|choice| {
+                self.documents.followed(property.beside(choice)).is_some_and(|choice| is_null(choice.schema))
+            })
+    }
 
-/// The schema of objects: the given one, or what it is besides null.
-fn object(root: &Value) -> Option<&Map<String, Value>> {
-    let has_properties = |schema: &&Map<String, Value>| schema.contains_key("properties");
-    let root = root.as_object()?;
-    Some(root)
-        .filter(has_properties)
-        .or_else(|| choices(root)?.filter_map(Value::as_object).find(has_properties))
+    /// The default of a member: its own, or that of what it stands for, or of what that is besides null.
+    fn default_of(&self, property: Place<'s>) -> Option<&'s Value> {
+        let own = property.schema.get("default");
+        let of_target = || {
+            let target = self.documents.followed(property)?.schema;
+            target.get("default").or_else(|| choices(target).find_map(|choice| choice.get("default")))
+        };
+        own.or_else(of_target).filter(|default| !default.is_null())
+    }
 }
 
 /// What a value may be one of.
-fn choices(schema: &Map<String, Value>) -> Option<std::slice::Iter<'_, Value>> {
-    let choices = schema.get("oneOf").or_else(|| schema.get("anyOf"))?;
-    Some(choices.as_array()?.iter())
+fn choices(schema: &Value) -> impl Iterator<Item = &Value> {
+    let choices = schema.get("oneOf").or_else(|| schema.get("anyOf"));
+    choices.and_then(Value::as_array).into_iter().flatten()
 }
 
-fn allows_null(property: &Value) -> bool {
-    let Some(schema) = property.as_object() else { return false };
-    let own = match schema.get("type") {
+/// Whether null is a value of the schema's own type, or of one of its types.
+fn is_null(schema: &Value) -> bool {
+    match schema.get("type") {
         Some(Value::Array(names)) => names.iter().any(|name| name == "null"),
         Some(name) => name == "null",
         None => false,
-    };
-    own || choices(schema).is_some_and(|mut choices| choices.any(allows_null))
-}
-
-/// The default of a member: its own, or that of what it is besides null.
-fn default_of(property: &Value) -> Option<&Value> {
-    let schema = property.as_object()?;
-    let of_choice = || choices(schema)?.find_map(|choice| choice.get("default"));
-    schema.get("default").or_else(of_choice).filter(|default| !default.is_null())
+    }
 }
 
 /// A default as the only value of a column.

@@ -5,6 +5,7 @@
 //! else made it, its defaults are written and its requirements held: [`members`].
 
 mod decoder;
+mod documents;
 mod encoder;
 mod from_columns;
 mod members;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tidemill_sql::type_system::{SqlType, StructField};
 
+use super::documents::{Documents, Place};
 use crate::formats::Wrapping;
 use crate::formats::schema_format::PayloadShape;
 use crate::registry::ResolvedSchema;
@@ -27,14 +28,9 @@ const ONE_OF_FIELD: &str = "io.confluent.connect.json.OneOf.field.";
 
 /// See [`SchemaFormat::columns_of`](crate::formats::schema_format::SchemaFormat::columns_of).
 pub(super) fn columns(schema: &ResolvedSchema, shape: &PayloadShape) -> Result<Vec<StructField>, String> {
-    let documents = schema
-        .imports
-        .iter()
-        .map(|(name, text)| Ok((name.as_str(), document(text)?)))
-        .collect::<Result<Vec<_>, String>>()?;
-    let root = document(&schema.definition.text)?;
-    let mut reading = Reading { root: &root, documents: &documents, visits: 0, followed: Vec::new() };
-    let found = reading.sql_type(&root, &root, 0);
+    let documents = Documents::parse(schema)?;
+    let mut reading = Reading { documents: &documents, visits: 0, followed: Vec::new() };
+    let found = reading.sql_type(documents.root(), 0);
     if shape.wrapping == Wrapping::Bare {
         let data_type = found.ok_or("Unsupported type at root of schema")?;
         return Ok(vec![StructField::new(shape.bare_name(), data_type)]);
@@ -48,46 +44,39 @@ pub(super) fn columns(schema: &ResolvedSchema, shape: &PayloadShape) -> Result<V
     }
 }
 
-fn document(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("the schema is not valid JSON: {error}"))
-}
-
 struct Reading<'s> {
-    root: &'s Value,
-    /// What the schema builds on, by the names it has there.
-    documents: &'s [(&'s str, Value)],
+    documents: &'s Documents,
     visits: usize,
     /// What the references lead to that are being followed: a schema that contains itself has no type.
     followed: Vec<&'s Value>,
 }
 
 impl<'s> Reading<'s> {
-    /// The SQL type of a schema that stands in `document`; `None` where there is none.
-    fn sql_type(&mut self, schema: &'s Value, document: &'s Value, depth: usize) -> Option<SqlType> {
+    /// The SQL type of a schema; `None` where there is none.
+    fn sql_type(&mut self, place: Place<'s>, depth: usize) -> Option<SqlType> {
         self.visits += 1;
         if depth > DEPTH_MAX || self.visits > VISITS_MAX {
             return None;
         }
-        let schema = schema.as_object()?;
-        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            let (target, document) = self.resolve(reference, document)?;
-            if std::ptr::eq(target, self.root)
-                || self.followed.iter().any(|known| std::ptr::eq(*known, target))
-            {
+        if let Some(reference) = place.reference() {
+            let target = self.documents.resolve(reference, place)?;
+            let is_same = |known: &Value| std::ptr::eq(known, target.schema);
+            if is_same(self.documents.root().schema) || self.followed.iter().copied().any(is_same) {
                 return None;
             }
-            self.followed.push(target);
-            let found = self.sql_type(target, document, depth + 1);
+            self.followed.push(target.schema);
+            let found = self.sql_type(target, depth + 1);
             self.followed.pop();
             return found;
         }
+        let schema = place.schema.as_object()?;
         for word in ["oneOf", "anyOf"] {
             if let Some(choices) = schema.get(word).and_then(Value::as_array) {
-                return self.one_of(choices, document, depth);
+                return self.one_of(choices, place, depth);
             }
         }
         if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
-            return self.all_of(schema, parts, document, depth);
+            return self.all_of(schema, parts, place, depth);
         }
         match type_name(schema)? {
             "boolean" => Some(SqlType::Boolean),
@@ -97,69 +86,59 @@ impl<'s> Reading<'s> {
             }),
             "integer" => number(schema, SqlType::Bigint),
             "number" => number(schema, SqlType::Double),
-            "array" => self.array(schema, document, depth),
-            "object" => self.object(schema, document, depth),
+            "array" => self.array(schema, place, depth),
+            "object" => self.object(schema, place, depth),
             _ => None,
         }
     }
 
-    fn array(
-        &mut self,
-        schema: &'s Map<String, Value>,
-        document: &'s Value,
-        depth: usize,
-    ) -> Option<SqlType> {
+    fn array(&mut self, schema: &'s Map<String, Value>, place: Place<'s>, depth: usize) -> Option<SqlType> {
         let items = schema.get("items")?;
         if text(schema, "connect.type") == Some("map")
             && let Some(entry) = items.get("properties").and_then(Value::as_object)
         {
-            let key = self.sql_type(entry.get("key")?, document, depth + 1)?;
-            let value = self.sql_type(entry.get("value")?, document, depth + 1)?;
+            let key = self.sql_type(place.beside(entry.get("key")?), depth + 1)?;
+            let value = self.sql_type(place.beside(entry.get("value")?), depth + 1)?;
             // Keys that are numbers or truth values are read as text.
             let is_key =
                 matches!(key, SqlType::String | SqlType::Boolean | SqlType::Integer | SqlType::Bigint);
             return is_key.then(|| SqlType::map(SqlType::String, value));
         }
-        Some(SqlType::array(self.sql_type(items, document, depth + 1)?))
+        Some(SqlType::array(self.sql_type(place.beside(items), depth + 1)?))
     }
 
-    fn object(
-        &mut self,
-        schema: &'s Map<String, Value>,
-        document: &'s Value,
-        depth: usize,
-    ) -> Option<SqlType> {
+    fn object(&mut self, schema: &'s Map<String, Value>, place: Place<'s>, depth: usize) -> Option<SqlType> {
         let properties = schema.get("properties").and_then(Value::as_object);
         let additional = schema.get("additionalProperties").filter(|additional| additional.is_object());
         let is_map = text(schema, "connect.type") == Some("map");
         if let Some(additional) = additional
             && (is_map || properties.is_none_or(Map::is_empty))
         {
-            return Some(SqlType::map(SqlType::String, self.sql_type(additional, document, depth + 1)?));
+            return Some(SqlType::map(SqlType::String, self.sql_type(place.beside(additional), depth + 1)?));
         }
         let mut fields = BTreeMap::new();
         for (name, property) in properties? {
             let index = property.get("connect.index").and_then(Value::as_u64);
-            let place = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(fields.len());
-            if let Some(data_type) = self.sql_type(property, document, depth + 1) {
-                // Two with the same place: both stay, the later one behind.
-                fields.insert((place, fields.len()), StructField::new(name, data_type));
+            let position = index.and_then(|index| usize::try_from(index).ok()).unwrap_or(fields.len());
+            if let Some(data_type) = self.sql_type(place.beside(property), depth + 1) {
+                // Two with the same position: both stay, the later one behind.
+                fields.insert((position, fields.len()), StructField::new(name, data_type));
             }
         }
         (!fields.is_empty()).then(|| SqlType::Struct(fields.into_values().collect()))
     }
 
-    fn one_of(&mut self, choices: &'s [Value], document: &'s Value, depth: usize) -> Option<SqlType> {
+    fn one_of(&mut self, choices: &'s [Value], place: Place<'s>, depth: usize) -> Option<SqlType> {
         let mut values = choices.iter().filter(|choice| type_of(choice) != Some("null"));
         if let (Some(only), None) = (values.next(), values.next()) {
-            return self.sql_type(only, document, depth + 1);
+            return self.sql_type(place.beside(only), depth + 1);
         }
         let fields: Vec<StructField> = choices
             .iter()
             .filter(|choice| type_of(choice) != Some("null"))
             .enumerate()
             .filter_map(|(index, choice)| {
-                let data_type = self.sql_type(choice, document, depth + 1)?;
+                let data_type = self.sql_type(place.beside(choice), depth + 1)?;
                 Some(StructField::new(format!("{ONE_OF_FIELD}{index}"), data_type))
             })
             .collect();
@@ -171,14 +150,14 @@ impl<'s> Reading<'s> {
         &mut self,
         schema: &'s Map<String, Value>,
         parts: &'s [Value],
-        document: &'s Value,
+        place: Place<'s>,
         depth: usize,
     ) -> Option<SqlType> {
         let mut fields: Vec<StructField> = Vec::new();
         let mut scalar = None;
-        let own = if schema.contains_key("properties") { self.object(schema, document, depth) } else { None };
+        let own = if schema.contains_key("properties") { self.object(schema, place, depth) } else { None };
         let mut found: Vec<SqlType> = own.into_iter().collect();
-        found.extend(parts.iter().filter_map(|part| self.sql_type(part, document, depth + 1)));
+        found.extend(parts.iter().filter_map(|part| self.sql_type(place.beside(part), depth + 1)));
         for data_type in found {
             match data_type {
                 SqlType::Struct(of_part) => {
@@ -192,19 +171,6 @@ impl<'s> Reading<'s> {
             }
         }
         if fields.is_empty() { scalar } else { Some(SqlType::Struct(fields)) }
-    }
-
-    /// What a reference leads to, and the document that stands in.
-    fn resolve(&self, reference: &str, document: &'s Value) -> Option<(&'s Value, &'s Value)> {
-        let (name, pointer) = reference.split_once('#').unwrap_or((reference, ""));
-        let target = if name.is_empty() {
-            document
-        } else if self.root.get("$id").and_then(Value::as_str) == Some(name) {
-            self.root
-        } else {
-            self.documents.iter().find(|(known, _)| *known == name).map(|(_, document)| document)?
-        };
-        Some((target.pointer(pointer)?, target))
     }
 }
 

@@ -45,7 +45,7 @@ pub use self::nullable::NullableRepresentation;
 
 use self::decoder::ProtobufDecoder;
 use self::encoder::ProtobufEncoder;
-use self::schema_of_columns::{MAP_KEYS, schema_of_columns};
+use self::schema_of_columns::{DEFAULT_NAME, MAP_KEYS, schema_of_columns};
 use super::schema_format::{PayloadShape, SchemaFormat, WriterSchema};
 use super::{Decoder, Encoder};
 use crate::error::{Error, ErrorKind, Result};
@@ -69,7 +69,7 @@ impl SchemaFormat for Protobuf {
     ) -> std::result::Result<SchemaDefinition, String> {
         let nullable = shape.properties.get(NULLABLE_REPRESENTATION);
         let nullable = nullable.map_or(Ok(NullableRepresentation::Default), |text| text.parse())?;
-        let schema = schema_of_columns(columns, shape.full_name.as_deref(), nullable)?;
+        let schema = schema_of_columns(columns, given_name(shape), nullable)?;
         Ok(SchemaDefinition::new(SchemaKind::Protobuf, schema.canonical_text()))
     }
 
@@ -180,7 +180,13 @@ fn root_message(
     schema: &ResolvedSchema,
     shape: &PayloadShape,
 ) -> std::result::Result<MessageDescriptor, String> {
-    root_message::find(&root_message::file(schema)?, shape.full_name.as_deref())
+    root_message::find(&root_message::file(schema)?, given_name(shape))
+}
+
+/// The name that the statement gives the message. Names that messages without one are given are none, as in
+/// ksqlDB: those of the messages inside would be counted from the same number.
+fn given_name(shape: &PayloadShape) -> Option<&str> {
+    shape.full_name.as_deref().filter(|name| !name.starts_with(DEFAULT_NAME))
 }
 
 fn message_of_columns(

@@ -183,6 +183,18 @@ fn the_schema_of_columns_is_written_and_read_with_the_representation_of_nulls() 
 }
 
 #[test]
+fn a_name_that_messages_without_one_are_given_is_no_name() {
+    let registry = SchemaRegistry::in_memory();
+    let columns = columns(&[("S", "STRUCT<`A` INT>")]);
+    let definition = |name| Protobuf.schema_of(&columns, &shape(name)).expect("a schema");
+    let named = definition(Some("ConnectDefault1"));
+    assert_eq!(named, definition(None));
+    let registered = registry.register("t-value", named, false).expect("the schema is one");
+    let inferred = Protobuf.columns_of(&registered.schema, &shape(Some("ConnectDefault7"))).expect("columns");
+    assert_eq!(schema_format_harness::described(&inferred), ["S STRUCT<`A` INTEGER>"]);
+}
+
+#[test]
 fn equal_rows_are_equal_bytes_whatever_the_order_of_columns() {
     let registry = SchemaRegistry::in_memory();
     let registered =

@@ -15,7 +15,7 @@ use crate::formats::sql_type::type_name;
 use crate::registry::protobuf::ProtobufSchema;
 
 /// Name of a message, before its number, where none is given.
-const DEFAULT_NAME: &str = "ConnectDefault";
+pub(super) const DEFAULT_NAME: &str = "ConnectDefault";
 
 /// Behind the names of messages that are entries of a map.
 pub(super) const MAP_ENTRY_SUFFIX: &str = "Entry";
@@ -97,7 +97,9 @@ impl SchemaWriter {
                     // one map.
                     DataType::List(_) => return Err(incompatible("Array cannot be nested")),
                     DataType::Map(..) => {
-                        let reason = format!("ARRAY of MAP is not supported, column: `{field}`");
+                        let reason = format!(
+                            "ARRAY of MAP is not supported, column: `{field}`; an ARRAY of STRUCTs with a MAP is"
+                        );
                         return Err(incompatible(&reason));
                     }
                     item => ("repeated ", item),
