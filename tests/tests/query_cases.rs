@@ -126,6 +126,9 @@ fn what_is_wrong_in_a_directory_is_told_with_its_place() {
         "statements.sql",
         "-- Nothing is there.\nSHOW STREAMS;\n\nSELECT a\n  FROM nothing EMIT CHANGES;\n",
     );
+    let (code, _, complaints) = run(&[path(folder.path())]);
+    assert_eq!(code, Some(1));
+    assert!(complaints.contains("holds statements.sql and no output.json"), "{complaints}");
     write("output.json", r#"{"outputs": []}"#);
     let (code, out, _) = run(&[path(folder.path())]);
     assert_eq!(code, Some(1));
