@@ -46,7 +46,7 @@ pub use definition::{
     RegisteredSchema, ResolvedSchema, SchemaDefinition, SchemaId, SchemaKind, SchemaReference,
 };
 pub use error::{RegistryError, RegistryResult};
-pub use parsed::ParsedSchema;
+pub use parsed::{ParsedSchema, TextForm};
 pub use schema_registry::SchemaRegistry;
 pub use selection::{Deleted, Deletion, VersionSelector};
 pub use settings::{Mode, Settings};

@@ -18,6 +18,30 @@ pub enum ParsedSchema {
     Protobuf(Box<ProtobufSchema>),
 }
 
+/// Another form of a schema's text than the one it is kept in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextForm {
+    /// With the types it builds on in it: of Avro.
+    Resolved,
+    /// As a descriptor, which is how programs hold it: of Protobuf.
+    Serialized,
+    /// Without extensions and the options that are some: of Protobuf.
+    WithoutExtensions,
+}
+
+impl TextForm {
+    /// By the name in the registry's REST dialogue. Every other name is that of the form it is kept in.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<TextForm> {
+        match name {
+            "resolved" => Some(TextForm::Resolved),
+            "serialized" => Some(TextForm::Serialized),
+            "ignore_extensions" => Some(TextForm::WithoutExtensions),
+            _ => None,
+        }
+    }
+}
+
 impl ParsedSchema {
     /// Reads a schema and all it refers to.
     ///
@@ -67,12 +91,22 @@ impl ParsedSchema {
         }
     }
 
-    /// The schema as its kind is sent between programs; nothing where that is the text.
-    #[must_use]
-    pub fn serialized_text(&self) -> Option<String> {
-        match self {
-            ParsedSchema::Protobuf(schema) => Some(schema.serialized_text()),
-            ParsedSchema::Avro(_) | ParsedSchema::Json(_) => None,
+    /// The text in a form of its kind; nothing where its kind has no such form.
+    ///
+    /// # Errors
+    /// `LimitExceeded` where it cannot be written so.
+    pub fn text_in(&self, form: TextForm) -> RegistryResult<Option<String>> {
+        match (self, form) {
+            (ParsedSchema::Avro(schema), TextForm::Resolved) => {
+                let too_deep = "with all it builds on in it the schema is too deep: ask for it as it is kept";
+                let text = schema.resolved_text();
+                Ok(Some(text.ok_or_else(|| RegistryError::LimitExceeded(too_deep.to_owned()))?))
+            }
+            (ParsedSchema::Protobuf(schema), TextForm::Serialized) => Ok(Some(schema.serialized_text())),
+            (ParsedSchema::Protobuf(schema), TextForm::WithoutExtensions) => {
+                Ok(Some(schema.text_without_extensions()))
+            }
+            _ => Ok(None),
         }
     }
 

@@ -112,7 +112,8 @@ impl SchemaRegistry {
     /// As [`SchemaRegistry::register_as`], where the subject is open for that or has the schema already.
     ///
     /// # Errors
-    /// `NotPermitted` unless the subject's mode is `IMPORT` or it has the schema under that number, and those of [`SchemaRegistry::register_as`].
+    /// `NotPermitted` unless the subject's mode is `IMPORT` or it has the schema under that number, and those
+    /// of [`SchemaRegistry::register_as`].
     pub fn import(
         &self,
         subject: &str,

@@ -46,7 +46,7 @@ fn read(kind: SchemaKind, text: &str) {
     assert_eq!(again.normalized_text(), normalized);
     let roles = compatibility::Roles { reader: "new", writer: "old" };
     assert_eq!(schema.obstacles_to_reading(&schema, roles), [], "a schema reads its own data: {text}");
-    if let Some(serialized) = schema.serialized_text() {
+    if let Ok(Some(serialized)) = schema.text_in(TextForm::Serialized) {
         parse(kind, &serialized).unwrap_or_else(|error| panic!("{canonical} as a descriptor: {error}"));
     }
 }
@@ -80,7 +80,7 @@ proptest! {
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let (kind, text) = SAMPLES[2];
-        let serialized = parse(kind, text).expect("a schema").serialized_text().expect("a descriptor");
+        let serialized = parse(kind, text).expect("a schema").text_in(TextForm::Serialized).expect("is written").expect("a descriptor");
         let engine = base64::engine::general_purpose::STANDARD;
         let mut bytes = engine.decode(serialized).expect("base64");
         for (place, byte) in edits {

@@ -193,6 +193,38 @@ def test_a_protobuf_schema_is_given_back_with_what_it_refers_to(rest, subject):
     assert back["id"] == normalized["id"]
 
 
+def test_a_schema_is_given_back_in_the_form_that_is_asked_for(rest, subject):
+    base = '{"type":"record","name":"B","namespace":"n","fields":[]}'
+    rest("POST", f"/subjects/{subject}-base/versions", {"schema": base})
+    reference = {"name": "n.B", "subject": f"{subject}-base", "version": 1}
+    avro = '{"type":"record","name":"A","fields":[{"name":"b","type":"n.B"}]}'
+    registered = {"schema": avro, "references": [reference]}
+    schema_id = rest("POST", f"/subjects/{subject}/versions", registered)[2]["id"]
+    resolved = avro.replace('"n.B"', base)
+    path = f"/subjects/{subject}/versions/1"
+    for place in (f"/schemas/ids/{schema_id}", path):
+        assert rest("GET", f"{place}?format=resolved")[2]["schema"] == resolved
+        assert rest("GET", f"{place}/schema?format=resolved")[2] == json.loads(resolved)
+        # What a kind of schema has no such form of is given as it is kept.
+        for other in ("", "serialized", "ignore_extensions", "nothing"):
+            assert rest("GET", f"{place}?format={other}")[2]["schema"] == avro
+    protobuf = (
+        'syntax = "proto3"; import "confluent/meta.proto"; '
+        'message M { option (confluent.message_meta).doc = "m"; int32 a = 1 [deprecated = true]; }'
+    )
+    rest("POST", f"/subjects/{subject}-p/versions", {"schemaType": "PROTOBUF", "schema": protobuf})
+    path = f"/subjects/{subject}-p/versions/1"
+    plain = rest("GET", f"{path}?format=ignore_extensions")[2]["schema"]
+    assert "confluent.message_meta" in rest("GET", path)[2]["schema"]
+    assert "confluent.message_meta" not in plain and "[deprecated = true]" in plain
+
+
+def test_the_registry_says_which_it_is(rest):
+    answer = rest("GET", "/v1/metadata/id")[2]
+    assert answer["id"] and answer["scope"]["clusters"]["kafka-cluster"] == answer["id"]
+    assert rest("GET", "/v1/metadata/version")[2]["version"]
+
+
 def test_what_is_wrong_with_a_protobuf_schema_is_told_with_its_place(rest, subject):
     def refused(text):
         body = {"schemaType": "PROTOBUF", "schema": text}

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill_engine::registry::{
     ParsedSchema, RegisteredSchema, RegistryError, ResolvedSchema, SchemaDefinition, SchemaKind,
-    SchemaReference,
+    SchemaReference, TextForm,
 };
 
 use super::media_type;
@@ -168,9 +168,9 @@ impl SchemaBody {
 
 /// The text of a schema, as it is wanted.
 pub(super) fn text_in(schema: &ResolvedSchema, format: &str) -> Result<String, RegistryError> {
-    let serialized = match format {
-        "serialized" => ParsedSchema::parse(schema)?.serialized_text(),
-        _ => None,
+    let wanted = match TextForm::of_name(format) {
+        Some(form) => ParsedSchema::parse(schema)?.text_in(form)?,
+        None => None,
     };
-    Ok(serialized.unwrap_or_else(|| schema.definition.text.clone()))
+    Ok(wanted.unwrap_or_else(|| schema.definition.text.clone()))
 }

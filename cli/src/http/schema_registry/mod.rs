@@ -8,6 +8,7 @@ mod bodies;
 mod compatibility;
 mod config;
 mod media_type;
+mod metadata;
 mod mode;
 mod parameters;
 mod refusal;
@@ -49,6 +50,8 @@ pub(super) fn routes() -> Router<Engine> {
         .route("/schemas/ids/{id}/schema", get(schemas::text))
         .route("/schemas/ids/{id}/subjects", get(schemas::subjects))
         .route("/schemas/ids/{id}/versions", get(schemas::versions))
+        .route("/v1/metadata/id", get(metadata::id))
+        .route("/v1/metadata/version", get(metadata::version))
         .route("/contexts", get(schemas::contexts))
         .route("/contexts/{*path}", any(async || Refusal::of_context()))
         .route("/config", get(config::of_all).put(config::set_for_all).delete(config::reset_for_all))

@@ -71,6 +71,27 @@ fn types_of_references_are_named_and_not_written() {
 }
 
 #[test]
+fn types_of_references_stand_in_the_resolved_text_once() {
+    let imports =
+        [("n.B".to_owned(), r#"{"type":"record","name":"B","namespace":"n","fields":[]}"#.to_owned())];
+    let text = r#"{"type":"record","name":"A","fields":[{"name":"b","type":"n.B"},{"name":"c","type":["null","n.B"]}]}"#;
+    let resolved =
+        AvroSchema::parse(text, &imports).expect("reads").resolved_text().expect("is not too deep");
+    assert_eq!(
+        resolved,
+        r#"{"type":"record","name":"A","fields":[{"name":"b","type":{"type":"record","name":"B","namespace":"n","fields":[]}},{"name":"c","type":["null","n.B"]}]}"#
+    );
+    assert_eq!(parse(&resolved).canonical_text(), resolved, "it builds on nothing else");
+}
+
+#[test]
+fn what_is_too_deep_is_not_written_in_itself() {
+    let schema = AvroSchema::parse(r#""R1999""#, &[("chain".to_owned(), chain())]).expect("reads");
+    assert_eq!(schema.resolved_text(), None);
+    assert_eq!(schema.canonical_text(), r#""R1999""#);
+}
+
+#[test]
 fn what_is_no_schema_is_refused_with_the_reason() {
     for (text, reason) in [
         ("{", "not JSON"),

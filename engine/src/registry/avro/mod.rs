@@ -221,6 +221,12 @@ impl AvroSchema {
         print::canonical(self)
     }
 
+    /// The text in one form, with the types it builds on in it; nothing where they stand too deep in each other.
+    #[must_use]
+    pub fn resolved_text(&self) -> Option<String> {
+        print::resolved(self)
+    }
+
     /// The text with all names in full, and everything sorted whose order means nothing.
     #[must_use]
     pub fn normalized_text(&self) -> String {

@@ -6,26 +6,56 @@ use super::{AvroField, AvroName, AvroNode, AvroSchema, AvroShape, NamedDefinitio
 
 /// See [`AvroSchema::canonical_text`].
 pub(super) fn canonical(schema: &AvroSchema) -> String {
-    Printer::new(schema, false).print()
+    Printer::new(schema, Form::Written).print()
 }
 
 /// See [`AvroSchema::normalized_text`].
 pub(super) fn normalized(schema: &AvroSchema) -> String {
-    Printer::new(schema, true).print()
+    Printer::new(schema, Form::Normalized).print()
+}
+
+/// See [`AvroSchema::resolved_text`].
+pub(super) fn resolved(schema: &AvroSchema) -> Option<String> {
+    let mut printer = Printer::new(schema, Form::Resolved);
+    printer.node(&schema.root, "");
+    Some(printer.text).filter(|_| !printer.is_too_deep)
+}
+
+/// How many types may stand in each other. A text that is read has no more than a JSON parser takes; only one
+/// with all it builds on in it can have more.
+const DEPTH_MAX: usize = 400;
+
+/// What is written how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// Types the schema builds on are only named.
+    Written,
+    /// So too; names are written in full, and what has no order of its own is sorted.
+    Normalized,
+    /// Types the schema builds on stand in it.
+    Resolved,
 }
 
 struct Printer<'s> {
     schema: &'s AvroSchema,
-    /// Names are written in full, and what has no order of its own is sorted.
-    is_normalized: bool,
+    form: Form,
     /// Which named types have been written: from then on they are only named.
     is_written: Vec<bool>,
     text: String,
+    depth: usize,
+    is_too_deep: bool,
 }
 
 impl<'s> Printer<'s> {
-    fn new(schema: &'s AvroSchema, is_normalized: bool) -> Printer<'s> {
-        Printer { schema, is_normalized, is_written: vec![false; schema.types.len()], text: String::new() }
+    fn new(schema: &'s AvroSchema, form: Form) -> Printer<'s> {
+        Printer {
+            schema,
+            form,
+            is_written: vec![false; schema.types.len()],
+            text: String::new(),
+            depth: 0,
+            is_too_deep: false,
+        }
     }
 
     fn print(mut self) -> String {
@@ -34,6 +64,16 @@ impl<'s> Printer<'s> {
     }
 
     fn node(&mut self, node: &'s AvroNode, namespace: &str) {
+        if self.depth >= DEPTH_MAX {
+            self.is_too_deep = true;
+            return;
+        }
+        self.depth += 1;
+        self.shape(node, namespace);
+        self.depth -= 1;
+    }
+
+    fn shape(&mut self, node: &'s AvroNode, namespace: &str) {
         match &node.shape {
             AvroShape::Primitive(primitive) if node.properties.is_empty() => self.quoted(primitive.name()),
             AvroShape::Primitive(primitive) => {
@@ -70,7 +110,7 @@ impl<'s> Printer<'s> {
 
     fn named(&mut self, place: usize, namespace: &str) {
         let named = self.schema.named(place);
-        if self.is_written[place] || named.is_imported {
+        if self.is_written[place] || (named.is_imported && self.form != Form::Resolved) {
             let name = self.reference(&named.name, namespace);
             return self.quoted(&name);
         }
@@ -115,12 +155,12 @@ impl<'s> Printer<'s> {
 
     fn own_name(&mut self, named: &NamedType, namespace: &str) {
         let is_outside = named.name.namespace.is_empty() && !namespace.is_empty();
-        if self.is_normalized {
+        if self.form == Form::Normalized {
             self.attribute("name", &named.name.full());
         } else {
             self.attribute("name", &named.name.name);
         }
-        if is_outside || (!self.is_normalized && named.name.namespace != namespace) {
+        if is_outside || (self.form != Form::Normalized && named.name.namespace != namespace) {
             self.attribute("namespace", &named.name.namespace);
         }
     }
@@ -149,7 +189,7 @@ impl<'s> Printer<'s> {
         if aliases.is_empty() {
             return;
         }
-        if self.is_normalized {
+        if self.form == Form::Normalized {
             aliases.sort();
         }
         self.text.push_str(",\"aliases\":");
@@ -158,7 +198,7 @@ impl<'s> Printer<'s> {
 
     fn properties(&mut self, properties: &Properties) {
         let mut ordered: Vec<&(String, Value)> = properties.iter().collect();
-        if self.is_normalized {
+        if self.form == Form::Normalized {
             ordered.sort_by(|left, right| left.0.cmp(&right.0));
         }
         for (name, value) in ordered {
@@ -203,7 +243,7 @@ impl<'s> Printer<'s> {
 
     /// A name that means the same within a namespace.
     fn name_within(&self, name: &AvroName, namespace: &str) -> String {
-        if name.namespace == namespace && !self.is_normalized {
+        if name.namespace == namespace && self.form != Form::Normalized {
             name.name.clone()
         } else if name.namespace.is_empty() && !namespace.is_empty() {
             format!(".{}", name.name)

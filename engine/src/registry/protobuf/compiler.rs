@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use prost_reflect::FileDescriptor;
 use prost_reflect::prost_types::FileDescriptorProto;
 use protox::file::{ChainFileResolver, File, FileResolver};
@@ -41,6 +42,8 @@ pub(super) fn compile(text: &str, imports: &[(String, String)]) -> Result<Compil
     }
     files.insert(OWN_FILE.to_owned(), own.file);
     limits::check_public_imports(&files)?;
+    let files: Files =
+        files.iter().map(|(path, file)| (path.clone(), reaching(path, file, &files))).collect();
     let bare = files.iter().map(|(path, file)| (path.clone(), without_places(file))).collect::<Files>();
     let file = link(&bare).map_err(|error| {
         let file = error.file().unwrap_or(OWN_FILE).to_owned();
@@ -49,6 +52,34 @@ pub(super) fn compile(text: &str, imports: &[(String, String)]) -> Result<Compil
         format!("{within}{}", explained(&error, text))
     })?;
     Ok(Compiled { declared, file })
+}
+
+/// A file with all that is reached by the public imports of what it imports. The library follows these one
+/// step, which is why those further away are made imports of the file's own; they stand behind those that it
+/// declares.
+fn reaching(path: &str, file: &File, files: &Files) -> File {
+    let declared = file.file_descriptor_proto();
+    let mut reached: IndexMap<&str, usize> =
+        declared.dependency.iter().map(|import| (import.as_str(), 0)).collect();
+    let mut next = 0;
+    while let Some((import, steps)) = reached.get_index(next).map(|(import, steps)| (*import, *steps)) {
+        next += 1;
+        let Some(imported) = files.get(import).map(File::file_descriptor_proto) else { continue };
+        for index in &imported.public_dependency {
+            let public = usize::try_from(*index).ok().and_then(|index| imported.dependency.get(index));
+            if let Some(public) = public.filter(|public| *public != path) {
+                reached.entry(public).or_insert(steps + 1);
+            }
+        }
+    }
+    let far = reached.iter().filter(|(_, steps)| **steps > 1).map(|(import, _)| (*import).to_owned());
+    let far: Vec<String> = far.collect();
+    if far.is_empty() {
+        return file.clone();
+    }
+    let mut descriptor = declared.clone();
+    descriptor.dependency.extend(far);
+    File::from_file_descriptor_proto(descriptor)
 }
 
 /// An error with the place it is at. The library takes time for the places of options that grows with their
@@ -126,6 +157,10 @@ fn without_places(file: &File) -> File {
 /// What is wrong and where: a sentence for the user. `text` is that of the schema's own file.
 fn explained(error: &Error, text: &str) -> String {
     let message = error.to_string();
+    if message.ends_with("but found 'edition'") {
+        return "editions of Protobuf are not supported: begin with syntax = \"proto3\" or \"proto2\""
+            .to_owned();
+    }
     let file = error.file().unwrap_or(OWN_FILE);
     // The one form of an error that tells the place is `file:line:column: message`.
     let shown = format!("{error:?}");

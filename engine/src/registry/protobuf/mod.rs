@@ -74,6 +74,12 @@ impl ProtobufSchema {
         print::text(&self.compiled, Names::InFull)
     }
 
+    /// The text in one form, without the extensions it declares and the options that are some.
+    #[must_use]
+    pub fn text_without_extensions(&self) -> String {
+        print::text_without_extensions(&self.compiled)
+    }
+
     /// The file as a serialized descriptor, in base64.
     #[must_use]
     pub fn serialized_text(&self) -> String {

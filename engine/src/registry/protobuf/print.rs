@@ -34,6 +34,15 @@ pub(super) enum Names {
 
 /// A file's text.
 pub(super) fn text(compiled: &Compiled, names: Names) -> String {
+    printed(compiled, names, true)
+}
+
+/// A file's text as it is written, without the extensions it declares and the options that are some.
+pub(super) fn text_without_extensions(compiled: &Compiled) -> String {
+    printed(compiled, Names::AsWritten, false)
+}
+
+fn printed(compiled: &Compiled, names: Names, has_extensions: bool) -> String {
     let (file, declared) = (&compiled.file, &compiled.declared);
     let proto = match names {
         Names::AsWritten => declared,
@@ -43,8 +52,8 @@ pub(super) fn text(compiled: &Compiled, names: Names) -> String {
         Some(places) if names == Names::AsWritten => places.location.as_slice(),
         _ => &[],
     };
-    let mut printer =
-        Printer { text: String::new(), depth: 0, names, is_proto3: file.syntax() == Syntax::Proto3, places };
+    let is_proto3 = file.syntax() == Syntax::Proto3;
+    let mut printer = Printer { text: String::new(), depth: 0, names, has_extensions, is_proto3, places };
     printer.file(compiled, proto);
     printer.text
 }
@@ -53,6 +62,7 @@ struct Printer<'f> {
     text: String,
     depth: usize,
     names: Names,
+    has_extensions: bool,
     is_proto3: bool,
     /// Where everything is declared, sorted by its path; empty where that is not known or does not count.
     places: &'f [Location],
@@ -209,6 +219,9 @@ impl<'f> Printer<'f> {
     }
 
     fn extensions(&mut self, extensions: &[DeclaredField<'_>], around: &Surroundings<'_>) {
+        if !self.has_extensions {
+            return;
+        }
         let blocks: Vec<&[DeclaredField<'_>]> =
             extensions.chunk_by(|left, right| left.proto.extendee() == right.proto.extendee()).collect();
         self.section(&blocks, |printer, fields| {
@@ -229,7 +242,7 @@ impl<'f> Printer<'f> {
             Label::Optional if proto.proto3_optional() || !self.is_proto3 => "optional ",
             Label::Optional => "",
         };
-        let options = bracketed(&field.settings());
+        let options = bracketed(&self.kept(field.settings()));
         if proto.r#type() == Type::Group {
             let name = last_part(proto.type_name());
             let declared = format!("{label}group {name} = {}{options}", proto.number());
@@ -263,7 +276,7 @@ impl<'f> Printer<'f> {
             let values = proto.value.iter().filter_map(|value| enumeration.get_value_by_name(value.name()));
             let values: Vec<EnumValueDescriptor> = values.collect();
             printer.section(&values, |printer, value| {
-                let options = bracketed(&settings(&value.options()));
+                let options = bracketed(&printer.kept(settings(&value.options())));
                 printer.line(&format!("{} = {}{options};", value.name(), value.number()));
             });
         });
@@ -289,7 +302,7 @@ impl<'f> Printer<'f> {
             proto.output_type()
         );
         let options = method.options();
-        if settings(&options).is_empty() {
+        if self.kept(settings(&options)).is_empty() {
             self.line(&format!("{declared};"));
         } else {
             self.block(&declared, |printer| printer.options(&options));
@@ -297,7 +310,14 @@ impl<'f> Printer<'f> {
     }
 
     fn options(&mut self, options: &DynamicMessage) {
-        self.section(&settings(options), |printer, setting| printer.line(&format!("option {setting};")));
+        let settings = self.kept(settings(options));
+        self.section(&settings, |printer, setting| printer.line(&format!("option {setting};")));
+    }
+
+    /// Without the options that are extensions, where those are left out: their names stand in parentheses.
+    fn kept(&self, mut settings: Vec<String>) -> Vec<String> {
+        settings.retain(|setting| self.has_extensions || !setting.starts_with('('));
+        settings
     }
 
     /// Lines that belong together, apart from those before.

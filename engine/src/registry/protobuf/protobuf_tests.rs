@@ -25,6 +25,52 @@ fn check(cases: &[(&str, &str, &[&str])]) {
 }
 
 /// Everything a file may have, in the form it is written in.
+#[test]
+fn extensions_may_be_left_out() {
+    let text = r#"syntax = "proto2";
+
+import "google/protobuf/descriptor.proto";
+
+option java_package = "p";
+option (of_file) = "x";
+
+message M {
+  option deprecated = true;
+
+  required int32 a = 1 [(of_field) = 7];
+  optional string b = 2 [default = "d"];
+  extensions 100 to 199;
+}
+
+extend google.protobuf.FileOptions {
+  optional string of_file = 50001;
+}
+extend google.protobuf.FieldOptions {
+  optional int32 of_field = 50002;
+}
+extend M {
+  optional int32 more = 100;
+}
+"#;
+    let expected = r#"syntax = "proto2";
+
+import "google/protobuf/descriptor.proto";
+
+option java_package = "p";
+
+message M {
+  option deprecated = true;
+
+  required int32 a = 1;
+  optional string b = 2 [default = "d"];
+
+  extensions 100 to 199;
+}
+"#;
+    assert_eq!(parse(text).text_without_extensions(), expected);
+    assert!(parse(text).canonical_text().contains("(of_field) = 7"));
+}
+
 const WHOLE: &str = r#"syntax = "proto3";
 package a.b;
 
@@ -326,6 +372,32 @@ fn what_is_nested_too_deep_is_refused() {
     }
     let fitting = format!("{recursive} option (m) = {{ {}{} }};", "m: {".repeat(50), "}".repeat(50));
     assert!(parse(&fitting).canonical_text().contains("m: {}"), "{fitting}");
+}
+
+#[test]
+fn public_imports_are_followed_however_far_they_lead() {
+    let mut imports = Vec::new();
+    for level in 0..5 {
+        let next = if level < 4 { format!("import public \"{}.proto\";", level + 1) } else { String::new() };
+        let text = format!("syntax = \"proto3\"; package p{level}; {next} message M {{ int32 x = 1; }}");
+        imports.push((format!("{level}.proto"), text));
+    }
+    let text = proto3(
+        "\nimport \"0.proto\";\n\nmessage A {\n  p0.M a = 1;\n  p1.M b = 2;\n  p2.M c = 3;\n  p4.M d = 4;\n}\n",
+    );
+    let schema = ProtobufSchema::parse(&text, &imports).expect("reads");
+    assert_eq!(schema.canonical_text(), text, "it imports what it says");
+    let back = ProtobufSchema::parse(&schema.serialized_text(), &imports).expect("reads");
+    assert_eq!(back.canonical_text(), text);
+    let hidden = text.replace("import \"0.proto\"", "import \"3.proto\"");
+    let error = ProtobufSchema::parse(&hidden, &imports).expect_err("imports nothing of p0");
+    assert!(error.contains("'p0.M' is not defined"), "{error}");
+}
+
+#[test]
+fn editions_are_refused_in_words_of_their_own() {
+    let error = ProtobufSchema::parse("edition = \"2023\"; message A {}", &[]).expect_err("no syntax");
+    assert!(error.starts_with("editions of Protobuf are not supported"), "{error}");
 }
 
 #[test]
