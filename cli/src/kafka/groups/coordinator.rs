@@ -241,3 +241,53 @@ impl Groups {
 fn check_group_id(id: &str) -> Result<(), ResponseError> {
     if id.is_empty() || id.len() > GROUP_ID_BYTES_MAX { Err(ResponseError::InvalidGroupId) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tidemill_engine::group_offsets::GroupOffset;
+    use tidemill_engine::group_offsets::expiry::RETENTION;
+    use tidemill_engine::topics::{TopicLimits, Topics};
+    use tidemill_engine::{Offset, PartitionId, TopicName, TopicPartition};
+
+    use super::*;
+
+    #[test]
+    fn offsets_of_a_group_do_not_expire_while_it_has_members() {
+        let topics = Topics::in_memory(TopicLimits::default());
+        let offsets = topics.groups();
+        let groups = Groups::new(GroupLimits::default(), offsets.clone());
+        let committed = GroupOffset {
+            offset: Offset(1),
+            leader_epoch: -1,
+            metadata: String::new(),
+            committed_ms: 1_700_000_000_000,
+        };
+        let target = TopicPartition::new(TopicName::new("t").expect("a name"), PartitionId(0));
+        offsets.commit("g", &[(target, committed.clone())]).expect("is committed");
+        let member = Identity { member: String::new(), instance: Some("i".to_owned()) };
+        let joined = groups.join(
+            "g",
+            JoinRequest {
+                identity: member.clone(),
+                protocol_type: "consumer".to_owned(),
+                protocols: vec![("range".to_owned(), Bytes::from_static(b"metadata"))],
+                session_timeout: Duration::from_secs(10),
+                rebalance_timeout: Duration::from_secs(60),
+                client_id: "client".to_owned(),
+                client_host: "127.0.0.1".to_owned(),
+                name_first: false,
+                may_skip_assignment: true,
+            },
+        );
+        let retention_ms = i64::try_from(RETENTION.as_millis()).expect("a few days");
+        let later_ms = committed.committed_ms + 2 * retention_ms;
+        assert_eq!(offsets.expire(later_ms).expect("looks"), 0);
+        groups.leave("g", &member).expect("leaves");
+        drop(joined);
+        assert_eq!(offsets.expire(later_ms).expect("looks"), 0, "its time begins now");
+        assert_eq!(offsets.expire(later_ms + retention_ms).expect("looks"), 1);
+    }
+}
