@@ -25,7 +25,7 @@ use crate::serving::unreadable::Unreadable;
 use crate::session::{Session, SessionOptions};
 use crate::state_keys;
 use crate::statements::changes::Changes;
-use crate::statements::earlier_topics;
+use crate::statements::{earlier_topics, unfinished_topics};
 use crate::topics::{TopicLimits, Topics};
 use crate::wall_clock;
 
@@ -199,7 +199,8 @@ impl Engine {
             }),
         };
         engine.declare_own_sources()?;
-        engine.upgrade();
+        engine.put_topics_in_order();
+        engine.complete_queries();
         engine.recover_transactions();
         engine.inner.queries.start_all(&engine.inner.catalog.state());
         engine.start_housekeeping();
@@ -208,11 +209,24 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Changes what earlier versions left otherwise than it is made now. What cannot be changed, as on a full
-    /// disk, is changed at the next start: the server can do without.
-    fn upgrade(&self) {
-        if let Err(error) = earlier_topics::keep_rows(&self.inner.catalog, &self.inner.topics) {
+    /// Finishes what statements had begun when the server before ended, and changes what earlier versions
+    /// left otherwise than it is made now. What cannot be done, as on a full disk, is done at the next start:
+    /// the server can do without.
+    fn put_topics_in_order(&self) {
+        let Inner { catalog, topics, store, .. } = self.inner.as_ref();
+        if let Err(error) = unfinished_topics::finish(catalog, topics, store.as_ref()) {
+            tracing::error!(%error, "topics of interrupted statements stay; restart when the cause is removed");
+        }
+        if let Err(error) = earlier_topics::keep_rows(catalog, topics) {
             tracing::error!(%error, "topics of tables do not keep all rows; restart when the cause is removed");
+        }
+    }
+
+    /// Notes which columns queries of an earlier version see. Where that fails they go by those that their
+    /// sources have, as they did, until the next start.
+    fn complete_queries(&self) {
+        if let Err(error) = self.inner.catalog.complete_queries() {
+            tracing::error!(%error, "queries of an earlier version are not complete; restart when the cause is removed");
         }
     }
 

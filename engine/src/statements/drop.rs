@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::state_keys;
 use crate::statements::control::{forget_query, while_halted};
 use crate::statements::text_rows::done;
+use crate::statements::unfinished_topics;
 
 /// Drops a stream or table. The query that fills it ends with it; queries that read it, or others
 /// that write it, stand in the way.
@@ -57,12 +58,15 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     }
     let own = found.query.clone();
     check_unused(&catalog, name, own.as_deref())?;
-    let topic = found.source.topic.clone();
+    let topic = TopicName::new(&found.source.topic)?;
     let own: Vec<String> = own.into_iter().collect();
     while_halted(engine, &own, || {
         engine.catalog().change(|state, changes| {
             if statement.delete_topic {
-                check_topic_unshared(state, name, &topic)?;
+                check_topic_unshared(state, name, topic.as_str())?;
+                if let Some(there) = engine.topics().get(&topic) {
+                    unfinished_topics::deleting(&there, changes)?;
+                }
             }
             for record in own.iter().filter_map(|id| state.queries.remove(id)) {
                 forget_query(&record, changes);
@@ -76,7 +80,9 @@ pub async fn drop_source(session: &Session, statement: &DropSource) -> Result<Re
     .await?;
     engine.queries().forget(&own);
     if statement.delete_topic {
-        engine.topics().delete(&TopicName::new(&topic)?)?;
+        let deleted = engine.topics().get(&topic).map_or(Ok(()), |_| engine.topics().delete(&topic));
+        unfinished_topics::finished(engine, &topic);
+        deleted?;
     }
     let also = if statement.delete_topic { format!(" with its topic '{topic}'") } else { String::new() };
     Ok(done(format!("DROP {word}"), format!("Source `{name}`{also} was dropped")))

@@ -3,10 +3,11 @@
 use tidemill_sql::lookup::{Source, SourceKind, WindowKind};
 use tidemill_sql::planner::{CleanupPolicy, TopicOptions};
 use tidemill_storage::TopicName;
-use tidemill_storage::log::{TopicDescription, TopicSettings, partitions_of};
+use tidemill_storage::log::{TopicDescription, TopicSettings};
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::statements::unfinished_topics;
 
 /// Makes sure of a source's topic and goes on with its number of partitions. Where what follows fails,
 /// a topic that was made for it goes again. `partitions` is how many a new one gets; without it the topic
@@ -32,18 +33,22 @@ pub fn with_topic<T>(
         return Err(Error::new(ErrorKind::NotFound, format!("Kafka topic does not exist: {name}"))
             .with_hint("add PARTITIONS to the WITH clause to create the topic"));
     };
-    let made = engine.topics().create(&name, settings(source.kind, source.window, wanted, partitions)?)?;
-    let result = then(made.settings.partitions);
-    if result.is_err() {
-        take_back(engine, &made);
-    }
+    let settings = settings(source.kind, source.window, wanted, partitions)?;
+    unfinished_topics::making(engine, &name)?;
+    let result = engine.topics().create(&name, settings).and_then(|made| {
+        let result = then(made.settings.partitions);
+        if result.is_err() {
+            take_back(engine, &made);
+        }
+        result
+    });
+    unfinished_topics::finished(engine, &name);
     result
 }
 
 /// Removes a topic that was made in vain, unless somebody has written to it already.
 fn take_back(engine: &Engine, made: &TopicDescription) {
-    let is_empty = |target| engine.topics().offsets(target).is_ok_and(|offsets| offsets.end.0 == 0);
-    if !partitions_of(made).iter().all(is_empty) {
+    if !unfinished_topics::is_empty(engine.topics(), made) {
         return;
     }
     if let Err(error) = engine.topics().delete(&made.name) {
