@@ -73,8 +73,8 @@ impl Listener {
         let Listener { door, socket, bounds } = self;
         let room = Arc::new(Semaphore::new(bounds.places_max));
         let mut connections = JoinSet::new();
-        // A flood is one line in the log.
-        let mut refusing = false;
+        // Whether trouble was told since somebody found a place: a flood is one line in the log.
+        let mut told = false;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -88,18 +88,19 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => match room.clone().try_acquire_owned() {
                     Ok(place) => {
-                        refusing = false;
+                        told = false;
                         connections.spawn(serve(Accepted { stream, peer, place }));
                     }
-                    Err(_) if refusing => tracing::debug!(door, %peer, "connection refused"),
+                    Err(_) if told => tracing::debug!(door, %peer, "connection refused"),
                     Err(_) => {
-                        refusing = true;
+                        told = true;
                         tracing::warn!(door, %peer, "connections are refused: {} are open", bounds.places_max);
                     }
                 },
                 Err(error) => {
-                    tracing::warn!(door, %error, "could not accept a connection");
-                    // The connections that are to end meanwhile are those that free descriptors.
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(door, %error, "could not accept a connection; it is tried again");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
