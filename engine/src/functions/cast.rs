@@ -15,7 +15,8 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use tidemill_sql::analyzer::time_text::{parse_date, parse_time, parse_timestamp};
 
 use super::cast_text::to_texts;
-use super::decimal_values::{decimal_at, decimals};
+use super::decimal_128;
+use super::decimal_values::{decimal_at, decimals, unscaled_128};
 use crate::expressions::failures;
 use crate::formats::java_double::parse_double;
 
@@ -51,8 +52,9 @@ fn convert(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         }
         (_, DataType::Decimal128(..) | DataType::Decimal256(..)) => return to_decimal(value, to),
         (DataType::Decimal128(..) | DataType::Decimal256(..), DataType::Float64) => {
-            let numbers = (0..value.len()).map(|row| decimal_at(value, row)?.to_f64());
-            Arc::new(numbers.collect::<Float64Array>())
+            let exact = |row: usize| decimal_at(value, row)?.to_f64();
+            let doubles = decimal_128::doubles(value, &exact);
+            Arc::new(doubles.unwrap_or_else(|| (0..value.len()).map(exact).collect::<Float64Array>()))
         }
         (DataType::Timestamp(..), DataType::Time32(TimeUnit::Millisecond)) => {
             let times = compute::cast(value, &DataType::Int64)?;
@@ -136,14 +138,22 @@ fn float_to_integer(value: &ArrayRef, to: &DataType) -> ArrayRef {
 }
 
 fn decimal_to_integer(value: &ArrayRef, to: &DataType) -> ArrayRef {
+    if let Some(whole) = decimal_128::whole_parts(value) {
+        return integers(whole.map(|number| number.map(|number| number as i64)), to);
+    }
     let whole = (0..value.len()).map(|row| {
         let whole = decimal_at(value, row)?.with_scale_round(0, RoundingMode::Down);
         Some(low_bits(&whole.into_bigint_and_exponent().0))
     });
+    integers(whole, to)
+}
+
+/// A column of INTEGERs or BIGINTs, of the former the low bits, as Java's conversion keeps them.
+fn integers(numbers: impl Iterator<Item = Option<i64>>, to: &DataType) -> ArrayRef {
     if *to == DataType::Int32 {
-        Arc::new(whole.map(|number| number.map(|number| number as i32)).collect::<Int32Array>())
+        Arc::new(numbers.map(|number| number.map(|number| number as i32)).collect::<Int32Array>())
     } else {
-        Arc::new(whole.collect::<Int64Array>())
+        Arc::new(numbers.collect::<Int64Array>())
     }
 }
 
@@ -159,14 +169,6 @@ fn low_bits(number: &BigInt) -> i64 {
 
 fn to_decimal(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     match value.data_type() {
-        DataType::Int32 => {
-            let values = value.as_primitive::<Int32Type>().iter();
-            decimals(values.map(|value| value.map(BigDecimal::from)), to)
-        }
-        DataType::Int64 => {
-            let values = value.as_primitive::<Int64Type>().iter();
-            decimals(values.map(|value| value.map(BigDecimal::from)), to)
-        }
         DataType::Float64 => {
             let mut buffer = ryu::Buffer::new();
             let values = value.as_primitive::<Float64Type>().iter();
@@ -180,11 +182,28 @@ fn to_decimal(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             });
             decimals(shortest, to)
         }
-        DataType::Decimal128(..) | DataType::Decimal256(..) => {
-            decimals((0..value.len()).map(|row| decimal_at(value, row)), to)
+        DataType::Int32 | DataType::Int64 | DataType::Decimal128(..) | DataType::Decimal256(..) => {
+            if let DataType::Decimal128(precision, scale) = to {
+                let exact = |row: usize| unscaled_128(&number_at(value, row)?, *precision, *scale);
+                if let Some(converted) = decimal_128::converted(value, to, &exact) {
+                    return Ok(Arc::new(converted));
+                }
+            }
+            decimals((0..value.len()).map(|row| number_at(value, row)), to)
         }
         other => exec_err!("{other} cannot become a DECIMAL"),
     }
+}
+
+/// A whole number or a DECIMAL; none for NULL.
+fn number_at(column: &ArrayRef, row: usize) -> Option<BigDecimal> {
+    if let Some(values) = column.as_primitive_opt::<Int32Type>() {
+        return values.is_valid(row).then(|| values.value(row).into());
+    }
+    if let Some(values) = column.as_primitive_opt::<Int64Type>() {
+        return values.is_valid(row).then(|| values.value(row).into());
+    }
+    decimal_at(column, row)
 }
 
 fn from_text(texts: &StringArray, to: &DataType) -> Result<ArrayRef> {

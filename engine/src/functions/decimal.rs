@@ -1,4 +1,9 @@
 //! Arithmetic of DECIMAL: exact, rounded half up, failing where a result does not fit its type.
+//!
+//! Numbers of any size are computed with here, row by row; what has a place in 128 bits, nearly all, is
+//! computed by [`decimal_128`].
+
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
@@ -8,11 +13,9 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use tidemill_sql::analyzer::decimal::{self, Digits};
 use tidemill_sql::type_system::SqlType;
 
-use super::decimal_values::{decimal_at, decimals};
+use super::decimal_128::{self, Operation};
+use super::decimal_values::{decimal_at, decimals, unscaled_128};
 use crate::expressions::failures;
-
-/// Operands and result of an operation: none where it has no result.
-type Operation = fn(&BigDecimal, &BigDecimal) -> Option<BigDecimal>;
 
 /// Digits behind the point to which a quotient is computed before it is rounded to its type. A type has
 /// fewer, so that rounding twice cannot be told from rounding once.
@@ -54,23 +57,23 @@ pub(super) fn modulo_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Res
 }
 
 pub(super) fn add(columns: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
-    apply(columns, data_type, |left, right| Some(left + right))
+    apply(columns, data_type, Operation::Add)
 }
 
 pub(super) fn subtract(columns: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
-    apply(columns, data_type, |left, right| Some(left - right))
+    apply(columns, data_type, Operation::Subtract)
 }
 
 pub(super) fn multiply(columns: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
-    apply(columns, data_type, |left, right| Some(left * right))
+    apply(columns, data_type, Operation::Multiply)
 }
 
 pub(super) fn divide(columns: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
-    apply(columns, data_type, quotient)
+    apply(columns, data_type, Operation::Divide)
 }
 
 pub(super) fn modulo(columns: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
-    apply(columns, data_type, |left, right| (!right.is_zero()).then(|| left % right))
+    apply(columns, data_type, Operation::Modulo)
 }
 
 /// The quotient, cut behind so many digits that rounding it further gives what rounding the exact one
@@ -86,17 +89,33 @@ fn quotient(left: &BigDecimal, right: &BigDecimal) -> Option<BigDecimal> {
     Some(BigDecimal::new(shifted / right_digits, left_scale + shift - right_scale))
 }
 
+/// The result of an operation; none where it divides by zero.
+fn computed(operation: Operation, left: &BigDecimal, right: &BigDecimal) -> Option<BigDecimal> {
+    match operation {
+        Operation::Add => Some(left + right),
+        Operation::Subtract => Some(left - right),
+        Operation::Multiply => Some(left * right),
+        Operation::Divide => quotient(left, right),
+        Operation::Modulo => (!right.is_zero()).then(|| left % right),
+    }
+}
+
 fn apply(columns: &[ArrayRef], data_type: &DataType, operation: Operation) -> Result<ArrayRef> {
     let [left, right] = columns else { return exec_err!("two decimals give a decimal") };
-    let results = (0..left.len()).map(|row| {
-        let (left, right) = (decimal_at(left, row)?, decimal_at(right, row)?);
-        let result = operation(&left, &right);
+    let result = |row: usize| {
+        let result = computed(operation, &decimal_at(left, row)?, &decimal_at(right, row)?);
         if result.is_none() {
             failures::note(|| "division by zero".to_owned());
         }
         result
-    });
-    decimals(results, data_type)
+    };
+    if let DataType::Decimal128(precision, scale) = data_type {
+        let exact = |row: usize| unscaled_128(&result(row)?, *precision, *scale);
+        if let Some(results) = decimal_128::computed(operation, (left, right), data_type, &exact) {
+            return Ok(Arc::new(results));
+        }
+    }
+    decimals((0..left.len()).map(result), data_type)
 }
 
 #[cfg(test)]

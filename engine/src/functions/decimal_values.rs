@@ -31,7 +31,7 @@ pub(super) fn decimals(
 ) -> Result<ArrayRef> {
     Ok(match data_type {
         DataType::Decimal128(precision, scale) => {
-            let unscaled = numbers.map(|number| fit(&number?, *precision, *scale)?.to_i128());
+            let unscaled = numbers.map(|number| unscaled_128(&number?, *precision, *scale));
             let values: Decimal128Array = unscaled.collect();
             Arc::new(values.with_precision_and_scale(*precision, *scale)?)
         }
@@ -42,6 +42,12 @@ pub(super) fn decimals(
         }
         other => return exec_err!("{other} is no DECIMAL"),
     })
+}
+
+/// The unscaled value of a number in a DECIMAL type of at most 38 digits, rounded half up; none, with a note,
+/// where it does not fit.
+pub(super) fn unscaled_128(number: &BigDecimal, precision: u8, scale: i8) -> Option<i128> {
+    fit(number, precision, scale)?.to_i128()
 }
 
 /// The unscaled value of a number in a DECIMAL type, rounded half up, which is away from zero; none, with a

@@ -16,6 +16,7 @@ mod cast_text;
 mod concatenation;
 mod conditional;
 mod decimal;
+mod decimal_128;
 mod decimal_values;
 mod declaration;
 mod declared;
