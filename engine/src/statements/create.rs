@@ -96,7 +96,8 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
     // A plan that cannot be run must not leave a topic behind.
     let plan = physical::planner::plan(&planned.query, session.aggregate_policy())?;
     let sink = planned.sink;
-    check_formats(&sink).map_err(|error| at_name(error, &statement.name))?;
+    let named = |error| at_name(error, &statement.name);
+    check_formats(&sink).map_err(named)?;
     let catalog = engine.catalog().state();
     if let Some(before) = catalog.sources.get(name)
         && let Some(query) = before.query.as_ref().and_then(|id| catalog.queries.get(id))
@@ -105,14 +106,15 @@ pub async fn create_as_select(session: &Session, statement: &CreateAsSelect, tex
             let message = format!("query {} keeps its id when it is replaced", query.id);
             return Err(Error::new(ErrorKind::Invalid, message).with_hint("leave QUERY_ID out"));
         }
-        query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, Some(&query.id))?;
-        engine.queries().check_replaceable(query, &catalog, &plan)?;
-        return replace_query(session, before, query, sink, planned.topic, text).await;
+        query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, Some(&query.id))
+            .map_err(named)?;
+        engine.queries().check_replaceable(query, &catalog, &plan).map_err(named)?;
+        return replace_query(session, before, query, sink, planned.topic, text).await.map_err(named);
     }
     if let Some(before) = catalog.sources.get(name) {
         check_upgrade(&before.source, &sink, &statement.name)?;
     }
-    query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, None)?;
+    query_loops::check(session, &catalog, &planned.query.sources, &sink.topic, None).map_err(named)?;
     let prefix = if sink.kind == SourceKind::Table { "CTAS" } else { "CSAS" };
     let new = NewQuery::new(session, text, &planned.query.sources, &plan, prefix, planned.query_id)?;
     let record = with_topic(engine, &sink.clone(), planned.topic, Some(sink.partitions), |partitions| {
@@ -212,7 +214,8 @@ pub fn insert_select(session: &Session, statement: &InsertSelect, text: &str) ->
     let name = planned.target.name.as_str();
     let plan = physical::planner::plan(&planned.query, session.aggregate_policy())?;
     let sources = &planned.query.sources;
-    query_loops::check(session, &engine.catalog().state(), sources, &planned.target.topic, None)?;
+    query_loops::check(session, &engine.catalog().state(), sources, &planned.target.topic, None)
+        .map_err(|error| at_name(error, &statement.target))?;
     let new = NewQuery::new(session, text, sources, &plan, "INSERTQUERY", planned.query_id)?;
     let record = engine.catalog().change(|state, changes| {
         state.source(name)?;
@@ -419,7 +422,8 @@ fn check_upgrade(before: &Source, after: &Source, name: &Name) -> Result<()> {
 
 /// What is wrong with a declaration as a whole stands where it says the name.
 fn at_name(error: Error, name: &Name) -> Error {
-    let about_declaration = matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound);
+    let about_declaration =
+        matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Unsupported);
     if about_declaration && error.position.is_none() {
         return error.at(Position::from_location(name.span.start));
     }
