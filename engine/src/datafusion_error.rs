@@ -181,11 +181,28 @@ fn explain_plan(text: &str, names: &Names) -> Error {
         return Error::new(ErrorKind::Invalid, "SUBSTRING needs a place to begin at or a length")
             .with_hint("write SUBSTRING(text, position), or SUBSTRING(text FROM position FOR length)");
     }
-    let types =
-        ["Cannot coerce", "Cannot infer common", "Cannot create filter with non-boolean", "type_coercion"];
+    let types = ["Cannot create filter with non-boolean", "type_coercion"];
     let kind =
         if types.iter().any(|start| text.contains(start)) { ErrorKind::Type } else { ErrorKind::Invalid };
-    Error::new(kind, in_sql_words(text))
+    explain_operands(text).unwrap_or_else(|| Error::new(kind, in_sql_words(text)))
+}
+
+/// The error for an operator between values of types that it does not take.
+fn explain_operands(text: &str) -> Option<Error> {
+    let explained = |operation: &str, what: &str, hint: &str| {
+        let message = format!("'{}' {what}", in_sql_words(operation.trim()));
+        Error::new(ErrorKind::Type, message).with_hint(hint)
+    };
+    let behind = |start: &str| text.split_once(start).map(|(_, operation)| operation);
+    if let Some(operation) = behind("Cannot coerce arithmetic expression ") {
+        let operation = operation.split(" to valid types").next().unwrap_or(operation);
+        return Some(explained(operation, "cannot be computed", "CAST what is no number to one"));
+    }
+    if let Some(operation) = behind("Cannot infer common argument type for comparison operation ") {
+        return Some(explained(operation, "cannot be compared", "CAST one of them to the type of the other"));
+    }
+    behind("Cannot infer common argument type for logical boolean operation ")
+        .map(|operation| explained(operation, "is no condition", "AND and OR stand between BOOLEANs"))
 }
 
 fn duplicate_column(name: &str) -> Error {
@@ -282,7 +299,8 @@ mod tests {
         let text = "Cannot coerce arithmetic expression Utf8 * Int64 to valid types".to_owned();
         let error = explain(&Df::Plan(text), &Names::default());
         assert_eq!(error.kind, ErrorKind::Type);
-        assert_eq!(error.message, "Cannot coerce arithmetic expression STRING * BIGINT to valid types");
+        assert_eq!(error.message, "'STRING * BIGINT' cannot be computed");
+        assert_eq!(error.hint.as_deref(), Some("CAST what is no number to one"));
     }
 
     /// Kind, message, hint, line and column of what is wrong with a statement over a table of one row.
