@@ -179,6 +179,29 @@ impl Catalog {
         self.state.read().clone()
     }
 
+    /// Notes for queries of earlier versions which columns they see: all that their sources have by now
+    /// (blocking).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn complete_queries(&self) -> Result<()> {
+        let is_incomplete =
+            |query: &&Arc<QueryRecord>| query.columns_seen.is_empty() && !query.sources.is_empty();
+        if !self.state().queries.values().any(|query| is_incomplete(&query)) {
+            return Ok(());
+        }
+        self.change(|state, _| {
+            let incomplete: Vec<Arc<QueryRecord>> =
+                state.queries.values().filter(is_incomplete).cloned().collect();
+            for query in incomplete {
+                let columns_seen = state.columns_of(&query.sources);
+                let query = QueryRecord { columns_seen, ..query.as_ref().clone() };
+                state.queries.insert(query.id.clone(), Arc::new(query));
+            }
+            Ok(())
+        })
+    }
+
     /// Whether what earlier versions left was changed as `name` says.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! Statements that declare, change and assert, as sessions send them, on an engine in memory.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::catalog::CatalogState;
+use crate::catalog::record::QueryRecord;
 use crate::error::{Error, ErrorKind, Result};
 use crate::queries::plan_record;
 use crate::registry::{SchemaDefinition, SchemaKind};
@@ -85,6 +89,26 @@ async fn queries_go_on_with_the_columns_that_their_sources_had_when_they_were_ma
     let state = session.engine().catalog().state();
     assert_eq!(column_names(&state, "EVERYTHING"), ["K", "N", "A", "B"]);
     assert_eq!(column_names(&state, "FURTHER"), ["K", "N"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_of_earlier_versions_see_the_columns_that_their_sources_have_when_the_server_starts() {
+    let mut session = session(Dialect::Postgres);
+    all(&mut session, &[EVENTS, "CREATE STREAM everything AS SELECT * FROM events"]).await;
+    let forget = |state: &mut CatalogState| {
+        for query in state.queries.values_mut() {
+            *query = Arc::new(QueryRecord { columns_seen: BTreeMap::new(), ..query.as_ref().clone() });
+        }
+    };
+    let forgotten = session.engine().catalog().change(|state, _| {
+        forget(state);
+        Ok(())
+    });
+    forgotten.expect("a change");
+    let add = "ALTER STREAM events ADD COLUMN a INT";
+    assert_eq!(refused(&mut session, add).await.kind, ErrorKind::InUse);
+    session.engine().catalog().complete_queries().expect("a change");
+    all(&mut session, &[add]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
