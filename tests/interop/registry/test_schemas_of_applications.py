@@ -155,6 +155,37 @@ def test_json_schemas_that_build_on_others_are_read(shared_server, client, name)
     assert rows == [("ann", 41, 1, 10.5), ("eve", None, 0, None)]
 
 
+def test_what_sql_writes_with_a_schema_of_an_application_is_valid_by_it(shared_server, client, name):
+    task = json.dumps({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "Task", "type": "object",
+        "properties": {
+            "number": {"type": "integer"},
+            "state": {"type": "string", "enum": ["new", "done"], "default": "new"},
+            "note": {"type": "string"},
+            "owner": {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}},
+            "origin": {"type": "string", "default": "web"},
+        },
+        "required": ["number", "state", "origin"],
+    })
+    number = client.register_schema(f"{name}-out-value", Schema(task, "JSON"))
+    shared_server.sql(f"CREATE STREAM {name} (`number` BIGINT, `state` STRING, `note` STRING,"
+                      f" `owner` STRUCT<`name` STRING, `age` BIGINT>)"
+                      f" WITH (KAFKA_TOPIC = '{name}', VALUE_FORMAT = 'JSON', PARTITIONS = 1)")
+    shared_server.sql(f"CREATE STREAM {name}_out WITH (KAFKA_TOPIC = '{name}-out', VALUE_FORMAT = 'JSON_SR',"
+                      f" VALUE_SCHEMA_ID = {number}) AS SELECT * FROM {name}")
+    shared_server.sql(f"INSERT INTO {name} VALUES (1, 'done', 'x', STRUCT(`name` := 'ann', `age` := 41))")
+    shared_server.sql(f"INSERT INTO {name} (`number`, `owner`)"
+                      f" VALUES (2, STRUCT(`name` := 'bob', `age` := CAST(NULL AS BIGINT)))")
+    shared_server.sql(f"INSERT INTO {name} (`number`) VALUES (3)")
+    read = JSONDeserializer(task)
+    assert [read(value, SerializationContext(f"{name}-out", MessageField.VALUE))
+            for _, value in take(shared_server, f"{name}-out", 3)] == [
+        {"number": 1, "state": "done", "note": "x", "owner": {"name": "ann", "age": 41}, "origin": "web"},
+        {"number": 2, "state": "new", "owner": {"name": "bob"}, "origin": "web"},
+        {"number": 3, "state": "new", "origin": "web"},
+    ]
+
+
 def test_protobuf_schemas_that_import_others_are_read(shared_server, client, name):
     stock = CLASS("tide.stock.Stock")()
     stock.part.code = "p1"

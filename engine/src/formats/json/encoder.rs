@@ -50,6 +50,18 @@ impl JsonEncoder {
         self.constants = constants;
         self
     }
+
+    /// The same with members left out where they are null: each is given by its column's position and those
+    /// of the fields on the way into STRUCTs.
+    pub(in crate::formats) fn omitting<'p>(
+        mut self,
+        members: impl IntoIterator<Item = &'p [usize]>,
+    ) -> JsonEncoder {
+        for member in members {
+            self.labels.omit(member);
+        }
+        self
+    }
 }
 
 impl Encoder for JsonEncoder {
@@ -83,7 +95,8 @@ impl Encoder for JsonEncoder {
                     if !self.constants.is_empty() {
                         // They stand before the brace that closes the object.
                         bytes.pop();
-                        bytes.extend_from_slice(&self.constants);
+                        let is_first = bytes.last() == Some(&b'{');
+                        bytes.extend_from_slice(&self.constants[usize::from(is_first)..]);
                         bytes.push(b'}');
                     }
                 })
@@ -92,13 +105,22 @@ impl Encoder for JsonEncoder {
     }
 }
 
-/// What is written in front of values, prepared once: `{"A":` before the first member of an object,
-/// `,"B":` before the others.
+/// What is written in front of values, prepared once.
 enum Labels {
     None,
     /// Of the elements of an array, or the values of a map.
     Items(Box<Labels>),
-    Fields(Vec<(Vec<u8>, Labels)>),
+    Fields(Vec<Label>),
+}
+
+/// What is written in front of a field.
+struct Label {
+    /// `,"A":`; of the first member of an object the comma becomes the brace.
+    text: Vec<u8>,
+    /// The field is left out where it is null.
+    omits_null: bool,
+    /// Inside the field.
+    inside: Labels,
 }
 
 impl Labels {
@@ -117,13 +139,23 @@ impl Labels {
     }
 
     fn for_fields(fields: &Fields) -> Labels {
-        let label = |(index, field): (usize, &FieldRef)| {
-            let mut label = vec![if index == 0 { b'{' } else { b',' }];
-            write_string(field.name(), &mut label);
-            label.push(b':');
-            (label, Labels::new(field.data_type()))
+        let label = |field: &FieldRef| {
+            let mut text = vec![b','];
+            write_string(field.name(), &mut text);
+            text.push(b':');
+            Label { text, omits_null: false, inside: Labels::new(field.data_type()) }
         };
-        Labels::Fields(fields.iter().enumerate().map(label).collect())
+        Labels::Fields(fields.iter().map(label).collect())
+    }
+
+    /// Lets a field be left out where it is null; `path` leads to it through STRUCTs.
+    fn omit(&mut self, path: &[usize]) {
+        let (Labels::Fields(fields), [position, rest @ ..]) = (self, path) else { return };
+        match fields.get_mut(*position) {
+            Some(label) if rest.is_empty() => label.omits_null = true,
+            Some(label) => label.inside.omit(rest),
+            None => {}
+        }
     }
 
     /// Inside the elements of an array, or the values of a map.
@@ -135,7 +167,7 @@ impl Labels {
     }
 
     /// In front of each field, and inside it.
-    fn of_fields(&self) -> &[(Vec<u8>, Labels)] {
+    fn of_fields(&self) -> &[Label] {
         match self {
             Labels::Fields(fields) => fields,
             Labels::None | Labels::Items(_) => &[],
@@ -144,7 +176,7 @@ impl Labels {
 
     /// Inside one field.
     fn of_field(&self, index: usize) -> &Labels {
-        self.of_fields().get(index).map_or(&Labels::None, |(_, labels)| labels)
+        self.of_fields().get(index).map_or(&Labels::None, |label| &label.inside)
     }
 }
 
@@ -191,12 +223,17 @@ fn write_separated(positions: Range<usize>, out: &mut Vec<u8>, mut write: impl F
 
 #[inline]
 fn write_members(members: &[ColumnValues<'_>], labels: &Labels, row: usize, out: &mut Vec<u8>) {
-    if members.is_empty() {
-        out.push(b'{');
+    let start = out.len();
+    for (values, label) in members.iter().zip(labels.of_fields()) {
+        if label.omits_null && values.is_null(row) {
+            continue;
+        }
+        out.extend_from_slice(&label.text);
+        write(values, &label.inside, row, out);
     }
-    for (values, (label, labels)) in members.iter().zip(labels.of_fields()) {
-        out.extend_from_slice(label);
-        write(values, labels, row, out);
+    match out.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
     }
     out.push(b'}');
 }

@@ -77,7 +77,7 @@ fn fill(
                 *column = zip(&compute::is_not_null(&*column)?, &*column, &Scalar::new(default.clone()))?;
             }
             OnNull::Refused if column.null_count() > 0 => place.refuse_nulls(column, field.name())?,
-            OnNull::Default(_) | OnNull::Refused => {}
+            OnNull::Default(_) | OnNull::Refused | OnNull::Omitted => {}
             OnNull::Within(nulls) => {
                 let Some(record) = column.as_struct_opt() else { continue };
                 let (fields, mut columns, present) = record.clone().into_parts();

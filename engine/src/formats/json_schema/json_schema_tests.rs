@@ -204,7 +204,7 @@ fn a_schema_of_somebody_else_fills_in_its_defaults_and_refuses_null_where_it_req
     ];
     let payloads = encode(&JsonSchemaFormat, &columns, &shape, &foreign(&["b", "d"]), &values);
     let texts: Vec<&[u8]> = payloads.iter().flatten().map(|payload| &payload[5..]).collect();
-    let expected = [br#"{"a":5,"d":1.5,"b":"x"}"#.as_slice(), br#"{"a":null,"d":2.0,"b":"x"}"#.as_slice()];
+    let expected = [br#"{"a":5,"d":1.5,"b":"x"}"#.as_slice(), br#"{"d":2.0,"b":"x"}"#.as_slice()];
     assert_eq!(texts, expected);
 
     let mut encoder = JsonSchemaFormat.encoder(&columns, &shape, &foreign(&["a"])).expect("the columns fit");
@@ -235,6 +235,7 @@ fn what_a_schema_of_somebody_else_says_of_objects_holds_inside_structs() {
                             "x": { "$ref": "#/$defs/number" },
                             "y": { "type": "string" },
                             "z": { "$ref": "#/$defs/perhaps" },
+                            "w": { "type": "boolean" },
                         },
                         "required": ["y", "z"],
                     },
@@ -244,7 +245,7 @@ fn what_a_schema_of_somebody_else_says_of_objects_holds_inside_structs() {
             )],
         )),
     };
-    let columns = schema(&[("s", "STRUCT<`x` INTEGER, `y` STRING, `z` BOOLEAN>")]);
+    let columns = schema(&[("s", "STRUCT<`w` BOOLEAN, `x` INTEGER, `y` STRING, `z` BOOLEAN>")]);
     let mut decoder = Format::Json.decoder(&columns, &[0], Wrapping::Record).expect("JSON has the columns");
     let mut rows = |lines: &[&str]| {
         let lines: Vec<Option<&[u8]>> = lines.iter().map(|line| Some(line.as_bytes())).collect();

@@ -2,7 +2,9 @@
 //!
 //! A declaration may name a schema that somebody else has registered. It may give defaults, it may require
 //! values, and it may have more members than the declaration has columns. As in ksqlDB a default stands where
-//! a column is null or where no column is, and a member that is required needs one of the two.
+//! a column is null or where no column is, and a member that is required needs one of the two. Where a member
+//! is neither required nor may be null, it is left out instead: readers that hold what they read against the
+//! schema would refuse the null that ksqlDB writes.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
@@ -29,6 +31,8 @@ pub(super) enum OnNull {
     Default(ArrayRef),
     /// The schema does not allow it.
     Refused,
+    /// The member is left out.
+    Omitted,
     /// Of a STRUCT: what becomes of NULL in its fields, by their position.
     Within(Vec<(usize, OnNull)>),
 }
@@ -62,6 +66,13 @@ impl Members {
             }
         }
         Ok(Members { nulls: object.nulls(columns.fields())?, constants })
+    }
+
+    /// The members that are left out where they are null: the positions that lead to each.
+    pub(super) fn omitted(&self) -> Vec<Vec<usize>> {
+        let mut paths = Vec::new();
+        add_omitted(&self.nulls, &mut Vec::new(), &mut paths);
+        paths
     }
 
     /// Whether rows are written as they would be without a schema.
@@ -103,8 +114,9 @@ impl<'s> Object<'s> {
             let Some((position, field)) = fields.find(name) else { continue };
             match self.default_of(property) {
                 Some(default) => nulls.push((position, OnNull::Default(value(field, default)?))),
-                None if self.requires(name, property) => nulls.push((position, OnNull::Refused)),
-                None => {}
+                None if self.allows_null(property) => {}
+                None if self.names_required(name) => nulls.push((position, OnNull::Refused)),
+                None => nulls.push((position, OnNull::Omitted)),
             }
             if let (DataType::Struct(fields), Some(object)) =
                 (field.data_type(), Object::at(self.documents, property))
@@ -120,8 +132,12 @@ impl<'s> Object<'s> {
 
     /// Whether a member must be there and not null.
     fn requires(&self, name: &str, property: Place<'s>) -> bool {
+        self.names_required(name) && !self.allows_null(property)
+    }
+
+    fn names_required(&self, name: &str) -> bool {
         let required = self.schema.get("required").and_then(Value::as_array);
-        required.is_some_and(|names| names.iter().any(|known| known == name)) && !self.allows_null(property)
+        required.is_some_and(|names| names.iter().any(|known| known == name))
     }
 
     fn allows_null(&self, property: Place<'s>) -> bool {
@@ -140,6 +156,19 @@ impl<'s> Object<'s> {
             target.get("default").or_else(|| choices(target).find_map(|choice| choice.get("default")))
         };
         own.or_else(of_target).filter(|default| !default.is_null())
+    }
+}
+
+/// Adds the positions that lead to members which are left out; `path` leads to the given ones.
+fn add_omitted(nulls: &[(usize, OnNull)], path: &mut Vec<usize>, paths: &mut Vec<Vec<usize>>) {
+    for (position, on_null) in nulls {
+        path.push(*position);
+        match on_null {
+            OnNull::Omitted => paths.push(path.clone()),
+            OnNull::Within(nulls) => add_omitted(nulls, path, paths),
+            OnNull::Default(_) | OnNull::Refused => {}
+        }
+        path.pop();
     }
 }
 

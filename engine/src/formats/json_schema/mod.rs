@@ -75,7 +75,8 @@ impl SchemaFormat for JsonSchemaFormat {
         if members.is_empty() {
             return Ok(Box::new(json));
         }
-        let json = json.with_members(members.constants);
+        let omitted = members.omitted();
+        let json = json.with_members(members.constants).omitting(omitted.iter().map(Vec::as_slice));
         Ok(Box::new(encoder::FilledJsonEncoder::new(columns.clone(), writer.id, members.nulls, json)))
     }
 }
