@@ -40,6 +40,7 @@ pub(crate) fn sql_text(expression: &Expr) -> String {
         }
         Expr::Case(case) => choice(case),
         Expr::ScalarFunction(call) => called(&call.func, &call.args),
+        Expr::ScalarSubquery(_) => "(SELECT …)".to_owned(),
         Expr::AggregateFunction(call) => {
             let distinct = if call.params.distinct { "DISTINCT " } else { "" };
             format!("{}({distinct}{})", call.func.name(), texts(&call.params.args))
@@ -81,7 +82,12 @@ fn operand(expression: &Expr) -> String {
     match expression {
         Expr::Alias(alias) => operand(&alias.expr),
         Expr::IsTrue(comparison) => operand(comparison),
-        Expr::Column(_) | Expr::Literal(..) | Expr::Cast(_) | Expr::Case(_) => sql_text(expression),
+        Expr::Column(_)
+        | Expr::Literal(..)
+        | Expr::Cast(_)
+        | Expr::Case(_)
+        | Expr::AggregateFunction(_)
+        | Expr::ScalarSubquery(_) => sql_text(expression),
         Expr::ScalarFunction(call)
             if !reserved::is_reserved(call.func.name()) || ATOMS.contains(&call.func.name()) =>
         {

@@ -389,7 +389,7 @@ mod tests {
             "array_resize([1], 2000000000)",
             "array_replace_all(array_repeat([1], 1000000), [1], array_repeat(1, 1000000))",
             "rpad('a', 2147483647)",
-            "array_concat(range(0, 6000000), range(0, 6000000))",
+            "array_concat(range(0, 17000000), range(0, 17000000))",
         ] {
             let error = evaluate(expression).await.expect_err(expression).to_string();
             assert!(error.contains("would make"), "{expression}: {error}");

@@ -78,10 +78,10 @@ async fn what_cannot_be_compared_is_told_before_any_row_is_read() {
             "Cannot compare totals.pieces (BIGINT) to 'many' (STRING) with EQUAL.",
             "read as BIGINT",
         ),
-        ("pieces < true", "Cannot compare totals.pieces (BIGINT) to true (BOOLEAN) with LESS_THAN.", "CAST"),
+        ("pieces < true", "Cannot compare totals.pieces (BIGINT) to TRUE (BOOLEAN) with LESS_THAN.", "CAST"),
         (
             "windowstart = true",
-            "Cannot compare totals.windowstart (BIGINT) to true (BOOLEAN) with EQUAL.",
+            "Cannot compare totals.windowstart (BIGINT) to TRUE (BOOLEAN) with EQUAL.",
             "CAST",
         ),
         ("k = pieces", "Cannot compare totals.k (STRING) to totals.pieces (BIGINT) with EQUAL.", "CAST"),
@@ -158,7 +158,8 @@ async fn a_value_that_a_query_doubles_again_and_again_is_refused_in_time() {
              WHERE n < 100) SELECT MAX(n) FROM doubled"
         );
         let error = refused(&mut session, &text).await;
-        assert!(error.message.contains("would make a value of"), "{next}: {error}");
+        let is_bounded = error.message.contains("would make a value of");
+        assert!(is_bounded || error.kind == ErrorKind::LimitExceeded, "{next}: {error}");
     }
     let rows = run(&mut session, "SELECT 'a' || 1 || 'b', 'a' || NULL, ARRAY[1] || ARRAY[2]").await;
     assert_eq!(rows.expect("is usual"), ["a1b|∅|[1, 2]"]);

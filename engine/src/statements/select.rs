@@ -107,7 +107,8 @@ pub async fn plan_now(
 fn explained(session: &Session, select: &SelectStatement, error: Error) -> Error {
     let about_meaning =
         matches!(error.kind, ErrorKind::Type | ErrorKind::UnknownFunction | ErrorKind::Invalid)
-            || error.message.ends_with("not found in struct");
+            || error.message.ends_with("not found in struct")
+            || error.message.starts_with("Cannot access field");
     if error.position.is_some() || !about_meaning {
         return error;
     }

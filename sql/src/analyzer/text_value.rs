@@ -1,8 +1,8 @@
 //! The value that written text is, where a value of another type is wanted.
 
 use arrow_schema::DECIMAL128_MAX_PRECISION;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use datafusion_common::ScalarValue;
 use sqlparser::tokenizer::Span;
 
@@ -10,6 +10,14 @@ use crate::analyzer::expression::{Literal, decimal_text};
 use crate::analyzer::resolve::number;
 use crate::analyzer::time_text;
 use crate::type_system::SqlType;
+
+/// BYTES in text: the padding may be missing, as in records.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// The value of type `target` that the text stands for; `None` if it is none.
 #[must_use]
@@ -23,7 +31,7 @@ pub fn value_of_text(text: &str, target: &SqlType) -> Option<ScalarValue> {
         }
         SqlType::Timestamp => time_text::parse_timestamp(text)
             .map(|millis| ScalarValue::TimestampMillisecond(Some(millis), None)),
-        SqlType::Bytes => STANDARD.decode(text).ok().map(|bytes| ScalarValue::Binary(Some(bytes))),
+        SqlType::Bytes => BASE64.decode(text).ok().map(|bytes| ScalarValue::Binary(Some(bytes))),
         SqlType::Integer | SqlType::Bigint | SqlType::Double | SqlType::Decimal { .. } => {
             numeric(&number(text.trim(), Span::empty()).ok()?, target)
         }
@@ -91,6 +99,7 @@ mod tests {
             ("1000", decimal.clone(), None),
             ("1.555", decimal, None),
             ("aGk=", SqlType::Bytes, Some(ScalarValue::Binary(Some(b"hi".to_vec())))),
+            ("aGk", SqlType::Bytes, Some(ScalarValue::Binary(Some(b"hi".to_vec())))),
             ("no base64", SqlType::Bytes, None),
             ("1970-01-02", SqlType::Date, Some(ScalarValue::Date32(Some(1)))),
         ] {

@@ -303,7 +303,9 @@ impl Visitor for WildcardFinder {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<SqlError> {
         match struct_wildcard(expr) {
             Some(base) => ControlFlow::Break(
-                SqlError::syntax("'->*' can only stand for itself in a SELECT").at(base.span()),
+                SqlError::syntax("'->*' stands only for itself in the SELECT of a continuous query")
+                    .at(base.span())
+                    .with_hint("name the fields that are wanted: base->field"),
             ),
             None => ControlFlow::Continue(()),
         }
