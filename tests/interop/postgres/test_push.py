@@ -185,3 +185,14 @@ def test_psql_is_told_how_to_see_rows_as_they_come(connection, psql, stream):
     finished = psql(f"SET 'auto.offset.reset' = 'earliest';\nSELECT id FROM {stream} EMIT CHANGES LIMIT 1;\n")
     assert "push query" in finished.stderr
     assert finished.stdout.split() == ["1"]
+
+
+def test_a_query_tells_where_it_begins_unless_that_was_said(connection, stream):
+    told = []
+    connection.add_notice_handler(lambda diagnostic: told.append(diagnostic.message_primary))
+    connection.execute(f"DECLARE from_now_on CURSOR WITH HOLD FOR {changes(stream)}")
+    assert len(told) == 1 and "written from now on" in told[0] and "'auto.offset.reset' = 'earliest'" in told[0]
+    for said in ["earliest", "latest"]:
+        connection.execute(f"SET 'auto.offset.reset' = '{said}'")
+        connection.execute(f"DECLARE from_{said} CURSOR WITH HOLD FOR {changes(stream)}")
+    assert len(told) == 1
