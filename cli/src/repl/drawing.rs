@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use super::backend::Row;
-use super::expanded::Records;
+use super::records::Records;
 use super::table::Table;
 
 /// Whether rows are drawn as records.

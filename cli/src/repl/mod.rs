@@ -3,7 +3,7 @@
 //! [`shell`] runs text: it keeps the statements that concern the REPL alone ([`commands`],
 //! [`variables`], [`output`]) to itself and sends the rest to a [`backend`], which is a server
 //! ([`remote`]) or an engine opened right here ([`embedded`]). Answers are drawn ([`drawing`]) side by side
-//! ([`table`]) or as records ([`expanded`]). [`editor`] is what a terminal adds: history, completion,
+//! ([`table`]) or as records ([`records`]). [`editor`] is what a terminal adds: history, completion,
 //! colours. What statements mean is the engine's business alone.
 
 pub(crate) mod backend;
@@ -12,10 +12,10 @@ mod completer;
 mod drawing;
 mod editor;
 mod embedded;
-mod expanded;
 mod highlighter;
 mod names;
 pub(crate) mod output;
+mod records;
 pub(crate) mod remote;
 pub(crate) mod shell;
 pub(crate) mod table;
