@@ -12,11 +12,21 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use tidemill_sql::analyzer::reserved;
 
-/// Whether the value of an expression may be something else than NULL where a part of it failed that takes
-/// the whole along.
-pub(super) fn may_hide_failures(expression: &Expr) -> bool {
-    let parts = Parts::of(expression);
-    parts.may_hide && !parts.may_catch
+/// What an expression may do with the failure of a part of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Handling {
+    /// Its value may be something else than NULL though the part takes the whole along.
+    pub may_hide: bool,
+    /// There may be a place in it that catches the failure.
+    pub may_catch: bool,
+}
+
+impl Handling {
+    /// Of an expression.
+    pub(super) fn of(expression: &Expr) -> Handling {
+        let Parts { may_hide, may_catch, .. } = Parts::of(expression);
+        Handling { may_hide: may_hide && !may_catch, may_catch }
+    }
 }
 
 /// What is known of an expression and all its parts.

@@ -24,7 +24,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use self::double_comparison::with_own_comparisons;
 use self::failures::REASONS_MAX;
-use self::hidden_failures::may_hide_failures;
+use self::hidden_failures::Handling;
 pub(crate) use self::sql_text::sql_text;
 use crate::error::{Error, Result};
 
@@ -39,6 +39,8 @@ pub struct Failure {
     pub reason: String,
     /// What went wrong alone.
     pub cause: String,
+    /// Whether the expression may have caught it, and have a value.
+    pub may_be_caught: bool,
 }
 
 /// An expression, ready to be evaluated over batches of one schema.
@@ -46,8 +48,7 @@ pub struct Failure {
 pub struct CompiledExpression {
     physical: Arc<dyn PhysicalExpr>,
     data_type: DataType,
-    /// Whether a row may have a value though a part of it failed; such a row has none.
-    may_hide_failures: bool,
+    on_failure: Handling,
     text: String,
 }
 
@@ -62,8 +63,8 @@ impl CompiledExpression {
         let physical =
             create_physical_expr(&evaluated, schema, &properties, &PhysicalPlanningContext::default())?;
         let data_type = physical.data_type(schema.as_arrow())?;
-        let may_hide_failures = may_hide_failures(expression);
-        Ok(CompiledExpression { physical, data_type, may_hide_failures, text: sql_text(expression) })
+        let on_failure = Handling::of(expression);
+        Ok(CompiledExpression { physical, data_type, on_failure, text: sql_text(expression) })
     }
 
     /// Type of the values.
@@ -104,15 +105,16 @@ impl CompiledExpression {
         let rows = batch.num_rows();
         let (evaluated, noted) =
             failures::collect(|| self.physical.evaluate(batch).and_then(|value| value.into_array(rows)));
-        let is_hidden = |values: &ArrayRef| self.may_hide_failures && values.null_count() < rows;
+        let is_hidden = |values: &ArrayRef| self.on_failure.may_hide && values.null_count() < rows;
         let must_split = noted.count > 0 && evaluated.as_ref().is_ok_and(is_hidden);
         match evaluated {
             Ok(array) if array.len() == rows && !must_split => {
                 // Functions know that a row failed and why, but not which: a CASE shows them some rows only.
+                let may_be_caught = self.on_failure.may_catch && (array.null_count() as u64) < noted.count;
                 let listed = noted.reasons.len();
                 failed.extend(noted.reasons.into_iter().enumerate().map(|(index, reason)| {
                     let unlisted = if index + 1 == listed { noted.count - listed as u64 } else { 0 };
-                    self.failure(first_row, 1 + unlisted, reason)
+                    Failure { may_be_caught, ..self.failure(first_row, 1 + unlisted, reason) }
                 }));
                 parts.push(array);
             }
@@ -151,7 +153,7 @@ impl CompiledExpression {
     }
 
     fn failure(&self, row: usize, rows: u64, cause: String) -> Failure {
-        Failure { row, rows, reason: format!("{}: {cause}", self.text), cause }
+        Failure { row, rows, reason: format!("{}: {cause}", self.text), cause, may_be_caught: false }
     }
 
     /// The expression as a predicate; NULL and failures are false.

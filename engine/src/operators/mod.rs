@@ -160,7 +160,9 @@ impl Context<'_> {
         for failure in failures {
             rows += failure.rows;
             keep_report(self.reports, || {
-                let reason = format!("{} (the {what} is NULL)", failure.reason);
+                // What was caught is NULL where it failed, and not as a whole.
+                let null = if failure.may_be_caught { "part" } else { what };
+                let reason = format!("{} (the {null} is NULL)", failure.reason);
                 Report::of_row(Dropped::Rejected, batch.times_ms[failure.row], reason)
             });
         }

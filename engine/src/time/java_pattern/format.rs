@@ -118,6 +118,12 @@ fn write_item(item: &Item, moment: &Moment, out: &mut String) -> Option<()> {
                 None => out.push_str(&short),
             }
         }
+        Item::Padded { width, item } => {
+            let before = out.len();
+            write_item(item, moment, out)?;
+            let missing = width.checked_sub(out[before..].chars().count())?;
+            out.insert_str(before, &" ".repeat(missing));
+        }
         Item::Optional(items) => {
             let before = out.len();
             if write(items, moment, out).is_none() {

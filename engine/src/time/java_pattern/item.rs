@@ -42,6 +42,13 @@ pub(super) enum Item {
     },
     /// A part that may be missing.
     Optional(Vec<Item>),
+    /// A field with blanks before it, up to a number of characters.
+    Padded {
+        /// How many characters it has with the blanks.
+        width: usize,
+        /// The field.
+        item: Box<Item>,
+    },
 }
 
 /// A field as a number.
@@ -153,18 +160,16 @@ pub(super) fn read(pattern: &str) -> Result<Vec<Item>, String> {
                 _ => return Err("closes a bracket that is not open".to_owned()),
             },
             '{' | '}' | '#' => return Err(format!("has a {character}, which Java reserves")),
+            'p' => {
+                let width = 1 + repetitions('p', &mut rest);
+                let letter =
+                    rest.next_if(char::is_ascii_alphabetic).ok_or("has a p with no letter behind it")?;
+                let item = Box::new(field_item(letter, &mut rest)?);
+                push(&mut open, Item::Padded { width, item });
+            }
             letter if letter.is_ascii_alphabetic() => {
-                let mut count = 1;
-                while rest.next_if_eq(&letter).is_some() {
-                    count += 1;
-                }
-                let item = item(letter, count).ok_or_else(|| {
-                    let run: String = std::iter::repeat_n(letter, count).collect();
-                    format!("has '{run}', which is not understood")
-                })?;
-                if let Some(items) = open.last_mut() {
-                    items.push(item);
-                }
+                let item = field_item(letter, &mut rest)?;
+                push(&mut open, item);
             }
             other => push_literal(&mut open, other.encode_utf8(&mut [0; 4])),
         }
@@ -178,6 +183,26 @@ pub(super) fn read(pattern: &str) -> Result<Vec<Item>, String> {
     let mut items = open.pop().unwrap_or_default();
     reserve(&mut items);
     Ok(items)
+}
+
+/// How often a letter is repeated, which is taken.
+fn repetitions(letter: char, rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> usize {
+    std::iter::from_fn(|| rest.next_if_eq(&letter)).count()
+}
+
+/// The item of a letter and its repetitions.
+fn field_item(letter: char, rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Item, String> {
+    let count = 1 + repetitions(letter, rest);
+    item(letter, count).ok_or_else(|| {
+        let run: String = std::iter::repeat_n(letter, count).collect();
+        format!("has '{run}', which is not understood")
+    })
+}
+
+fn push(open: &mut [Vec<Item>], item: Item) {
+    if let Some(items) = open.last_mut() {
+        items.push(item);
+    }
 }
 
 /// Takes text to its closing quote; two quotes are one.

@@ -62,6 +62,15 @@ impl<'a> Reader<'a> {
                     None => self.zone_id(),
                 }
             }
+            Item::Padded { width, item } => {
+                let (last, character) = self.rest.char_indices().nth(width.checked_sub(1)?)?;
+                let (padded, rest) = self.rest.split_at_checked(last + character.len_utf8())?;
+                self.rest = padded.trim_start_matches(' ');
+                self.item(item, false)?;
+                let is_whole = self.rest.is_empty();
+                self.rest = rest;
+                is_whole.then_some(())
+            }
             Item::Optional(items) => {
                 let mut attempt = self.clone();
                 if attempt.items(items).is_some() {

@@ -51,6 +51,7 @@ fn times_are_read_by_their_pattern() {
         ("u-MM-dd", "-1-01-01", -719_893 * DAY_MS),
         ("yyyy-MM-dd A", "1970-01-01 1500", 1_500),
         ("N", "1500000", 1),
+        ("yyyy-MM-dd pppH:mm", "1970-01-01   3:30", 3 * HOUR_MS + 30 * 60_000),
         ("YYYY-'W'ww-e", "1970-W02-1", 3 * DAY_MS),
         ("YYYY ww EEE", "1970 01 Fri", DAY_MS),
     ] {
@@ -102,6 +103,8 @@ fn patterns_that_are_not_understood_are_refused() {
         "FF",
         "SSSSSSSSSS",
         "VVV",
+        "HHp",
+        "p-H",
         &"[".repeat(40),
     ] {
         assert!(JavaPattern::parse(written).is_err(), "{written}");
@@ -128,6 +131,7 @@ fn times_are_written_by_their_pattern() {
         ("ZZZZ O", "UTC", "GMT GMT"),
         ("''HH'''o''clock'", "UTC", "'09'o'clock"),
         ("HH[:mm]", "UTC", "09:05"),
+        ("ppppH|ppppEEE|pd", "UTC", "   9| Sun|4"),
     ] {
         let mut found = String::new();
         pattern(written).format_timestamp(SUNDAY_MS, zone(in_zone), &mut found).expect("a text");
@@ -137,6 +141,7 @@ fn times_are_written_by_their_pattern() {
     pattern("yyyy u G").format_timestamp(-100_000 * 365 * DAY_MS, Zone::UTC, &mut found).expect("a text");
     assert_eq!(found, "+97965 -97964 BC");
     assert!(pattern("yyyy").format_timestamp(i64::MAX, Zone::UTC, &mut found).is_err());
+    assert!(pattern("ppyyyy").format_timestamp(SUNDAY_MS, Zone::UTC, &mut found).is_err());
 }
 
 #[test]
