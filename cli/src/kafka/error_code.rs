@@ -1,5 +1,8 @@
 //! The one mapping from the engine's and the log's errors to the protocol's codes.
 
+// A kind of error that is new does not pass before it is decided what it is called here.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use kafka_protocol::ResponseError;
 use tidemill_engine::transactions::TransactionError;
 use tidemill_engine::{Error, ErrorKind, StorageError, StorageErrorKind};

@@ -1,5 +1,8 @@
 //! [`RegistryError`]: why the registry does not do what it was asked for.
 
+// A kind of error that is new does not pass before it is decided what it is called here.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use crate::error::{Error, ErrorKind};
 use crate::registry::compatibility::CompatibilityReport;
 use crate::registry::definition::SchemaId;

@@ -1,5 +1,8 @@
 //! [`Refusal`]: an error as the registry's clients read it.
 
+// A kind of error that is new does not pass before it is decided what it is called here.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
