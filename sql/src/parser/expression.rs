@@ -79,6 +79,8 @@ pub(crate) fn parse_prefix(parser: &mut Parser<'_>) -> Option<Result<Expr, Parse
                 // In Postgres USER is a function called without parentheses; it is a common name of a
                 // column, and whoever resolves names can still take it for the function.
                 "USER" => parser.expect_name("a name").map(Expr::Identifier).map(Ok).ok(),
+                // sqlparser takes the word for a call whatever follows it.
+                "TRIM" if !calls => Some(parser.expect_name("a name").map(Expr::Identifier)),
                 "NOT" => Some(parse_not(parser)),
                 "CAST" if calls => Some(parse_cast(parser)),
                 "ARRAY" if followed_by(&Token::LBracket) => Some(parse_array(parser)),

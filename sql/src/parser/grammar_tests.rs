@@ -378,6 +378,7 @@ fn words_that_only_postgres_reserves_name_columns() {
         "SELECT a FROM s JOIN t USING (a)",
         "INSERT INTO s (order, union) VALUES (1, 2)",
         "ALTER STREAM s ADD COLUMN order INT",
+        "SELECT trim, TRIM(name) FROM s",
     ] {
         parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     }
