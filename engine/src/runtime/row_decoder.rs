@@ -14,7 +14,7 @@ use tidemill_storage::{Offset, TopicPartition};
 use crate::batch::{ChangeBatch, Headers, Kinds, RowKind, Windows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Decoded, Decoder, PartFormat, RecordPart, Rejection};
-use crate::operators::{Dropped, Ledger, Report, keep_report};
+use crate::operators::{Dropped, Ledger, Report};
 use crate::physical::scan::{ScanColumn, ScanSpec, Untimed};
 use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
@@ -431,7 +431,9 @@ impl Drops<'_> {
     }
 
     fn report(&mut self, gathered: &Gathered, row: usize, reason: &str) {
-        keep_report(self.reports, || Report {
+        // However many they are: reading ahead tells rejected records from filtered ones by them. A portion
+        // has a bounded number of records.
+        self.reports.push(Report {
             dropped: Dropped::Rejected,
             time_ms: gathered.times_ms[row],
             reason: reason.to_owned(),

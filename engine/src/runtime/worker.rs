@@ -119,6 +119,7 @@ impl Worker {
             } else {
                 let mut dropped = Ledger::default();
                 let read = reader.read(&mut dropped, &mut output.reports)?;
+                output.reports.truncate(REPORTS_MAX);
                 output.book_read(followed, read.records, dropped);
                 batches.extend(read.rows);
             }
