@@ -15,8 +15,8 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use tidemill_sql::analyzer::time_text::{parse_date, parse_time, parse_timestamp};
 
 use super::cast_text::to_texts;
-use super::decimal_128;
-use super::decimal_values::{decimal_at, decimals, unscaled_128};
+use super::decimal_128::{self, Exact};
+use super::decimal_values::{computed_decimals, decimal_at, decimals};
 use crate::expressions::failures;
 use crate::formats::java_double::parse_double;
 
@@ -183,13 +183,8 @@ fn to_decimal(value: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             decimals(shortest, to)
         }
         DataType::Int32 | DataType::Int64 | DataType::Decimal128(..) | DataType::Decimal256(..) => {
-            if let DataType::Decimal128(precision, scale) = to {
-                let exact = |row: usize| unscaled_128(&number_at(value, row)?, *precision, *scale);
-                if let Some(converted) = decimal_128::converted(value, to, &exact) {
-                    return Ok(Arc::new(converted));
-                }
-            }
-            decimals((0..value.len()).map(|row| number_at(value, row)), to)
+            let in_128_bits = |exact: Exact<'_>| decimal_128::converted(value, to, exact);
+            computed_decimals(value.len(), to, in_128_bits, |row| number_at(value, row))
         }
         other => exec_err!("{other} cannot become a DECIMAL"),
     }

@@ -3,8 +3,6 @@
 //! Numbers of any size are computed with here, row by row; what has a place in 128 bits, nearly all, is
 //! computed by [`decimal_128`].
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 use bigdecimal::num_bigint::BigInt;
@@ -13,8 +11,8 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use tidemill_sql::analyzer::decimal::{self, Digits};
 use tidemill_sql::type_system::SqlType;
 
-use super::decimal_128::{self, Operation};
-use super::decimal_values::{decimal_at, decimals, unscaled_128};
+use super::decimal_128::{self, Exact, Operation};
+use super::decimal_values::{computed_decimals, decimal_at};
 use crate::expressions::failures;
 
 /// Digits behind the point to which a quotient is computed before it is rounded to its type. A type has
@@ -109,13 +107,8 @@ fn apply(columns: &[ArrayRef], data_type: &DataType, operation: Operation) -> Re
         }
         result
     };
-    if let DataType::Decimal128(precision, scale) = data_type {
-        let exact = |row: usize| unscaled_128(&result(row)?, *precision, *scale);
-        if let Some(results) = decimal_128::computed(operation, (left, right), data_type, &exact) {
-            return Ok(Arc::new(results));
-        }
-    }
-    decimals((0..left.len()).map(result), data_type)
+    let in_128_bits = |exact: Exact<'_>| decimal_128::computed(operation, (left, right), data_type, exact);
+    computed_decimals(left.len(), data_type, in_128_bits, result)
 }
 
 #[cfg(test)]

@@ -18,6 +18,32 @@ pub(super) enum Operation {
     Modulo,
 }
 
+/// Which of the numbers around it a number becomes that loses digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rounding {
+    Floor,
+    Ceiling,
+    /// The nearest one, of two as near the greater one.
+    Nearest,
+    /// The one towards zero.
+    Cut,
+}
+
+impl Rounding {
+    /// A multiple of a power of ten; none where it has more than 128 bits.
+    #[inline]
+    fn to_multiple(self, number: i128, unit: i128) -> Option<i128> {
+        let below = |number: i128| number.checked_div_euclid(unit);
+        let multiple = match self {
+            Rounding::Floor => below(number),
+            Rounding::Ceiling => below(number.checked_neg()?)?.checked_neg(),
+            Rounding::Nearest => below(number.checked_add(unit / 2)?),
+            Rounding::Cut => number.checked_div(unit),
+        };
+        multiple?.checked_mul(unit)
+    }
+}
+
 /// The unscaled result of a row; none where it is NULL.
 pub(super) type Exact<'a> = &'a dyn Fn(usize) -> Option<i128>;
 
@@ -90,6 +116,38 @@ pub(super) fn converted(
         _ => return None,
     };
     target.typed(unscaled)
+}
+
+/// DECIMALs without their digits behind a place, in a type that holds them; `None` for other columns and types.
+pub(super) fn rounded(
+    column: &ArrayRef,
+    places: impl Fn(usize) -> Option<i32>,
+    rounding: Rounding,
+    data_type: &DataType,
+    exact: Exact<'_>,
+) -> Option<Decimal128Array> {
+    let values = column.as_primitive_opt::<Decimal128Type>()?;
+    let target = Target::of(data_type)?;
+    let scale = i32::from(values.scale());
+    let from_scale = target.rescaling(scale)?;
+    let rows = values.iter().enumerate().map(|(row, value)| Some((value?, places(row)?)));
+    let unscaled = one(rows, exact, |(value, places)| {
+        // More digits than there are would be zeros.
+        let shorter = if places >= scale {
+            value
+        } else {
+            rounding.to_multiple(value, power_of_10(scale.checked_sub(places)?)?)?
+        };
+        from_scale.apply(shorter)
+    });
+    target.typed(unscaled)
+}
+
+/// DECIMALs without their sign; `None` for other columns.
+pub(super) fn absolute(column: &ArrayRef) -> Option<Decimal128Array> {
+    let values = column.as_primitive_opt::<Decimal128Type>()?;
+    let absolute: Decimal128Array = values.unary(i128::wrapping_abs);
+    absolute.with_precision_and_scale(values.precision(), values.scale()).ok()
 }
 
 /// The whole part of DECIMALs; `None` for other columns.
@@ -257,6 +315,22 @@ mod tests {
         assert_eq!(result(Operation::Divide, (1, 0), (0, 0), 0), Err(()));
         assert_eq!(result(Operation::Modulo, (1, 0), (0, 0), 0), Err(()));
         assert_eq!(result(Operation::Divide, (1, 38), (1, 0), 0), Err(()));
+    }
+
+    #[test]
+    fn numbers_lose_digits_to_the_side_that_is_asked_for() {
+        for (unscaled, floor, ceiling, nearest, cut) in
+            [(25, 20, 30, 30, 20), (-25, -30, -20, -20, -20), (-26, -30, -20, -30, -20), (40, 40, 40, 40, 40)]
+        {
+            for (rounding, expected) in [
+                (Rounding::Floor, floor),
+                (Rounding::Ceiling, ceiling),
+                (Rounding::Nearest, nearest),
+                (Rounding::Cut, cut),
+            ] {
+                assert_eq!(rounding.to_multiple(unscaled, 10), Some(expected), "{unscaled} by {rounding:?}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use bigdecimal::num_bigint::BigInt;
 use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive, Zero};
 use datafusion::common::{Result, exec_err};
 
+use super::decimal_128::Exact;
 use crate::expressions::failures;
 
 /// The value of a row; none for NULL, and for a column of another type.
@@ -31,7 +32,7 @@ pub(super) fn decimals(
 ) -> Result<ArrayRef> {
     Ok(match data_type {
         DataType::Decimal128(precision, scale) => {
-            let unscaled = numbers.map(|number| unscaled_128(&number?, *precision, *scale));
+            let unscaled = numbers.map(|number| fit(&number?, *precision, *scale)?.to_i128());
             let values: Decimal128Array = unscaled.collect();
             Arc::new(values.with_precision_and_scale(*precision, *scale)?)
         }
@@ -44,10 +45,21 @@ pub(super) fn decimals(
     })
 }
 
-/// The unscaled value of a number in a DECIMAL type of at most 38 digits, rounded half up; none, with a note,
-/// where it does not fit.
-pub(super) fn unscaled_128(number: &BigDecimal, precision: u8, scale: i8) -> Option<i128> {
-    fit(number, precision, scale)?.to_i128()
+/// The same for so many rows of which nearly all can be computed in 128 bits: `in_128_bits` gives the column if
+/// it can, and is told the results of single rows that it asks for; `number` gives those.
+pub(super) fn computed_decimals(
+    rows: usize,
+    data_type: &DataType,
+    in_128_bits: impl FnOnce(Exact<'_>) -> Option<Decimal128Array>,
+    number: impl Fn(usize) -> Option<BigDecimal>,
+) -> Result<ArrayRef> {
+    if let DataType::Decimal128(precision, scale) = data_type {
+        let exact = |row: usize| fit(&number(row)?, *precision, *scale)?.to_i128();
+        if let Some(column) = in_128_bits(&exact) {
+            return Ok(Arc::new(column));
+        }
+    }
+    decimals((0..rows).map(number), data_type)
 }
 
 /// The unscaled value of a number in a DECIMAL type, rounded half up, which is away from zero; none, with a

@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 
 use super::arguments::{Values, argument, values};
-use super::decimal_values::{decimal_at, decimals};
+use super::decimal_128;
+use super::decimal_values::{computed_decimals, decimal_at};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
 
 /// Declares a function of one DOUBLE that gives a DOUBLE.
@@ -81,8 +82,9 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
                 returns: Returns::Rule(type_of_first),
                 evaluate: Evaluate::Arrays(|columns, data_type| {
                     let column = argument(columns, 0)?;
-                    let rows = 0..column.len();
-                    decimals(rows.map(|row| Some(decimal_at(column, row)?.abs())), data_type)
+                    let in_128_bits = |_: decimal_128::Exact<'_>| decimal_128::absolute(column);
+                    let number = |row: usize| Some(decimal_at(column, row)?.abs());
+                    computed_decimals(column.len(), data_type, in_128_bits, number)
                 }),
             },
         ],

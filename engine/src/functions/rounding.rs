@@ -11,7 +11,8 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use tidemill_sql::type_system::SqlType;
 
 use super::arguments::{Values, argument, values};
-use super::decimal_values::{decimal_at, decimals};
+use super::decimal_128::{self, Exact, Rounding};
+use super::decimal_values::{computed_decimals, decimal_at};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
 use super::declared::arrow_type;
 use super::numeric::{double_of_double, type_of_first};
@@ -19,7 +20,7 @@ use crate::expressions::failures;
 
 /// Declares a function that gives a whole number in the type of its argument.
 macro_rules! whole_number {
-    ($name:literal, $description:literal, $of_double:expr, $mode:expr, $examples:expr) => {
+    ($name:literal, $description:literal, $of_double:expr, $rounding:expr, $examples:expr) => {
         Declaration {
             name: $name,
             category: Category::Mathematical,
@@ -44,9 +45,7 @@ macro_rules! whole_number {
                     signature: "(value DECIMAL)",
                     returns: Returns::Rule(type_of_first),
                     evaluate: Evaluate::Arrays(|columns, data_type| {
-                        let column = argument(columns, 0)?;
-                        let rounded = |row| Some(decimal_at(column, row)?.with_scale_round(0, $mode));
-                        decimals((0..column.len()).map(rounded), data_type)
+                        decimals_to_places(argument(columns, 0)?, |_| Some(0), $rounding, data_type)
                     }),
                 },
             ],
@@ -58,7 +57,7 @@ macro_rules! whole_number {
 
 /// Declares a function that takes away digits behind the point, or before it.
 macro_rules! shortened {
-    ($name:literal, $description:literal, $whole:expr, $mode:expr, $examples:expr) => {
+    ($name:literal, $description:literal, $whole:expr, $rounding:expr, $examples:expr) => {
         Declaration {
             name: $name,
             category: Category::Mathematical,
@@ -89,26 +88,22 @@ macro_rules! shortened {
                 Overload {
                     signature: "(value DOUBLE, places INTEGER)",
                     returns: Returns::Type("DOUBLE"),
-                    evaluate: Evaluate::Arrays(|columns, _| doubles_to_places(columns, $mode)),
+                    evaluate: Evaluate::Arrays(|columns, _| doubles_to_places(columns, $rounding)),
                 },
                 Overload {
                     signature: "(value DECIMAL)",
                     returns: Returns::Rule(whole_decimal),
                     evaluate: Evaluate::Arrays(|columns, data_type| {
-                        let column = argument(columns, 0)?;
-                        let shortened = |row| Some(to_places(decimal_at(column, row)?, 0, $mode));
-                        decimals((0..column.len()).map(shortened), data_type)
+                        decimals_to_places(argument(columns, 0)?, |_| Some(0), $rounding, data_type)
                     }),
                 },
                 Overload {
                     signature: "(value DECIMAL, places INTEGER)",
                     returns: Returns::Rule(type_of_first),
                     evaluate: Evaluate::Arrays(|columns, data_type| {
-                        let column = argument(columns, 0)?;
                         let places = Values::<Int32Type>::of(columns, 1)?;
-                        let shortened =
-                            |row| Some(to_places(decimal_at(column, row)?, places.get(row)?, $mode));
-                        decimals((0..column.len()).map(shortened), data_type)
+                        let places = |row: usize| places.get(row);
+                        decimals_to_places(argument(columns, 0)?, places, $rounding, data_type)
                     }),
                 },
             ],
@@ -122,14 +117,14 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
         "Ceil",
         "The smallest whole number that is not less.",
         f64::ceil,
-        RoundingMode::Ceiling,
+        Rounding::Ceiling,
         &["CEIL(1.2) = 2.0"]
     ),
     whole_number!(
         "Floor",
         "The largest whole number that is not greater.",
         f64::floor,
-        RoundingMode::Floor,
+        Rounding::Floor,
         &["FLOOR(-1.2) = -2.0"]
     ),
     shortened!(
@@ -137,20 +132,17 @@ pub(super) const FUNCTIONS: &[Declaration] = &[
         "The nearest number with so many digits behind the point, none where that is not told. Of two as \
          near the greater one.",
         nearest,
-        nearest_mode,
+        Rounding::Nearest,
         &["ROUND(2.5) = 3", "ROUND(-2.5) = -2", "ROUND(1234.567, -2) = 1200.000"]
     ),
     shortened!(
         "trunc",
         "The number cut behind so many digits behind the point, behind the point where that is not told.",
         |value| value as i64,
-        |_| RoundingMode::Down,
+        Rounding::Cut,
         &["TRUNC(-2.7) = -2", "TRUNC(1.239, 2) = 1.230"]
     ),
 ];
-
-/// How a number is rounded, which may depend on its sign.
-type Mode = fn(&BigDecimal) -> RoundingMode;
 
 /// The nearest whole number, of two as near the greater one.
 fn nearest(value: f64) -> i64 {
@@ -159,22 +151,40 @@ fn nearest(value: f64) -> i64 {
     (if value - below >= 0.5 { below + 1.0 } else { below }) as i64
 }
 
-fn nearest_mode(value: &BigDecimal) -> RoundingMode {
-    if value.sign() == Sign::Minus { RoundingMode::HalfDown } else { RoundingMode::HalfUp }
+/// How a number is rounded, which may depend on its sign.
+fn mode(rounding: Rounding, value: &BigDecimal) -> RoundingMode {
+    match rounding {
+        Rounding::Floor => RoundingMode::Floor,
+        Rounding::Ceiling => RoundingMode::Ceiling,
+        Rounding::Nearest if value.sign() == Sign::Minus => RoundingMode::HalfDown,
+        Rounding::Nearest => RoundingMode::HalfUp,
+        Rounding::Cut => RoundingMode::Down,
+    }
 }
 
 /// The number with so many digits behind the point; before it, where they are less than none.
-fn to_places(value: BigDecimal, places: i32, mode: Mode) -> BigDecimal {
+fn to_places(value: BigDecimal, places: i32, rounding: Rounding) -> BigDecimal {
     let places = i64::from(places);
     // More digits than there are would be written out as zeros.
     if places >= value.fractional_digit_count() {
         return value;
     }
-    let mode = mode(&value);
+    let mode = mode(rounding, &value);
     value.with_scale_round(places, mode)
 }
 
-fn doubles_to_places(columns: &[ArrayRef], mode: Mode) -> Result<ArrayRef> {
+fn decimals_to_places(
+    column: &ArrayRef,
+    places: impl Fn(usize) -> Option<i32>,
+    rounding: Rounding,
+    data_type: &DataType,
+) -> Result<ArrayRef> {
+    let in_128_bits = |exact: Exact<'_>| decimal_128::rounded(column, &places, rounding, data_type, exact);
+    let number = |row: usize| Some(to_places(decimal_at(column, row)?, places(row)?, rounding));
+    computed_decimals(column.len(), data_type, in_128_bits, number)
+}
+
+fn doubles_to_places(columns: &[ArrayRef], rounding: Rounding) -> Result<ArrayRef> {
     let value = Values::<Float64Type>::of(columns, 0)?;
     let places = Values::<Int32Type>::of(columns, 1)?;
     let mut buffer = ryu::Buffer::new();
@@ -185,7 +195,7 @@ fn doubles_to_places(columns: &[ArrayRef], mode: Mode) -> Result<ArrayRef> {
             failures::note(|| format!("{value} has no digits to round"));
             return None;
         };
-        to_places(exact, places, mode).to_string().parse().ok()
+        to_places(exact, places, rounding).to_string().parse().ok()
     }))
 }
 
