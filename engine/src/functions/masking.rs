@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int32Type;
 use datafusion::common::Result;
-use regex::RegexSet;
+use regex::Regex;
 
 use super::arguments::{Buffer, Texts, Values, texts};
 use super::declaration::{Category, Declaration, Evaluate, Overload, Returns};
@@ -161,9 +161,11 @@ enum Kind {
     Other,
 }
 
-/// The kinds of characters beyond ASCII, in the order of `Kind`.
-static KINDS: LazyLock<RegexSet> =
-    LazyLock::new(|| RegexSet::new([r"^\p{Lu}", r"^\p{Ll}", r"^\p{Nd}"]).expect("categories that there are"));
+/// The kinds of characters beyond ASCII.
+static KINDS: LazyLock<[(Regex, Kind); 3]> = LazyLock::new(|| {
+    [(r"^\p{Lu}", Kind::Upper), (r"^\p{Ll}", Kind::Lower), (r"^\p{Nd}", Kind::Digit)]
+        .map(|(category, kind)| (Regex::new(category).expect("a category that there is"), kind))
+});
 
 impl Kind {
     fn of(character: char) -> Kind {
@@ -173,9 +175,10 @@ impl Kind {
             '0'..='9' => Kind::Digit,
             _ if character.is_ascii() => Kind::Other,
             _ => {
-                let found = KINDS.matches(character.encode_utf8(&mut [0; 4]));
-                let kinds = [Kind::Upper, Kind::Lower, Kind::Digit];
-                found.iter().next().map_or(Kind::Other, |index| kinds[index])
+                let mut buffer = [0; 4];
+                let text: &str = character.encode_utf8(&mut buffer);
+                let known = KINDS.iter().find(|(category, _)| category.is_match(text));
+                known.map_or(Kind::Other, |(_, kind)| *kind)
             }
         }
     }
