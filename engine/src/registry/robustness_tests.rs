@@ -80,7 +80,8 @@ proptest! {
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let (kind, text) = SAMPLES[2];
-        let serialized = parse(kind, text).expect("a schema").text_in(TextForm::Serialized).expect("is written").expect("a descriptor");
+        let schema = parse(kind, text).expect("a schema");
+        let serialized = schema.text_in(TextForm::Serialized).expect("is written").expect("a descriptor");
         let engine = base64::engine::general_purpose::STANDARD;
         let mut bytes = engine.decode(serialized).expect("base64");
         for (place, byte) in edits {

@@ -174,7 +174,8 @@ fn a_file_comes_back_from_its_serialized_descriptor() {
     let back = parse(&serialized).canonical_text();
     // In a descriptor every name is a full one.
     assert_eq!(back, WHOLE.replace("repeated Line lines", "repeated .a.b.Order.Line lines"));
-    assert_eq!(parse(&back).serialized_text(), serialized);
+    // Two descriptors may differ in the order of a map's entries, which means nothing.
+    assert_eq!(parse(&parse(&back).serialized_text()).canonical_text(), back);
 }
 
 #[test]
@@ -296,7 +297,7 @@ fn what_is_no_schema_is_refused_with_the_reason_and_the_place() {
         ("message A {", "reached end of file (line 1, column 12)"),
         ("\nmassage A {}", "but found 'massage' (line 2, column 1)"),
         ("syntax = \"proto4\";", "unknown syntax 'proto4' (line 1, column 10)"),
-        ("edition = \"2023\";", "but found 'edition' (line 1, column 1)"),
+        ("edition = \"2023\";", "editions of Protobuf are not supported: begin with syntax"),
         (
             "message A { optional int32 x = 0; }",
             "numbers must be between 1 and 536870911 (line 1, column 32)",
@@ -388,16 +389,14 @@ fn public_imports_are_followed_however_far_they_lead() {
     let schema = ProtobufSchema::parse(&text, &imports).expect("reads");
     assert_eq!(schema.canonical_text(), text, "it imports what it says");
     let back = ProtobufSchema::parse(&schema.serialized_text(), &imports).expect("reads");
-    assert_eq!(back.canonical_text(), text);
+    assert_eq!(
+        back.canonical_text(),
+        text.replace("  p", "  .p"),
+        "in a descriptor every name is a full one"
+    );
     let hidden = text.replace("import \"0.proto\"", "import \"3.proto\"");
     let error = ProtobufSchema::parse(&hidden, &imports).expect_err("imports nothing of p0");
     assert!(error.contains("'p0.M' is not defined"), "{error}");
-}
-
-#[test]
-fn editions_are_refused_in_words_of_their_own() {
-    let error = ProtobufSchema::parse("edition = \"2023\"; message A {}", &[]).expect_err("no syntax");
-    assert!(error.starts_with("editions of Protobuf are not supported"), "{error}");
 }
 
 #[test]
