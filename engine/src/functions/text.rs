@@ -291,8 +291,7 @@ fn find(text: &str, part: &str, position: i32, occurrence: i32) -> Option<usize>
         from + overlapping(&text[from..], part).nth(occurrence)?
     } else {
         let to = utf16::place(text, length - skipped).at;
-        let all: Vec<usize> = overlapping(&text[..to], part).collect();
-        *all.iter().rev().nth(occurrence)?
+        overlapping_from_the_end(&text[..to], part).nth(occurrence)?
     };
     Some(utf16::length(&text[..at]) + 1)
 }
@@ -303,6 +302,17 @@ fn overlapping<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = usize> 
     std::iter::from_fn(move || {
         let at = from + text.get(from..)?.find(part)?;
         from = at + text[at..].chars().next().map_or(1, char::len_utf8);
+        Some(at)
+    })
+}
+
+/// The same, the last one first.
+fn overlapping_from_the_end<'a>(text: &'a str, part: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let last = part.chars().next_back().map_or(1, char::len_utf8);
+    let mut to = text.len();
+    std::iter::from_fn(move || {
+        let at = text.get(..to)?.rfind(part)?;
+        to = at + part.len() - last;
         Some(at)
     })
 }
@@ -420,6 +430,9 @@ mod tests {
             ("INSTR('abcabc', 'c', 1, 3)", "INTEGER", Some("0")),
             ("INSTR('abcabc', 'ab', -1)", "INTEGER", Some("4")),
             ("INSTR('abcabc', 'ab', -3)", "INTEGER", Some("1")),
+            ("INSTR('aaaa', 'aa', -1, 2)", "INTEGER", Some("2")),
+            ("INSTR('aaaa', 'aa', -1, 4)", "INTEGER", Some("0")),
+            ("INSTR('ßßß', 'ßß', -1, 2)", "INTEGER", Some("1")),
             ("INSTR('abcabc', 'ab', -1, 2)", "INTEGER", Some("1")),
             ("INSTR('aaa', 'aa', 1, 2)", "INTEGER", Some("2")),
             ("INSTR('🌊a🌊a', 'a')", "INTEGER", Some("3")),
