@@ -78,10 +78,10 @@ async fn what_cannot_be_compared_is_told_before_any_row_is_read() {
             "Cannot compare totals.pieces (BIGINT) to 'many' (STRING) with EQUAL.",
             "read as BIGINT",
         ),
-        ("pieces < true", "Cannot compare totals.pieces (BIGINT) to TRUE (BOOLEAN) with LESS_THAN.", "CAST"),
+        ("pieces < true", "Cannot compare totals.pieces (BIGINT) to true (BOOLEAN) with LESS_THAN.", "CAST"),
         (
             "windowstart = true",
-            "Cannot compare totals.windowstart (BIGINT) to TRUE (BOOLEAN) with EQUAL.",
+            "Cannot compare totals.windowstart (BIGINT) to true (BOOLEAN) with EQUAL.",
             "CAST",
         ),
         ("k = pieces", "Cannot compare totals.k (STRING) to totals.pieces (BIGINT) with EQUAL.", "CAST"),
