@@ -12,7 +12,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Deserialize;
 
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 use crate::repl::Definition;
 
 /// A streaming SQL server: a Kafka-compatible log, continuous SQL over it, results for Postgres clients.
@@ -186,7 +186,7 @@ pub(crate) struct Test {
 
 impl Serve {
     /// Fills what was not given from the configuration file.
-    pub(crate) fn with_config(self) -> Result<Serve, CommandError> {
+    pub(crate) fn with_config(self) -> Result<Serve, CommandFailure> {
         let Some(path) = self.config.clone() else { return Ok(self) };
         let file = read_config(&path)?;
         Ok(Serve {
@@ -202,9 +202,9 @@ impl Serve {
     }
 }
 
-fn read_config(path: &Path) -> Result<Serve, CommandError> {
+fn read_config(path: &Path) -> Result<Serve, CommandFailure> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| CommandError(format!("could not read --config {}: {error}", path.display())))?;
+        .map_err(|error| CommandFailure(format!("could not read --config {}: {error}", path.display())))?;
     toml::from_str(&text).map_err(|error| {
         let line = error
             .span()
@@ -212,12 +212,12 @@ fn read_config(path: &Path) -> Result<Serve, CommandError> {
         let place = line.map_or_else(String::new, |line| format!(", line {line}"));
         // Some messages go on with a list on lines of their own.
         let reason = error.message().replace('\n', " ");
-        CommandError(format!("--config {}{place}: {reason}", path.display()))
+        CommandFailure(format!("--config {}{place}: {reason}", path.display()))
     })
 }
 
 /// Bytes of `512MiB`, `4GiB`, `1000000`.
-pub(crate) fn parse_size(text: &str) -> Result<u64, CommandError> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, CommandFailure> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let factor: Option<u64> = match text[digits..].trim().to_ascii_lowercase().as_str() {
@@ -231,7 +231,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, CommandError> {
     number
         .zip(factor)
         .and_then(|(number, factor)| number.checked_mul(factor))
-        .ok_or_else(|| CommandError(format!("--memory '{text}' is no size; write 512MiB or 4GiB")))
+        .ok_or_else(|| CommandFailure(format!("--memory '{text}' is no size; write 512MiB or 4GiB")))
 }
 
 /// Time of `500ms`, `30s`, `5m`, `1h`; a number alone means seconds.

@@ -4,6 +4,7 @@ mod args;
 mod budget;
 mod commands;
 mod demo;
+mod failure;
 mod http;
 mod kafka;
 mod listener;

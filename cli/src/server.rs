@@ -9,7 +9,7 @@ use tidemill_engine::engine::EngineOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 use crate::http::HttpDoor;
 use crate::kafka::{KafkaDoor, KafkaOptions};
 use crate::open_files;
@@ -41,11 +41,11 @@ impl Default for Addresses {
 
 impl Addresses {
     /// While no users are defined nobody outside this machine may come in.
-    fn check_loopback(self) -> Result<(), CommandError> {
+    fn check_loopback(self) -> Result<(), CommandFailure> {
         for (flag, address) in [("--postgres", self.postgres), ("--kafka", self.kafka), ("--http", self.http)]
         {
             if !address.ip().is_loopback() {
-                return Err(CommandError(format!(
+                return Err(CommandFailure(format!(
                     "{flag} {address} is not a loopback address: while no users are defined the server listens on \
                      this machine only; use 127.0.0.1"
                 )));
@@ -70,7 +70,7 @@ impl Server {
         data_dir: &Path,
         memory_bytes: u64,
         wanted: Addresses,
-    ) -> Result<Server, CommandError> {
+    ) -> Result<Server, CommandFailure> {
         wanted.check_loopback()?;
         for (flag, address) in
             [("--postgres", wanted.postgres), ("--kafka", wanted.kafka), ("--http", wanted.http)]
@@ -92,16 +92,16 @@ impl Server {
                 } else {
                     ""
                 };
-                return Err(CommandError(format!("{error}{hint}")));
+                return Err(CommandFailure(format!("{error}{hint}")));
             }
             Err(error) => {
-                return Err(CommandError(format!("could not open {}: {error}", directory.display())));
+                return Err(CommandFailure(format!("could not open {}: {error}", directory.display())));
             }
         };
         Server::start(engine, wanted).await
     }
 
-    async fn start(engine: Engine, wanted: Addresses) -> Result<Server, CommandError> {
+    async fn start(engine: Engine, wanted: Addresses) -> Result<Server, CommandFailure> {
         let postgres = PostgresDoor::bind(wanted.postgres, engine.clone(), PostgresOptions::default())
             .await
             .map_err(|error| bind_error("--postgres", wanted.postgres, &error))?;
@@ -133,7 +133,7 @@ impl Server {
     }
 
     /// Serves until told to stop, or until the log fails.
-    pub(crate) async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), CommandError> {
+    pub(crate) async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), CommandFailure> {
         let failed = log_failure(self.engine.clone());
         let failure = tokio::select! {
             () = stop => None,
@@ -142,11 +142,11 @@ impl Server {
         if let Some(error) = failure {
             // After a failed write or sync nothing in memory can be trusted to reach the disk. Ending at
             // once keeps every promise made so far; a restart reads what is really there.
-            return Err(CommandError(format!("the log failed and the server stops: {error}")));
+            return Err(CommandFailure(format!("the log failed and the server stops: {error}")));
         }
         self.shutdown.cancel();
         drain(&mut self.doors, DRAIN_DEADLINE).await;
-        self.engine.shutdown().await.map_err(|error| CommandError(format!("while stopping: {error}")))
+        self.engine.shutdown().await.map_err(|error| CommandFailure(format!("while stopping: {error}")))
     }
 }
 
@@ -175,8 +175,8 @@ async fn log_failure(engine: Engine) -> tidemill_engine::Error {
     }
 }
 
-fn bind_error(flag: &str, address: SocketAddr, error: &std::io::Error) -> CommandError {
-    CommandError(format!("could not listen on {address}: {error}; choose another address with {flag}"))
+fn bind_error(flag: &str, address: SocketAddr, error: &std::io::Error) -> CommandFailure {
+    CommandFailure(format!("could not listen on {address}: {error}; choose another address with {flag}"))
 }
 
 #[cfg(test)]

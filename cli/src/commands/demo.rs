@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Demo;
-use crate::commands::{CommandError, serve};
+use crate::commands::serve;
 use crate::demo::{Doors, perform};
+use crate::failure::CommandFailure;
 use crate::server::{Addresses, Server};
 use crate::telemetry;
 
@@ -15,7 +16,7 @@ use crate::telemetry;
 const MEMORY_BYTES: u64 = 256 << 20;
 
 /// Runs until the time is over, or Ctrl-C.
-pub(crate) fn run(arguments: Demo) -> Result<(), CommandError> {
+pub(crate) fn run(arguments: Demo) -> Result<(), CommandFailure> {
     telemetry::start(None);
     let directory = DemoDirectory::choose(arguments.data_dir.as_deref());
     serve::runtime()?.block_on(async {

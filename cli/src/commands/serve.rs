@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::args::{Serve, parse_size};
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 use crate::server::{Addresses, Server};
 use crate::telemetry;
 
@@ -12,13 +12,13 @@ use crate::telemetry;
 pub(crate) const MEMORY_DEFAULT: u64 = 1 << 30;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub(crate) fn run(arguments: Serve) -> Result<(), CommandError> {
+pub(crate) fn run(arguments: Serve) -> Result<(), CommandFailure> {
     let arguments = arguments.with_config()?;
     telemetry::start(arguments.log.as_deref());
     let data_dir = arguments
         .data_dir
         .clone()
-        .ok_or_else(|| CommandError("no data directory: say where with --data-dir DIR".to_owned()))?;
+        .ok_or_else(|| CommandFailure("no data directory: say where with --data-dir DIR".to_owned()))?;
     let memory = arguments.memory.as_deref().map_or(Ok(MEMORY_DEFAULT), parse_size)?;
     let defaults = Addresses::default();
     let wanted = Addresses {
@@ -45,13 +45,13 @@ pub(crate) fn run(arguments: Serve) -> Result<(), CommandError> {
 }
 
 /// The runtime of the doors.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CommandFailure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("tidemill-door")
         .thread_stack_size(tidemill_engine::STACK_BYTES)
         .build()
-        .map_err(|error| CommandError(format!("could not start threads: {error}")))
+        .map_err(|error| CommandFailure(format!("could not start threads: {error}")))
 }
 
 /// Waits for SIGTERM or Ctrl-C.
@@ -74,7 +74,7 @@ pub(crate) async fn stop_signal() {
 }
 
 /// Writes the ports where others wait for them: whole, or not at all.
-fn write_ports(path: &Path, addresses: Addresses) -> Result<(), CommandError> {
+fn write_ports(path: &Path, addresses: Addresses) -> Result<(), CommandFailure> {
     let text = serde_json::json!({
         "postgres": addresses.postgres.port(),
         "kafka": addresses.kafka.port(),
@@ -83,5 +83,6 @@ fn write_ports(path: &Path, addresses: Addresses) -> Result<(), CommandError> {
     let temporary = path.with_extension("tmp");
     let written =
         std::fs::write(&temporary, format!("{text}\n")).and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| CommandError(format!("could not write --ports-file {}: {error}", path.display())))
+    written
+        .map_err(|error| CommandFailure(format!("could not write --ports-file {}: {error}", path.display())))
 }

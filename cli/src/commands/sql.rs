@@ -9,7 +9,8 @@ use tidemill_engine::{Engine, ErrorKind};
 use tokio::net::TcpStream;
 
 use crate::args::Sql;
-use crate::commands::{CommandError, serve};
+use crate::commands::serve;
+use crate::failure::CommandFailure;
 use crate::repl::backend::{Backend, Failure};
 use crate::repl::output::unwritten;
 use crate::repl::shell::{Flow, Stopped};
@@ -21,7 +22,7 @@ use crate::telemetry;
 const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the statements given, or reads them from the terminal.
-pub(crate) fn run(arguments: Sql) -> Result<(), CommandError> {
+pub(crate) fn run(arguments: Sql) -> Result<(), CommandFailure> {
     telemetry::start(None);
     let runtime = serve::runtime()?;
     let (backend, greeting) = runtime.block_on(open(&arguments))?;
@@ -58,7 +59,7 @@ async fn run_given(shell: &mut Shell, arguments: &Sql) -> Result<(), Stopped> {
 }
 
 /// Who answers, and a line for people about it.
-async fn open(arguments: &Sql) -> Result<(Box<dyn Backend>, String), CommandError> {
+async fn open(arguments: &Sql) -> Result<(Box<dyn Backend>, String), CommandFailure> {
     if let Some(address) = &arguments.connect {
         return connect(address).await;
     }
@@ -78,17 +79,17 @@ async fn open(arguments: &Sql) -> Result<(Box<dyn Backend>, String), CommandErro
     Ok((backend, greeting))
 }
 
-async fn connect(address: &str) -> Result<(Box<dyn Backend>, String), CommandError> {
-    let remote = Remote::connect(address).await.map_err(|failure| CommandError(message_of(&failure)))?;
+async fn connect(address: &str) -> Result<(Box<dyn Backend>, String), CommandFailure> {
+    let remote = Remote::connect(address).await.map_err(|failure| CommandFailure(message_of(&failure)))?;
     let backend: Box<dyn Backend> = Box::new(remote);
     Ok((backend, format!("Connected to {address}.")))
 }
 
-async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {
+async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandFailure> {
     let options = EngineOptions { data_dir: data_dir.map(Path::to_owned), ..EngineOptions::default() };
     let opened = tokio::task::spawn_blocking(move || Engine::open(options))
         .await
-        .map_err(|error| CommandError(format!("could not open the data directory: {error}")))?;
+        .map_err(|error| CommandFailure(format!("could not open the data directory: {error}")))?;
     opened.map_err(|error| {
         let hint = match (error.kind, data_dir) {
             (ErrorKind::Unavailable, Some(_)) => {
@@ -96,14 +97,14 @@ async fn open_engine(data_dir: Option<&Path>) -> Result<Engine, CommandError> {
             }
             _ => "",
         };
-        CommandError(format!("{error}{hint}"))
+        CommandFailure(format!("{error}{hint}"))
     })
 }
 
-fn describe(stopped: Stopped) -> CommandError {
+fn describe(stopped: Stopped) -> CommandFailure {
     match stopped {
-        Stopped::Failed(failure) => CommandError(message_of(&failure)),
-        Stopped::Interrupted => CommandError("interrupted".to_owned()),
+        Stopped::Failed(failure) => CommandFailure(message_of(&failure)),
+        Stopped::Interrupted => CommandFailure("interrupted".to_owned()),
         Stopped::Output(error) => unwritten(&error),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::args::Test;
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 use crate::telemetry;
 use crate::testing::{
     CaseSource, Finished, KnownFailures, Selection, collect, junit, report, run_all, table, update,
@@ -16,7 +16,7 @@ use crate::testing::{
 const LOG_FILTER: &str = "off";
 
 /// Runs the cases, tells what became of them, and fails unless all is as it should be.
-pub(crate) fn run(arguments: Test) -> Result<(), CommandError> {
+pub(crate) fn run(arguments: Test) -> Result<(), CommandFailure> {
     telemetry::start(Some(LOG_FILTER));
     let selection = Selection { filter: arguments.filter, tiers: arguments.tier };
     let known = arguments.known.as_deref().map(KnownFailures::read).transpose()?;
@@ -25,16 +25,16 @@ pub(crate) fn run(arguments: Test) -> Result<(), CommandError> {
         sources.iter_mut().for_each(CaseSource::be_strict);
     }
     if sources.is_empty() {
-        return Err(CommandError("no case was found, or none was selected".to_owned()));
+        return Err(CommandFailure("no case was found, or none was selected".to_owned()));
     }
     let begun = Instant::now();
     let finished = run_all(sources);
     let took = begun.elapsed();
-    let written = |error: io::Error| CommandError(format!("could not write the results: {error}"));
+    let written = |error: io::Error| CommandFailure(format!("could not write the results: {error}"));
     tell_failures(&finished, known.as_ref()).map_err(written)?;
     if let Some(path) = &arguments.report {
         let text = serde_json::to_string_pretty(&report(&finished));
-        let text = text.map_err(|error| CommandError(format!("could not write the report: {error}")))?;
+        let text = text.map_err(|error| CommandFailure(format!("could not write the report: {error}")))?;
         write(path, &format!("{text}\n"))?;
     }
     if let Some(path) = &arguments.junit {
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: Test) -> Result<(), CommandError> {
     eprintln!("took {:.1} s", took.as_secs_f64());
     let verdict = verdict(&finished, known.as_ref(), selection.is_everything());
     // The numbers come last, also where both outputs are one log.
-    let verdict = verdict.map_err(CommandError::tell);
+    let verdict = verdict.map_err(CommandFailure::tell);
     let mut out = io::stdout().lock();
     writeln!(out, "{}", table(&finished)).map_err(written)?;
     out.flush().map_err(written)?;
@@ -82,7 +82,7 @@ fn verdict(
     finished: &[Finished],
     known: Option<&KnownFailures>,
     is_everything: bool,
-) -> Result<(), CommandError> {
+) -> Result<(), CommandFailure> {
     match known {
         Some(known) => {
             let disagreements = known.disagreements(finished, is_everything);
@@ -90,20 +90,20 @@ fn verdict(
                 return Ok(());
             }
             let count = disagreements.len();
-            Err(CommandError(format!(
+            Err(CommandFailure(format!(
                 "the list of known failures is not right in {count} cases:\n  {}",
                 disagreements.join("\n  ")
             )))
         }
         None => match finished.iter().filter(|done| !done.verdict.passed).count() {
             0 => Ok(()),
-            1 => Err(CommandError("a case failed".to_owned())),
-            failed => Err(CommandError(format!("{failed} cases failed"))),
+            1 => Err(CommandFailure("a case failed".to_owned())),
+            failed => Err(CommandFailure(format!("{failed} cases failed"))),
         },
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+fn write(path: &Path, text: &str) -> Result<(), CommandFailure> {
     fs::write(path, text)
-        .map_err(|error| CommandError(format!("could not write {}: {error}", path.display())))
+        .map_err(|error| CommandFailure(format!("could not write {}: {error}", path.display())))
 }

@@ -25,7 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::sampler::Sample;
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 
 /// The version spoken: topics by name, and the flexible encoding of today's clients.
 const VERSION: i16 = 9;
@@ -44,14 +44,14 @@ pub(super) struct Producer {
 
 impl Producer {
     /// Connects.
-    pub(super) async fn connect(address: SocketAddr) -> Result<Producer, CommandError> {
+    pub(super) async fn connect(address: SocketAddr) -> Result<Producer, CommandFailure> {
         let stream = TcpStream::connect(address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         Ok(Producer { stream, correlation_id: 0 })
     }
 
     /// Produces samples, one batch a topic; they are on disk when it returns.
-    pub(super) async fn send(&mut self, samples: Vec<Sample>) -> Result<(), CommandError> {
+    pub(super) async fn send(&mut self, samples: Vec<Sample>) -> Result<(), CommandFailure> {
         if samples.is_empty() {
             return Ok(());
         }
@@ -71,7 +71,7 @@ impl Producer {
         check(self.answer().await?)
     }
 
-    async fn answer(&mut self) -> Result<ProduceResponse, CommandError> {
+    async fn answer(&mut self) -> Result<ProduceResponse, CommandFailure> {
         let length = self.stream.read_i32().await.map_err(failed)?;
         let length = usize::try_from(length).ok().filter(|length| *length <= ANSWER_BYTES_MAX);
         let length = length.ok_or_else(|| failed("the answer is too long"))?;
@@ -87,7 +87,7 @@ impl Producer {
     }
 }
 
-fn request(samples: Vec<Sample>, timestamp_ms: i64) -> Result<ProduceRequest, CommandError> {
+fn request(samples: Vec<Sample>, timestamp_ms: i64) -> Result<ProduceRequest, CommandFailure> {
     let mut topics: BTreeMap<&'static str, Vec<Record>> = BTreeMap::new();
     for sample in samples {
         let records = topics.entry(sample.topic).or_default();
@@ -109,7 +109,7 @@ fn request(samples: Vec<Sample>, timestamp_ms: i64) -> Result<ProduceRequest, Co
     Ok(ProduceRequest::default().with_acks(-1).with_timeout_ms(TIMEOUT_MS).with_topic_data(data))
 }
 
-fn record(index: usize, timestamp: i64, sample: Sample) -> Result<Record, CommandError> {
+fn record(index: usize, timestamp: i64, sample: Sample) -> Result<Record, CommandFailure> {
     let position = i32::try_from(index).map_err(failed)?;
     let value = serde_json::to_vec(&sample.value).map_err(failed)?;
     Ok(Record {
@@ -130,7 +130,7 @@ fn record(index: usize, timestamp: i64, sample: Sample) -> Result<Record, Comman
     })
 }
 
-fn check(response: ProduceResponse) -> Result<(), CommandError> {
+fn check(response: ProduceResponse) -> Result<(), CommandFailure> {
     for topic in response.responses {
         for partition in topic.partition_responses {
             if let Some(error) = ResponseError::try_from_code(partition.error_code) {
@@ -143,8 +143,8 @@ fn check(response: ProduceResponse) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn failed(reason: impl std::fmt::Display) -> CommandError {
-    CommandError(format!("could not produce the machine's metrics: {reason}"))
+fn failed(reason: impl std::fmt::Display) -> CommandFailure {
+    CommandFailure(format!("could not produce the machine's metrics: {reason}"))
 }
 
 #[cfg(test)]

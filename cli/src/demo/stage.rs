@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::producer::Producer;
 use super::sampler::Sampler;
 use super::{scenario, view};
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 use crate::repl::Remote;
 use crate::repl::backend::{Backend, Failure};
 
@@ -27,7 +27,7 @@ pub(crate) struct Doors {
 }
 
 /// Performs until told to stop.
-pub(crate) async fn perform(doors: Doors, stop: CancellationToken) -> Result<(), CommandError> {
+pub(crate) async fn perform(doors: Doors, stop: CancellationToken) -> Result<(), CommandFailure> {
     let performance = async {
         let mut panels = connect(&doors).await?;
         for statement in scenario::statements() {
@@ -49,12 +49,12 @@ pub(crate) async fn perform(doors: Doors, stop: CancellationToken) -> Result<(),
     }
 }
 
-async fn connect(doors: &Doors) -> Result<Remote, CommandError> {
+async fn connect(doors: &Doors) -> Result<Remote, CommandFailure> {
     Remote::connect(&format!("postgres://{}", doors.postgres)).await.map_err(failed)
 }
 
 /// Samples the machine and produces what it finds, again and again.
-async fn feed(mut producer: Producer, mut sampler: Sampler) -> Result<(), CommandError> {
+async fn feed(mut producer: Producer, mut sampler: Sampler) -> Result<(), CommandFailure> {
     // The first sample needs its time too: of an instant nobody can say how busy it was.
     let mut ticks = tokio::time::interval_at(Instant::now() + SAMPLE_INTERVAL, SAMPLE_INTERVAL);
     // After a stall the next sample covers the whole of it; catching up would add samples of nothing.
@@ -72,15 +72,15 @@ async fn feed(mut producer: Producer, mut sampler: Sampler) -> Result<(), Comman
     }
 }
 
-async fn start_sampler() -> Result<Sampler, CommandError> {
+async fn start_sampler() -> Result<Sampler, CommandFailure> {
     tokio::task::spawn_blocking(Sampler::start).await.map_err(unreadable)?.map_err(unreadable)
 }
 
-fn unreadable(error: impl std::fmt::Display) -> CommandError {
-    CommandError(format!("could not read this machine's metrics from /proc: {error}"))
+fn unreadable(error: impl std::fmt::Display) -> CommandFailure {
+    CommandFailure(format!("could not read this machine's metrics from /proc: {error}"))
 }
 
 /// A failure of the demo's own statements.
-pub(super) fn failed(failure: Failure) -> CommandError {
-    CommandError(format!("the demo's statements failed: {failure}"))
+pub(super) fn failed(failure: Failure) -> CommandFailure {
+    CommandFailure(format!("the demo's statements failed: {failure}"))
 }

@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 use super::layout::{Room, arranged};
 use super::scenario::{ALERTS, DEVICES, PROCESSES, Panel};
 use super::stage::failed;
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 use crate::repl::backend::{Answer, Backend, Failure, Row};
 use crate::repl::table::Table;
 use crate::repl::{Remote, terminal_size};
@@ -57,7 +57,7 @@ const BELOW: &str = "\u{1b}[J";
 type LatestAlerts = Arc<Mutex<VecDeque<Row>>>;
 
 /// Draws the view until the server goes.
-pub(super) async fn watch(panels: Remote, alerts: Remote, guide: &str) -> Result<(), CommandError> {
+pub(super) async fn watch(panels: Remote, alerts: Remote, guide: &str) -> Result<(), CommandFailure> {
     let latest = LatestAlerts::default();
     tokio::select! {
         ended = collect_alerts(alerts, latest.clone()) => ended,
@@ -66,7 +66,7 @@ pub(super) async fn watch(panels: Remote, alerts: Remote, guide: &str) -> Result
 }
 
 /// Keeps the latest alerts as the push query gives them.
-async fn collect_alerts(mut backend: Remote, latest: LatestAlerts) -> Result<(), CommandError> {
+async fn collect_alerts(mut backend: Remote, latest: LatestAlerts) -> Result<(), CommandFailure> {
     let Answer::Rows { mut rows, .. } = backend.execute(ALERTS).await.map_err(failed)? else {
         return Err(failed(Failure::new("the alerts are no rows")));
     };
@@ -82,7 +82,7 @@ async fn collect_alerts(mut backend: Remote, latest: LatestAlerts) -> Result<(),
     Err(failed(Failure::new("the alerts ended")))
 }
 
-async fn draw(mut backend: Remote, latest: LatestAlerts, guide: &str) -> Result<(), CommandError> {
+async fn draw(mut backend: Remote, latest: LatestAlerts, guide: &str) -> Result<(), CommandFailure> {
     let terminal = io::stdout().is_terminal();
     let begun = Instant::now();
     while begun.elapsed() < FIRST_PICTURE_DEADLINE
@@ -116,7 +116,7 @@ async fn draw(mut backend: Remote, latest: LatestAlerts, guide: &str) -> Result<
         output
             .write_all(text.as_bytes())
             .and_then(|()| output.flush())
-            .map_err(|error| CommandError(format!("could not write the view: {error}")))?;
+            .map_err(|error| CommandFailure(format!("could not write the view: {error}")))?;
     }
 }
 

@@ -19,7 +19,7 @@ use super::highlighter::coloured;
 use super::names::Names;
 use super::output::unwritten;
 use super::shell::{Flow, Shell, Stopped};
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 
 /// Statements that are remembered.
 const HISTORY_MAX: usize = 10_000;
@@ -30,7 +30,7 @@ const STATEMENT_BYTES_MAX: usize = 16 << 20;
 const PROMPT: &str = "tidemill> ";
 
 /// Reads statements and runs them until the end of input.
-pub(crate) fn converse(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
+pub(crate) fn converse(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandFailure> {
     if std::io::stdin().is_terminal() {
         converse_in_terminal(runtime, shell)
     } else {
@@ -38,8 +38,8 @@ pub(crate) fn converse(runtime: &Runtime, shell: &mut Shell) -> Result<(), Comma
     }
 }
 
-fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
-    let failed = |error: ReadlineError| CommandError(format!("the terminal failed: {error}"));
+fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandFailure> {
+    let failed = |error: ReadlineError| CommandFailure(format!("the terminal failed: {error}"));
     let config = Config::builder()
         .max_history_size(HISTORY_MAX)
         .map_err(failed)?
@@ -81,16 +81,16 @@ fn converse_in_terminal(runtime: &Runtime, shell: &mut Shell) -> Result<(), Comm
 
 /// Reads statements from a pipe or file: without a prompt, going on after a statement that failed, and
 /// failing in the end if one did.
-fn read_pipe(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
+fn read_pipe(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandFailure> {
     let mut text = String::new();
     let mut failures = 0u64;
     for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(|error| CommandError(format!("could not read standard input: {error}")))?;
+        let line = line.map_err(|error| CommandFailure(format!("could not read standard input: {error}")))?;
         let command = text.trim().is_empty() && line.trim_start().starts_with('\\');
         text.push_str(&line);
         text.push('\n');
         if text.len() > STATEMENT_BYTES_MAX {
-            return Err(CommandError(format!(
+            return Err(CommandFailure(format!(
                 "a statement of more than {STATEMENT_BYTES_MAX} bytes was not read"
             )));
         }
@@ -107,11 +107,11 @@ fn read_pipe(runtime: &Runtime, shell: &mut Shell) -> Result<(), CommandError> {
     let outcome = runtime.block_on(shell.run(&text));
     failures += u64::from(outcome.is_err());
     tell(outcome)?;
-    if failures > 0 { Err(CommandError(format!("{failures} of the statements failed"))) } else { Ok(()) }
+    if failures > 0 { Err(CommandFailure(format!("{failures} of the statements failed"))) } else { Ok(()) }
 }
 
 /// Tells why a text was not run to its end. Output that cannot be written ends the REPL.
-fn tell(outcome: Result<Flow, Stopped>) -> Result<Flow, CommandError> {
+fn tell(outcome: Result<Flow, Stopped>) -> Result<Flow, CommandFailure> {
     match outcome {
         Ok(flow) => Ok(flow),
         Err(Stopped::Failed(failure)) => {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 
 /// Standard output and perhaps a file.
 #[derive(Default)]
@@ -66,10 +66,10 @@ impl Output {
 }
 
 /// Why an answer was not written. Where nobody reads any more there is nothing to tell: `head` has its lines.
-pub(crate) fn unwritten(error: &io::Error) -> CommandError {
+pub(crate) fn unwritten(error: &io::Error) -> CommandFailure {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => CommandError(String::new()),
-        _ => CommandError(format!("could not write the answer: {error}")),
+        io::ErrorKind::BrokenPipe => CommandFailure(String::new()),
+        _ => CommandFailure(format!("could not write the answer: {error}")),
     }
 }
 

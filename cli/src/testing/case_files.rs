@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::{Place, Selection, three_files};
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 
 /// Directories within each other that are looked through.
 const DEPTH_MAX: usize = 32;
@@ -43,22 +43,23 @@ impl CaseSource {
 pub(crate) fn collect(
     paths: &[impl AsRef<Path>],
     selection: &Selection,
-) -> Result<Vec<CaseSource>, CommandError> {
+) -> Result<Vec<CaseSource>, CommandFailure> {
     let mut found = Vec::new();
     for path in paths {
         walk(path.as_ref(), 0, true, &mut found)?;
     }
     let mut ids = BTreeSet::new();
     if let Some(twice) = found.iter().find(|source| !ids.insert(source.id.clone())) {
-        return Err(CommandError(format!("two cases have the id '{}'", twice.id)));
+        return Err(CommandFailure(format!("two cases have the id '{}'", twice.id)));
     }
     found.retain(|source| selection.takes(&source.id, &source.tier));
     Ok(found)
 }
 
 /// `named`: the path was given as it is, so it must hold cases.
-fn walk(path: &Path, depth: usize, named: bool, found: &mut Vec<CaseSource>) -> Result<(), CommandError> {
-    let failed = |error: std::io::Error| CommandError(format!("could not read {}: {error}", path.display()));
+fn walk(path: &Path, depth: usize, named: bool, found: &mut Vec<CaseSource>) -> Result<(), CommandFailure> {
+    let failed =
+        |error: std::io::Error| CommandFailure(format!("could not read {}: {error}", path.display()));
     if fs::metadata(path).map_err(failed)?.is_file() {
         return read_file(path, named, found);
     }
@@ -67,7 +68,7 @@ fn walk(path: &Path, depth: usize, named: bool, found: &mut Vec<CaseSource>) -> 
         return Ok(());
     }
     if path.join(three_files::STATEMENTS).is_file() {
-        return Err(CommandError(format!(
+        return Err(CommandFailure(format!(
             "{} holds {} and no {}; write {{\"outputs\": []}} into it, and --update fills it",
             path.display(),
             three_files::STATEMENTS,
@@ -75,7 +76,7 @@ fn walk(path: &Path, depth: usize, named: bool, found: &mut Vec<CaseSource>) -> 
         )));
     }
     if depth == DEPTH_MAX {
-        return Err(CommandError(format!("{} lies too deep", path.display())));
+        return Err(CommandFailure(format!("{} lies too deep", path.display())));
     }
     let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(failed)?.collect();
     let mut below: Vec<_> = entries.map_err(failed)?.into_iter().map(|entry| entry.path()).collect();
@@ -89,17 +90,17 @@ fn walk(path: &Path, depth: usize, named: bool, found: &mut Vec<CaseSource>) -> 
 }
 
 /// Reads a file of cases. One that was not named and holds none is passed over: it is about something else.
-fn read_file(path: &Path, named: bool, found: &mut Vec<CaseSource>) -> Result<(), CommandError> {
+fn read_file(path: &Path, named: bool, found: &mut Vec<CaseSource>) -> Result<(), CommandFailure> {
     let mut content = read_json(path)?;
     let cases = match content.get_mut("cases").map(Value::take) {
         Some(Value::Array(cases)) => cases,
         _ if !named => return Ok(()),
         _ => {
-            return Err(CommandError(format!("{} holds no list \"cases\"", path.display())));
+            return Err(CommandFailure(format!("{} holds no list \"cases\"", path.display())));
         }
     };
     if named && cases.is_empty() {
-        return Err(CommandError(format!("{} holds no case", path.display())));
+        return Err(CommandFailure(format!("{} holds no case", path.display())));
     }
     for (position, case) in cases.into_iter().enumerate() {
         let text = |name: &str| case.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -113,9 +114,9 @@ fn read_file(path: &Path, named: bool, found: &mut Vec<CaseSource>) -> Result<()
 }
 
 /// A JSON file.
-pub(super) fn read_json(path: &Path) -> Result<Value, CommandError> {
+pub(super) fn read_json(path: &Path) -> Result<Value, CommandFailure> {
     let text = fs::read_to_string(path)
-        .map_err(|error| CommandError(format!("could not read {}: {error}", path.display())))?;
+        .map_err(|error| CommandFailure(format!("could not read {}: {error}", path.display())))?;
     serde_json::from_str(&text)
-        .map_err(|error| CommandError(format!("{} is no JSON: {error}", path.display())))
+        .map_err(|error| CommandFailure(format!("{} is no JSON: {error}", path.display())))
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::pool::Finished;
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 
 /// The list.
 #[derive(Clone, Debug, Default)]
@@ -21,12 +21,13 @@ impl KnownFailures {
     ///
     /// # Errors
     /// A file that cannot be read, a line without a reason, an id that comes twice.
-    pub(crate) fn read(path: &Path) -> Result<KnownFailures, CommandError> {
+    pub(crate) fn read(path: &Path) -> Result<KnownFailures, CommandFailure> {
         let text = fs::read_to_string(path)
-            .map_err(|error| CommandError(format!("could not read {}: {error}", path.display())))?;
+            .map_err(|error| CommandFailure(format!("could not read {}: {error}", path.display())))?;
         let mut reasons = BTreeMap::new();
         for (number, line) in text.lines().enumerate() {
-            let wrong = |what: &str| CommandError(format!("{}, line {}: {what}", path.display(), number + 1));
+            let wrong =
+                |what: &str| CommandFailure(format!("{}, line {}: {what}", path.display(), number + 1));
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -84,7 +85,7 @@ mod tests {
         Finished { source, verdict, duration: Duration::ZERO }
     }
 
-    fn list(text: &str) -> Result<KnownFailures, CommandError> {
+    fn list(text: &str) -> Result<KnownFailures, CommandFailure> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
         KnownFailures::read(file.path())

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::json_text::{document, elements, member, members};
 use super::pool::Finished;
 use super::{Place, three_files};
-use crate::commands::CommandError;
+use crate::failure::CommandFailure;
 
 /// The member that is written.
 const OUTPUTS: &str = "outputs";
@@ -29,7 +29,7 @@ type Differing<'c> = (Option<usize>, &'c [Value]);
 ///
 /// # Errors
 /// A file that cannot be read or written.
-pub(crate) fn update(finished: &[Finished]) -> Result<usize, CommandError> {
+pub(crate) fn update(finished: &[Finished]) -> Result<usize, CommandFailure> {
     let mut files: BTreeMap<PathBuf, Vec<Differing<'_>>> = BTreeMap::new();
     for done in finished.iter().filter(|done| !done.verdict.passed) {
         let Some(came_out) = done.verdict.came_out.as_deref() else { continue };
@@ -41,13 +41,15 @@ pub(crate) fn update(finished: &[Finished]) -> Result<usize, CommandError> {
     }
     let mut written = 0;
     for (path, mut cases) in files {
-        let failed = |error: io::Error| CommandError(format!("could not update {}: {error}", path.display()));
+        let failed =
+            |error: io::Error| CommandFailure(format!("could not update {}: {error}", path.display()));
         let mut text = fs::read_to_string(&path).map_err(failed)?;
         // From the last case to the first: what stands before a case stays where it is.
         cases.sort_by_key(|(position, _)| std::cmp::Reverse(*position));
         for (position, came_out) in cases {
-            let (place, outputs) = with_outputs(&text, position, came_out)
-                .ok_or_else(|| CommandError(format!("{} has changed while its cases ran", path.display())))?;
+            let (place, outputs) = with_outputs(&text, position, came_out).ok_or_else(|| {
+                CommandFailure(format!("{} has changed while its cases ran", path.display()))
+            })?;
             text.replace_range(place, &outputs);
             written += 1;
         }
