@@ -23,7 +23,8 @@ use crate::runtime::memory_budget::MemoryBudget;
 use crate::runtime::query::{
     self, Environment, QueryHandle, QueryIdentity, QueryOptions, QueryStatus, StartAt,
 };
-use crate::runtime::sink::{SinkSpec, StoredTable};
+use crate::runtime::sink::SinkSpec;
+use crate::runtime::topic_sink::StoredTable;
 use crate::state::table_rows::{Expiry, TableRows};
 use crate::statements::settings;
 

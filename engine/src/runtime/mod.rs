@@ -16,7 +16,8 @@
 //! - [`exchange`]: rows to shards, and many runs to one order; [`mail`]: what stages send each other;
 //! - [`ledger`]: what became of every record;
 //! - [`worker`]: one partition's or shard's chain;
-//! - [`sink`]: result rows to record batches and table rows, or to a session;
+//! - [`sink`]: where results go: [`topic_sink`], rows to record batches and table rows ([`row_encoder`]: their
+//!   keys and values), or [`session_sink`];
 //! - [`session_channel`]: rows on their way to a session;
 //! - [`memory_budget`]: what all queries together hold in memory;
 //! - [`commit`]: an epoch becomes durable and visible at once;
@@ -40,10 +41,13 @@ pub mod query;
 pub mod read_ahead;
 pub mod record_feed;
 pub mod row_decoder;
+pub mod row_encoder;
 pub mod session_channel;
+pub mod session_sink;
 pub mod sink;
 pub mod source;
 pub mod stable_hash;
 pub mod stages;
+pub mod topic_sink;
 pub mod windowed_key;
 pub mod worker;

@@ -32,7 +32,7 @@ use crate::catalog::CatalogSource;
 use crate::error::Result;
 use crate::physical::scan::ScanSpec;
 use crate::registry::SchemaRegistry;
-use crate::runtime::sink::RowEncoder;
+use crate::runtime::row_encoder::RowEncoder;
 use crate::serving::partitioned_rows::PartitionedRows;
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::row_scan::{BeginScan, Scans, external};

@@ -14,7 +14,7 @@ use crate::batch::ChangeBatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expressions::CompiledExpression;
 use crate::response::Response;
-use crate::runtime::sink::RowEncoder;
+use crate::runtime::row_encoder::RowEncoder;
 use crate::serving::own_inserts::Written;
 use crate::session::Session;
 use crate::statements::inserted_records::InsertedRecords;

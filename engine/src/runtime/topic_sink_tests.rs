@@ -1,11 +1,12 @@
 //! Record batches within the bounds of their topic.
 
-use arrow::array::StringArray;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tidemill_sql::lookup::{ColumnRole, FormatSpec, SourceColumn};
 use tidemill_storage::log::{MemoryLog, Origin, TopicSettings};
 
 use super::*;
+use crate::registry::SchemaRegistry;
 
 /// A table of strings over a topic that takes batches of up to so many bytes, and its sink.
 fn sink(max_message_bytes: u32) -> (Arc<dyn Log>, TopicSink) {
