@@ -1,5 +1,7 @@
 //! Texts of DataFusion and Arrow, in SQL's words: types and literals as a statement would write them.
 
+use tidemill_sql::print::quoted;
+
 /// Types that are one word in both, as Arrow writes them and as SQL does.
 const WORDS: [(&str, &str); 18] = [
     ("Utf8", "STRING"),
@@ -53,7 +55,7 @@ fn literal(text: &str) -> Option<(String, &str)> {
     match word {
         "Utf8" | "Utf8View" | "LargeUtf8" => {
             let (value, behind) = inside.strip_prefix('"')?.split_once("\")")?;
-            Some((format!("'{}'", value.replace('\'', "''")), behind))
+            Some((quoted(value), behind))
         }
         "Int8" | "Int16" | "Int32" | "Int64" | "Float32" | "Float64" | "Boolean" => {
             let (value, behind) = inside.split_once(')')?;

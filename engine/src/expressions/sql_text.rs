@@ -8,6 +8,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, Like};
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use tidemill_sql::analyzer::reserved;
+use tidemill_sql::print::quoted;
 use tidemill_sql::type_system::SqlType;
 
 use crate::functions;
@@ -170,7 +171,7 @@ fn literal(value: &ScalarValue) -> String {
         | ScalarValue::Utf8View(_)
         | ScalarValue::Date32(_)
         | ScalarValue::Time32Millisecond(_)
-        | ScalarValue::TimestampMillisecond(..) => format!("'{}'", text.replace('\'', "''")),
+        | ScalarValue::TimestampMillisecond(..) => quoted(&text),
         _ => text,
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::analyzer::expression::{Expression, Literal, Logical, Node};
+use crate::analyzer::expression::{ColumnReference, Expression, Literal, Logical, Node};
 use crate::parser::identifier::written_name;
+use crate::print::quoted;
 
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Text { names: Names::OfRow }.write(self, f)
+        write!(f, "{}", Text { expression: self, names: Names::OfRow })
     }
 }
 
@@ -23,179 +24,169 @@ impl<'a> Qualified<'a> {
 
 impl fmt::Display for Qualified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Text { names: Names::OfSource }.write(self.0, f)
+        write!(f, "{}", Text { expression: self.0, names: Names::OfSource })
     }
 }
 
+/// How columns are called.
 #[derive(Clone, Copy)]
 enum Names {
+    /// As in a row of the query.
     OfRow,
+    /// With their source.
     OfSource,
 }
 
-struct Text {
+/// An expression as text.
+struct Text<'a> {
+    expression: &'a Expression,
     names: Names,
 }
 
-impl Text {
-    fn write(&self, expression: &Expression, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &expression.node {
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.expression.node {
             Node::Literal(literal) => write!(f, "{literal}"),
             Node::IntervalUnit(unit) => f.write_str(unit),
-            Node::Column(column) => match self.names {
-                Names::OfRow => f.write_str(&written_name(&column.row_name())),
-                Names::OfSource => {
-                    write!(f, "{}.{}", written_name(&column.source), written_name(&column.name))
-                }
-            },
-            Node::Computed(name) => f.write_str(&written_name(name)),
+            Node::Column(column) => self.write_column(column, f),
+            Node::Computed(name) | Node::LambdaVariable(name) => f.write_str(&written_name(name)),
             Node::WindowBound(bound) => f.write_str(bound.name()),
-            Node::Negate(value) => {
-                f.write_str("-")?;
-                self.write(value, f)
-            }
-            Node::Not(value) => {
-                f.write_str("(NOT ")?;
-                self.write(value, f)?;
-                f.write_str(")")
-            }
-            Node::Arithmetic { operator, left, right } => {
-                self.write_binary(left, operator.symbol(), right, f)
-            }
-            Node::Comparison { operator, left, right } => {
-                self.write_binary(left, operator.symbol(), right, f)
-            }
-            Node::Logical { operator, left, right } => {
-                let word = match operator {
-                    Logical::And => "AND",
-                    Logical::Or => "OR",
-                };
-                self.write_binary(left, word, right, f)
-            }
-            Node::IsNull { value, negated } => {
-                f.write_str("(")?;
-                self.write(value, f)?;
-                write!(f, " IS {}NULL)", if *negated { "NOT " } else { "" })
-            }
+            Node::Negate(value) => write!(f, "-{}", self.of(value)),
+            Node::Not(value) => write!(f, "(NOT {})", self.of(value)),
+            Node::Arithmetic { operator, left, right } => self.write_infix(left, operator.symbol(), right, f),
+            Node::Comparison { operator, left, right } => self.write_infix(left, operator.symbol(), right, f),
+            Node::Logical { operator: Logical::And, left, right } => self.write_infix(left, "AND", right, f),
+            Node::Logical { operator: Logical::Or, left, right } => self.write_infix(left, "OR", right, f),
+            Node::IsNull { value, negated } => write!(f, "({} IS {}NULL)", self.of(value), not(*negated)),
             Node::Between { value, low, high, negated } => {
-                f.write_str("(")?;
-                self.write(value, f)?;
-                write!(f, " {}BETWEEN ", if *negated { "NOT " } else { "" })?;
-                self.write(low, f)?;
-                f.write_str(" AND ")?;
-                self.write(high, f)?;
-                f.write_str(")")
+                write!(f, "({} {}BETWEEN ", self.of(value), not(*negated))?;
+                write!(f, "{} AND {})", self.of(low), self.of(high))
             }
             Node::In { value, list, negated } => {
-                f.write_str("(")?;
-                self.write(value, f)?;
-                write!(f, " {}IN (", if *negated { "NOT " } else { "" })?;
-                self.write_list(list, f)?;
-                f.write_str("))")
+                write!(f, "({} {}IN ({}))", self.of(value), not(*negated), self.list(list))
             }
             Node::Like { value, pattern, escape, negated } => {
-                f.write_str("(")?;
-                self.write(value, f)?;
-                write!(f, " {}LIKE ", if *negated { "NOT " } else { "" })?;
-                self.write(pattern, f)?;
+                write!(f, "({} {}LIKE {}", self.of(value), not(*negated), self.of(pattern))?;
                 if let Some(escape) = escape {
                     write!(f, " ESCAPE '{escape}'")?;
                 }
                 f.write_str(")")
             }
-            Node::Case { branches, otherwise } => {
-                f.write_str("(CASE")?;
-                for (condition, result) in branches {
-                    f.write_str(" WHEN ")?;
-                    self.write(condition, f)?;
-                    f.write_str(" THEN ")?;
-                    self.write(result, f)?;
-                }
-                if let Some(otherwise) = otherwise {
-                    f.write_str(" ELSE ")?;
-                    self.write(otherwise, f)?;
-                }
-                f.write_str(" END)")
-            }
-            Node::Cast { value, target } => {
-                f.write_str("CAST(")?;
-                self.write(value, f)?;
-                write!(f, " AS {target})")
-            }
+            Node::Case { branches, otherwise } => self.write_case(branches, otherwise.as_deref(), f),
+            Node::Cast { value, target } => write!(f, "CAST({} AS {target})", self.of(value)),
             Node::Call { name, arguments } if name == "COUNT" && arguments.is_empty() => {
                 f.write_str("COUNT(*)")
             }
-            Node::Call { name, arguments } => {
-                write!(f, "{name}(")?;
-                self.write_list(arguments, f)?;
-                f.write_str(")")
-            }
-            Node::Lambda { variables, body } => {
-                let variables: Vec<String> = variables.iter().map(|name| written_name(name)).collect();
-                match variables.as_slice() {
-                    [only] => write!(f, "{only} => ")?,
-                    several => write!(f, "({}) => ", several.join(", "))?,
-                }
-                self.write(body, f)
-            }
-            Node::LambdaVariable(name) => f.write_str(&written_name(name)),
-            Node::Field { value, name } => {
-                self.write(value, f)?;
-                write!(f, "->{}", written_name(name))
-            }
-            Node::Subscript { value, index } => {
-                self.write(value, f)?;
-                f.write_str("[")?;
-                self.write(index, f)?;
-                f.write_str("]")
-            }
-            Node::Array(elements) => {
-                f.write_str("ARRAY[")?;
-                self.write_list(elements, f)?;
-                f.write_str("]")
-            }
+            Node::Call { name, arguments } => write!(f, "{name}({})", self.list(arguments)),
+            Node::Lambda { variables, body } => self.write_lambda(variables, body, f),
+            Node::Field { value, name } => write!(f, "{}->{}", self.of(value), written_name(name)),
+            Node::Subscript { value, index } => write!(f, "{}[{}]", self.of(value), self.of(index)),
+            Node::Array(elements) => write!(f, "ARRAY[{}]", self.list(elements)),
             Node::Map(entries) => {
-                f.write_str("MAP(")?;
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    f.write_str(if index > 0 { ", " } else { "" })?;
-                    self.write(key, f)?;
-                    f.write_str(":=")?;
-                    self.write(value, f)?;
-                }
-                f.write_str(")")
+                let entries = entries.iter().map(|(key, value)| (self.of(key), value));
+                self.write_constructor("MAP", entries, f)
             }
             Node::Struct(fields) => {
-                f.write_str("STRUCT(")?;
-                for (index, (name, value)) in fields.iter().enumerate() {
-                    write!(f, "{}{}:=", if index > 0 { ", " } else { "" }, written_name(name))?;
-                    self.write(value, f)?;
-                }
-                f.write_str(")")
+                let fields = fields.iter().map(|(name, value)| (written_name(name), value));
+                self.write_constructor("STRUCT", fields, f)
             }
         }
     }
+}
 
-    fn write_binary(
-        &self,
-        left: &Expression,
-        operator: &str,
-        right: &Expression,
-        f: &mut fmt::Formatter<'_>,
-    ) -> fmt::Result {
-        f.write_str("(")?;
-        self.write(left, f)?;
-        write!(f, " {operator} ")?;
-        self.write(right, f)?;
-        f.write_str(")")
+impl<'a> Text<'a> {
+    /// A part of the expression.
+    fn of(&self, part: &'a Expression) -> Text<'a> {
+        Text { expression: part, names: self.names }
     }
 
-    fn write_list(&self, list: &[Expression], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, expression) in list.iter().enumerate() {
-            f.write_str(if index > 0 { ", " } else { "" })?;
-            self.write(expression, f)?;
+    fn list(&self, expressions: &'a [Expression]) -> List<'a> {
+        List { expressions, names: self.names }
+    }
+
+    fn write_column(&self, column: &ColumnReference, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.names {
+            Names::OfRow => f.write_str(&written_name(&column.row_name())),
+            Names::OfSource => write!(f, "{}.{}", written_name(&column.source), written_name(&column.name)),
+        }
+    }
+
+    fn write_infix(
+        &self,
+        left: &'a Expression,
+        operator: &str,
+        right: &'a Expression,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        write!(f, "({} {operator} {})", self.of(left), self.of(right))
+    }
+
+    fn write_case(
+        &self,
+        branches: &'a [(Expression, Expression)],
+        otherwise: Option<&'a Expression>,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        f.write_str("(CASE")?;
+        for (condition, result) in branches {
+            write!(f, " WHEN {} THEN {}", self.of(condition), self.of(result))?;
+        }
+        if let Some(otherwise) = otherwise {
+            write!(f, " ELSE {}", self.of(otherwise))?;
+        }
+        f.write_str(" END)")
+    }
+
+    fn write_lambda(
+        &self,
+        variables: &[String],
+        body: &'a Expression,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let variables: Vec<String> = variables.iter().map(|name| written_name(name)).collect();
+        match variables.as_slice() {
+            [only] => write!(f, "{only} => {}", self.of(body)),
+            several => write!(f, "({}) => {}", several.join(", "), self.of(body)),
+        }
+    }
+
+    /// Writes a map or a struct of its pairs.
+    fn write_constructor<N: fmt::Display>(
+        &self,
+        keyword: &str,
+        pairs: impl Iterator<Item = (N, &'a Expression)>,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        write!(f, "{keyword}(")?;
+        for (index, (name, value)) in pairs.enumerate() {
+            write!(f, "{}{name}:={}", separator(index), self.of(value))?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// Expressions one after the other.
+struct List<'a> {
+    expressions: &'a [Expression],
+    names: Names,
+}
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, expression) in self.expressions.iter().enumerate() {
+            write!(f, "{}{}", separator(index), Text { expression, names: self.names })?;
         }
         Ok(())
     }
+}
+
+/// What stands before an entry of a list.
+fn separator(index: usize) -> &'static str {
+    if index > 0 { ", " } else { "" }
+}
+
+fn not(negated: bool) -> &'static str {
+    if negated { "NOT " } else { "" }
 }
 
 impl fmt::Display for Literal {
@@ -207,7 +198,7 @@ impl fmt::Display for Literal {
             Literal::Bigint(value) => write!(f, "{value}"),
             Literal::Decimal { unscaled, scale, .. } => f.write_str(&decimal_text(*unscaled, *scale)),
             Literal::Double(value) => write!(f, "{value:E}"),
-            Literal::String(text) => write!(f, "'{}'", text.replace('\'', "''")),
+            Literal::String(text) => f.write_str(&quoted(text)),
         }
     }
 }
