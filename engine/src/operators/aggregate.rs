@@ -220,8 +220,28 @@ impl fmt::Display for AggregateSpec {
 }
 
 #[cfg(test)]
-#[path = "aggregate_tests.rs"]
-mod tests;
+mod test_aggregations;
+
+#[cfg(test)]
+mod group_tests;
+
+#[cfg(test)]
+mod table_tests;
+
+#[cfg(test)]
+mod sum_tests;
+
+#[cfg(test)]
+mod window_tests;
+
+#[cfg(test)]
+mod session_tests;
+
+#[cfg(test)]
+mod final_tests;
+
+#[cfg(test)]
+mod state_tests;
 
 #[cfg(test)]
 #[path = "aggregate_properties.rs"]

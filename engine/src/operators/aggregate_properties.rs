@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::tests::{hopping, session, spec, tumbling};
+use super::test_aggregations::{hopping, session, spec, tumbling};
 use super::*;
 use crate::batch::ChangeBatch;
 use crate::operators::driver::{Driver, batch, rows_as_text};

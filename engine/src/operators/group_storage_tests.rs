@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array};
 use tidemill_storage::state::{Change, WriteBatch};
 
-use super::tests::{spec, tumbling};
+use super::test_aggregations::{spec, tumbling};
 use super::*;
 use crate::operators::Input;
 use crate::operators::driver::{Driver, batch};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tidemill_storage::state::WriteBatch;
 
-use super::tests::{session, spec};
+use super::test_aggregations::{session, spec};
 use super::*;
 use crate::operators::Input;
 use crate::operators::driver::{Driver, batch};
