@@ -14,7 +14,6 @@ use tidemill_storage::log::Log;
 
 use crate::catalog::CatalogState;
 use crate::registry::SchemaRegistry;
-use crate::serving::pull;
 use crate::time::java_pattern::JavaPattern;
 use crate::{aggregates, formats, functions};
 
@@ -68,7 +67,7 @@ impl Lookup for EngineLookup {
     }
 
     fn reads_only(&self, name: &str) -> bool {
-        pull::knows_function(name)
+        functions::is_general(name)
     }
 
     fn custom_type(&self, name: &str) -> Option<DataType> {

@@ -24,6 +24,7 @@ mod elements;
 mod encoding;
 mod entry_order;
 mod extremes;
+mod general;
 mod geography;
 mod growing;
 mod higher_order;
@@ -60,6 +61,7 @@ mod examples_tests;
 #[cfg(test)]
 mod sql_harness;
 
+pub use self::general::is_general;
 pub use self::growing::{CONCATENATION, bounded_in_place_of, concatenation};
 
 use std::collections::BTreeMap;

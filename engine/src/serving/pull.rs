@@ -4,9 +4,9 @@
 //! Each query gets a context of its own: the relations of one state of the catalog, under the names
 //! its session shows, over one snapshot of the stored rows.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
@@ -28,7 +28,9 @@ use crate::serving::map_types::MapTypes;
 use crate::serving::pull_environment::PullEnvironment;
 use crate::serving::source_table::SourceTable;
 use crate::serving::unreadable::Unreadable;
-use crate::serving::{bounded_values, column_names, comparisons, pull_explain, result_rows, rewrite, time_texts};
+use crate::serving::{
+    bounded_values, column_names, comparisons, pull_explain, result_rows, rewrite, time_texts,
+};
 use crate::session::{Dialect, SessionOptions};
 use crate::{functions, names};
 
@@ -156,16 +158,6 @@ fn checked(plan: LogicalPlan) -> DfResult<LogicalPlan> {
     let plan = time_texts::read(plan)?;
     comparisons::check(&plan)?;
     bounded_values::bound(plan)
-}
-
-/// Whether queries over what is there now have a function, by name in any case.
-#[must_use]
-pub fn knows_function(name: &str) -> bool {
-    static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
-        let state = SessionStateBuilder::new().with_default_features().build();
-        function_names(&SessionContext::new_with_state(state)).into_iter().collect()
-    });
-    KNOWN.contains(&name.to_lowercase())
 }
 
 /// Names of all functions, in lower case.
