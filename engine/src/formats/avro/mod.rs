@@ -23,7 +23,22 @@ mod value;
 mod writer;
 
 #[cfg(test)]
-mod avro_tests;
+mod test_schemas;
+
+#[cfg(test)]
+mod description_tests;
+
+#[cfg(test)]
+mod round_trip_tests;
+
+#[cfg(test)]
+mod reading_tests;
+
+#[cfg(test)]
+mod writing_tests;
+
+#[cfg(test)]
+mod hostile_tests;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use tidemill_sql::type_system::StructField;
