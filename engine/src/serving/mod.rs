@@ -18,6 +18,7 @@ mod result_rows;
 mod rewrite;
 pub mod row_messages;
 mod row_scan;
+mod skip_scan;
 pub mod source_table;
 mod stored_rows;
 mod time_texts;

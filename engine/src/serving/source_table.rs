@@ -2,7 +2,8 @@
 //!
 //! - A stream is the records of its topic, up to the last stable offset of each partition.
 //! - A table that a query fills has its rows stored; they are read as of one snapshot of the state.
-//!   A condition on the whole key makes it a look-up of one key, or of some.
+//!   A condition on the whole key makes it a look-up of one key, or of some; rows of windows stand by their
+//!   times, and the scan of them skips other keys.
 //! - A table that is only declared over a topic is the latest record of each key.
 
 use std::fmt;
@@ -122,7 +123,7 @@ impl SourceTable {
         };
         match self.source.window {
             None => format!("{what} {name}: look-up of {keys}"),
-            Some(_) => format!("{what} {name}: full scan for the windows of {keys}"),
+            Some(_) => format!("{what} {name}: scan of the windows for {keys}"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rows of a table that a query fills: they are stored by key, and read as of one snapshot of the state.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -14,6 +15,7 @@ use crate::registry::SchemaRegistry;
 use crate::runtime::gathered::Gathered;
 use crate::runtime::windowed_key::inner_key;
 use crate::serving::row_scan::{BATCH_ROWS, DECODE_BYTES, RowScan, Step, decode_rows};
+use crate::serving::skip_scan::SkipScan;
 use crate::serving::unreadable::Unreadable;
 use crate::state::table_rows::{TableRows, parse_value};
 
@@ -93,19 +95,29 @@ impl StoredRows {
     /// Gathers a batch. No iterator is held from one step to the next: it would keep what was deleted
     /// since.
     fn gather(&self, from: Bytes, gathered: &mut Gathered) -> Result<Rest> {
-        for (passed, entry) in self.snapshot.scan(from..self.rows.all().end).enumerate() {
-            let (key, stored) = entry?;
-            if gathered.rows() == BATCH_ROWS || gathered.bytes() >= DECODE_BYTES || passed == PASSED_MAX {
-                return Ok(Rest::From(key));
+        let only = self.only.as_deref();
+        let mut skip = only.and_then(|only| SkipScan::new(&self.rows, self.scan.source.window, only));
+        let (mut from, mut passed) = (from, 0);
+        'scan: loop {
+            for entry in self.snapshot.scan(from..self.rows.all().end) {
+                let (key, stored) = entry?;
+                if gathered.rows() == BATCH_ROWS || gathered.bytes() >= DECODE_BYTES || passed == PASSED_MAX {
+                    return Ok(Rest::From(key));
+                }
+                passed += 1;
+                if !self.is_wanted(&key)? {
+                    if let Some(ControlFlow::Break(next)) = skip.as_mut().map(|skip| skip.pass(&key)) {
+                        from = next;
+                        continue 'scan;
+                    }
+                    continue;
+                }
+                let (time_ms, value) = parse_value(&stored).ok_or_else(|| self.damaged())?;
+                let record_key = self.rows.record_key(&key).ok_or_else(|| self.damaged())?;
+                gathered.push_row(Some(record_key), Some(value), time_ms, None)?;
             }
-            if !self.is_wanted(&key)? {
-                continue;
-            }
-            let (time_ms, value) = parse_value(&stored).ok_or_else(|| self.damaged())?;
-            let record_key = self.rows.record_key(&key).ok_or_else(|| self.damaged())?;
-            gathered.push_row(Some(record_key), Some(value), time_ms, None)?;
+            return Ok(Rest::Nothing);
         }
-        Ok(Rest::Nothing)
     }
 
     /// Whether a row is of one of the keys that are wanted.
