@@ -7,6 +7,7 @@ use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError as Df;
 use tidemill_sql::Position;
+use tidemill_sql::analyzer::other_dialects;
 use tidemill_sql::error::closest;
 
 use crate::error::{Error, ErrorKind};
@@ -88,6 +89,12 @@ pub(crate) fn quoted(error: &Error) -> Option<&str> {
     between(&error.message, "\"", "\"")
 }
 
+/// The text of a literal that was to be read as a value and is none.
+#[must_use]
+pub(crate) fn literal_that_is_no_value(error: &Error) -> Option<&str> {
+    between(&error.message, "Cannot cast string '", "' to value of")
+}
+
 fn explain_schema(error: &SchemaError) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
@@ -127,7 +134,13 @@ fn unknown_column(field: &Column, valid: &[Column]) -> Error {
     let error = Error::new(ErrorKind::UnknownColumn, format!("column '{written}' does not exist"));
     let of_table =
         valid.iter().filter(|column| field.relation.is_none() || column.relation == field.relation);
-    let candidates: Vec<&str> = of_table.map(|column| column.name.as_str()).collect();
+    let mut candidates: Vec<&str> = Vec::new();
+    for column in of_table {
+        // ORDER BY finds a column in what is selected and again in its source.
+        if !candidates.contains(&column.name.as_str()) {
+            candidates.push(&column.name);
+        }
+    }
     match candidates.iter().find(|name| name.eq_ignore_ascii_case(&field.name)) {
         Some(quoted) => error.with_hint(format!("write it in double quotes: \"{quoted}\"")),
         None => {
@@ -156,6 +169,9 @@ fn explain_plan(text: &str, names: &Names) -> Error {
     }
     if let Some(function) = between(text, "Invalid function '", "'") {
         let error = Error::new(ErrorKind::UnknownFunction, format!("there is no function '{function}'"));
+        if let Some(written) = other_dialects::function(function) {
+            return error.with_hint(format!("write {written}"));
+        }
         let meant = between(text, "Did you mean '", "'");
         let error = suggest(error, function, names.functions.iter().map(String::as_str).chain(meant));
         return match error.hint {
@@ -196,7 +212,9 @@ fn explain_operands(text: &str) -> Option<Error> {
     let behind = |start: &str| text.split_once(start).map(|(_, operation)| operation);
     if let Some(operation) = behind("Cannot coerce arithmetic expression ") {
         let operation = operation.split(" to valid types").next().unwrap_or(operation);
-        return Some(explained(operation, "cannot be computed", "CAST what is no number to one"));
+        let joins_texts = operation.contains("Utf8 + Utf8");
+        let hint = if joins_texts { "|| joins texts" } else { "CAST what is no number to one" };
+        return Some(explained(operation, "cannot be computed", hint));
     }
     if let Some(operation) = behind("Cannot infer common argument type for comparison operation ") {
         return Some(explained(operation, "cannot be compared", "CAST one of them to the type of the other"));
@@ -301,6 +319,14 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Type);
         assert_eq!(error.message, "'STRING * BIGINT' cannot be computed");
         assert_eq!(error.hint.as_deref(), Some("CAST what is no number to one"));
+    }
+
+    #[test]
+    fn who_adds_texts_is_told_how_they_are_joined() {
+        let text = "Cannot coerce arithmetic expression Utf8 + Utf8 to valid types".to_owned();
+        let error = explain(&Df::Plan(text), &Names::default());
+        assert_eq!(error.message, "'STRING + STRING' cannot be computed");
+        assert_eq!(error.hint.as_deref(), Some("|| joins texts"));
     }
 
     /// Kind, message, hint, line and column of what is wrong with a statement over a table of one row.

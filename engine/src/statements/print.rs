@@ -203,24 +203,24 @@ impl PrintedRows {
 struct Reading {
     topic: TopicName,
     schemas: SchemaRegistry,
-    /// A declaration over the topic, if there is one.
-    source: Option<Arc<Source>>,
+    /// What the declarations over the topic say, each of which may know a part only.
+    declared: Vec<Arc<Source>>,
 }
 
 impl Reading {
     fn of(engine: &Engine, topic: &TopicName) -> Reading {
         let catalog = engine.catalog().state();
-        let declared = catalog.sources.values().find(|found| found.source.topic == topic.as_str());
+        let sources = catalog.sources.values().map(|found| &found.source);
         Reading {
             topic: topic.clone(),
             schemas: engine.schemas().clone(),
-            source: declared.map(|found| found.source.clone()),
+            declared: sources.filter(|source| source.topic == topic.as_str()).cloned().collect(),
         }
     }
 
     /// A key; a windowed one with the bounds of its window, as ksqlDB writes it: `[ann@0/60000]`.
     fn key(&self, key: &[u8]) -> String {
-        let window = self.source.as_ref().and_then(|source| source.window);
+        let window = self.declared.iter().find_map(|source| source.window);
         match window.and_then(|window| split_windowed_key(key, window)) {
             Some((inner, start_ms, end_ms)) => {
                 format!("[{}@{start_ms}/{end_ms}]", self.part(RecordPart::Key, inner))
@@ -231,23 +231,22 @@ impl Reading {
 
     /// A key without its window, or a value.
     fn part(&self, part: RecordPart, payload: &[u8]) -> String {
-        let has_schema = match &self.source {
-            Some(source) => {
-                let format = match part {
-                    RecordPart::Key => &source.key_format,
-                    RecordPart::Value => &source.value_format,
-                };
-                SCHEMA_FORMATS.contains(&format.name.as_str())
-            }
-            // Numbers of Kafka's serializers may begin with zeros too: where no schema is registered for the
-            // topic, they are the likelier reading.
-            None => {
-                ![4, 8].contains(&payload.len())
-                    || self.schemas.latest(&subject(self.topic.as_str(), part)).is_some()
-            }
-        };
-        let described = if has_schema { self.described(part, payload) } else { None };
+        let described = if self.has_schema(part, payload) { self.described(part, payload) } else { None };
         described.unwrap_or_else(|| printable(payload))
+    }
+
+    /// Whether a payload is likely to name a schema. Numbers of Kafka's serializers may begin with zeros too:
+    /// where nothing is declared or registered for the topic, they are the likelier reading.
+    fn has_schema(&self, part: RecordPart, payload: &[u8]) -> bool {
+        let is_declared = self.declared.iter().any(|source| {
+            let format = match part {
+                RecordPart::Key => &source.key_format,
+                RecordPart::Value => &source.value_format,
+            };
+            SCHEMA_FORMATS.contains(&format.name.as_str())
+        });
+        let may_be_number = !self.declared.is_empty() || [4, 8].contains(&payload.len());
+        is_declared || !may_be_number || self.schemas.latest(&subject(self.topic.as_str(), part)).is_some()
     }
 
     /// What was written with a schema of the registry, as JSON; `None` for anything else.

@@ -164,6 +164,10 @@ def test_print_reads_what_was_written_with_a_schema_and_shows_windows(shared_ser
     printed = shared_server.sql(f"PRINT '{name}' FROM BEGINNING LIMIT 1")
     assert json.loads(printed[0][4]) == {"A": 1, "B": "x"}
     shared_server.sql(f"CREATE STREAM {name} WITH (KAFKA_TOPIC = '{name}', VALUE_FORMAT = 'AVRO')")
+    # Another declaration, which knows less and comes first by its name, takes nothing away.
+    shared_server.sql(f"CREATE STREAM a_{name} (v STRING) WITH (KAFKA_TOPIC = '{name}', VALUE_FORMAT = 'KAFKA')")
+    printed = shared_server.sql(f"PRINT '{name}' FROM BEGINNING LIMIT 1")
+    assert json.loads(printed[0][4]) == {"A": 1, "B": "x"}
     shared_server.sql(f"CREATE TABLE {name}_counts WITH (KAFKA_TOPIC = '{name}-counts', KEY_FORMAT = 'KAFKA') AS"
                       f" SELECT b, COUNT(*) AS n FROM {name} WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY b")
     printed = shared_server.sql(f"PRINT '{name}-counts' FROM BEGINNING LIMIT 1")
