@@ -17,6 +17,7 @@ pub mod decimal;
 pub mod expression;
 mod expression_text;
 pub mod lower;
+pub mod other_dialects;
 pub mod reserved;
 pub mod resolve;
 pub mod scope;

@@ -11,6 +11,7 @@ use sqlparser::tokenizer::Span;
 
 use crate::analyzer::clause::Clause;
 use crate::analyzer::expression::{Arithmetic, Comparison, Expression, Literal, Logical, Node};
+use crate::analyzer::other_dialects;
 use crate::analyzer::reserved::{self, AS_VALUE};
 use crate::analyzer::scope::Scope;
 use crate::error::{SqlError, SqlErrorKind, closest};
@@ -41,8 +42,8 @@ impl Resolver<'_> {
         let mut unknown = None;
         let _ = visit_expressions(ast, |part| {
             if let Ast::CompoundIdentifier(idents) = part
-                && let [.., source, _] = idents.as_slice()
-                && let Err(error) = self.scope.resolve_source(&Name::from(source))
+                && let [.., source, member] = idents.as_slice()
+                && let Err(error) = self.scope.resolve_qualifier(&Name::from(source), &Name::from(member))
             {
                 unknown = Some(error);
                 return ControlFlow::Break(());
@@ -397,9 +398,10 @@ pub fn resolve_custom_types(
             let error = SqlError::new(SqlErrorKind::UnknownType, message).at(span);
             let declared = lookup.custom_type_names();
             let names = TYPE_NAMES.iter().copied().chain(declared.iter().map(String::as_str));
-            Err(match closest(name, names) {
-                Some(near) => error.with_hint(format!("did you mean '{near}'?")),
-                None => error.with_hint("CREATE TYPE declares a type"),
+            Err(match (other_dialects::data_type(name), closest(name, names)) {
+                (Some(written), _) => error.with_hint(format!("write {written}")),
+                (None, Some(near)) => error.with_hint(format!("did you mean '{near}'?")),
+                (None, None) => error.with_hint("CREATE TYPE declares a type"),
             })
         }
     })
@@ -408,17 +410,26 @@ pub fn resolve_custom_types(
 /// The error for a function that does not exist.
 #[must_use]
 pub fn unknown_function(name: &str, lookup: &dyn Lookup) -> SqlError {
+    let written = other_dialects::function(name);
     if lookup.reads_only(name) {
-        return SqlError::unsupported(format!(
+        let error = SqlError::unsupported(format!(
             "Function '{name}' is known to SELECT over what is there now, but not to continuous queries"
-        ))
-        .with_hint("leave out EMIT CHANGES and CREATE … AS, or call it where the result is read");
+        ));
+        return match written {
+            Some(written) => error.with_hint(format!("they have {written}")),
+            None => {
+                error.with_hint("leave out EMIT CHANGES and CREATE … AS, or call it where the result is read")
+            }
+        };
     }
     let message = format!("Can't find any functions with the name '{name}'");
     if lookup.table_function(name).is_some() {
         return SqlError::new(SqlErrorKind::UnknownFunction, message).with_hint(format!(
             "{name} is a table function: it makes rows, and stands in the SELECT of a stream alone"
         ));
+    }
+    if let Some(written) = written {
+        return SqlError::new(SqlErrorKind::UnknownFunction, message).with_hint(format!("write {written}"));
     }
     let names = lookup.function_names();
     let candidates = names.iter().map(String::as_str).filter(|name| !reserved::is_reserved(name));
@@ -518,7 +529,29 @@ fn decimal(whole: &str, fraction: &str) -> Option<Literal> {
 }
 
 fn unsupported(ast: &Ast) -> SqlError {
-    SqlError::unsupported(format!("the expression '{ast}' cannot be used here")).at(ast.span())
+    let error = SqlError::unsupported(format!("the expression '{ast}' cannot be used here")).at(ast.span());
+    match written_instead(ast) {
+        Some(written) => error.with_hint(format!("write {written}")),
+        None => error,
+    }
+}
+
+/// What continuous queries have for an expression that only Postgres' grammar has.
+fn written_instead(ast: &Ast) -> Option<&'static str> {
+    Some(match ast {
+        Ast::Substring { .. } => "SUBSTRING(text, position), or SUBSTRING(text, position, length)",
+        Ast::Position { .. } => "INSTR(text, part)",
+        Ast::Trim { .. } => "TRIM(text)",
+        Ast::Extract { .. } => "CAST(FORMAT_TIMESTAMP(time, 'HH') AS INT), with the pattern of the field",
+        Ast::AtTimeZone { .. } => "CONVERT_TZ(time, 'from zone', 'to zone')",
+        Ast::Interval(_) => "TIMESTAMPADD(unit, number, time), or TIMESTAMPSUB",
+        Ast::ILike { .. } => "LCASE(text) LIKE 'pattern'",
+        Ast::BinaryOp { op: BinaryOperator::PGOverlap, .. } => "AND between conditions",
+        Ast::BinaryOp { op: BinaryOperator::PGRegexMatch | BinaryOperator::PGRegexIMatch, .. } => {
+            "REGEXP_EXTRACT('pattern', text) IS NOT NULL"
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -120,6 +120,24 @@ impl Scope {
         })
     }
 
+    /// The source that a name before a point means, where `member` stands behind the point.
+    ///
+    /// # Errors
+    /// There is none. Where the name is a column that holds a STRUCT the error says how its fields are
+    /// written.
+    pub fn resolve_qualifier(&self, name: &Name, member: &Name) -> Result<&ScopeSource, SqlError> {
+        self.resolve_source(name).map_err(|error| {
+            let holds_struct =
+                |source: &ScopeSource| matches!(source.column_type(&name.value), Some(SqlType::Struct(_)));
+            if self.sources.iter().any(holds_struct) {
+                let (column, field) = (written_name(&name.value), written_name(&member.value));
+                error.with_hint(format!("'{column}' is a STRUCT: write {column}->{field}"))
+            } else {
+                error
+            }
+        })
+    }
+
     /// What a name means in a clause.
     ///
     /// # Errors
@@ -130,7 +148,7 @@ impl Scope {
         name: &Name,
         clause: Clause,
     ) -> Result<Expression, SqlError> {
-        let only = source.map(|source| self.resolve_source(source)).transpose()?;
+        let only = source.map(|source| self.resolve_qualifier(source, name)).transpose()?;
         for spelling in self.spellings(name) {
             let found = self.find(only, &spelling, clause, name)?;
             if let Some(node) = found {

@@ -156,6 +156,54 @@ fn numbers_beyond_their_types_are_refused() {
 }
 
 #[test]
+fn operators_of_other_languages_are_met_with_the_ones_of_this() {
+    check(&[
+        (
+            "CREATE STREAM t AS SELECT * FROM s WHERE (a == 'x') EMIT CHANGES",
+            "line 1:45: Syntax Error\nSyntax error at or near '==' at line 1:45\nHint: write = to compare",
+        ),
+        (
+            "SELECT a FROM s WHERE a == (SELECT 1)",
+            "line 1:25: Syntax Error\nSyntax error at or near '==' at line 1:25\nHint: write = to compare",
+        ),
+        (
+            "SELECT TRANSFORM(tags, t -> UCASE(t)) FROM s EMIT CHANGES",
+            "line 1:26: Syntax Error\nSyntax error at or near '->' at line 1:26\n\
+             Hint: a lambda is written with =>; -> gives a field of a STRUCT",
+        ),
+        (
+            "SELECT REDUCE(tags, 0, (s, t) -> s) FROM s EMIT CHANGES",
+            "line 1:31: Syntax Error\nSyntax error at or near '->' at line 1:31\n\
+             Hint: a lambda is written with =>; -> gives a field of a STRUCT",
+        ),
+    ]);
+    parse("SELECT a->b, TRANSFORM(c, x => x->d) FROM s").expect("fields");
+}
+
+#[test]
+fn a_window_in_the_wrong_place_or_half_written_is_met_with_what_is_missing() {
+    check(&[
+        (
+            "SELECT a, COUNT(*) FROM s GROUP BY a WINDOW TUMBLING (SIZE 1 MINUTE) EMIT CHANGES",
+            "line 1:38: Syntax Error\nSyntax error at or near 'WINDOW' at line 1:38\n\
+             Hint: WINDOW stands right behind FROM …, before WHERE and GROUP BY",
+        ),
+        (
+            "CREATE TABLE t AS SELECT a, COUNT(*) FROM s WHERE a > 1 WINDOW SESSION (1 HOUR) GROUP BY a",
+            "line 1:57: Syntax Error\nSyntax error at or near 'WINDOW' at line 1:57\n\
+             Hint: WINDOW stands right behind FROM …, before WHERE and GROUP BY",
+        ),
+        (
+            "SELECT a, COUNT(*) FROM s WINDOW HOPPING (SIZE 5 MINUTES) GROUP BY a EMIT CHANGES",
+            "line 1:57: Syntax Error\nSyntax error at or near ')' at line 1:57\n\
+             expected , ADVANCE BY and how far each window lies behind the one before\n\
+             Hint: windows that do not overlap are TUMBLING (SIZE n unit)",
+        ),
+    ]);
+    parse("SELECT SUM(a) OVER w FROM s WINDOW w AS (PARTITION BY b)").expect("a window of OVER");
+}
+
+#[test]
 fn what_is_declared_twice_is_refused() {
     for text in [
         "CREATE STREAM s (a INT, A INT)",

@@ -28,7 +28,8 @@ use super::cursor::{TokenCursor, unquoted};
 use super::data_type::parse_cast_type;
 use super::dialect::{FIELD_ACCESS_PRECEDENCE, NOT_PRECEDENCE};
 use super::keywords;
-use super::syntax_error::AN_EXPRESSION;
+use super::syntax_error::{AN_EXPRESSION, carry, conclusive};
+use crate::error::{SYNTAX_ERROR_NEAR, SqlError};
 
 /// Name of the function that stands for `struct->*`.
 pub const STRUCT_WILDCARD: &str = "__STRUCT_WILDCARD";
@@ -115,6 +116,8 @@ pub(crate) fn parse_infix(
     let next = &parser.peek_token_ref().token;
     if *next == Token::Arrow && precedence == FIELD_ACCESS_PRECEDENCE {
         Some(copy_of(left).and_then(|left| parse_field_access(parser, left)))
+    } else if *next == Token::DoubleEq {
+        Some(Err(refused_operator(parser, "==", "write = to compare")))
     } else if *next == Token::DoubleColon {
         Some(copy_of(left).and_then(|left| parse_double_colon(parser, left)))
     } else if parser.take_words(&["IS", "DISTINCT", "FROM"]) {
@@ -192,8 +195,25 @@ fn can_begin_expression(name: &str, calls: bool) -> bool {
         || (calls && matches!(name, "LEFT" | "RIGHT"))
 }
 
+/// The error for an operator of other languages that is next.
+fn refused_operator(parser: &Parser<'_>, operator: &str, hint: &str) -> ParserError {
+    let error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}'{operator}'"))
+        .at_location(parser.here())
+        .with_hint(hint);
+    conclusive(carry(error))
+}
+
 /// `a->b`, `a->*`, and subscripts right behind the field: `a->b[1]`.
 fn parse_field_access(parser: &mut Parser<'_>, base: Expr) -> Result<Expr, ParserError> {
+    let is_call = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_))
+        && parser.peek_symbol_at(2, &Token::LParen);
+    if is_call || matches!(base, Expr::Tuple(_)) {
+        return Err(refused_operator(
+            parser,
+            "->",
+            "a lambda is written with =>; -> gives a field of a STRUCT",
+        ));
+    }
     parser.advance_token();
     let next = parser.peek_token_ref().clone();
     match next.token {

@@ -20,7 +20,7 @@ use super::dialect::VALUE_EXPRESSION_PRECEDENCE;
 use super::expression::{copy_of, struct_wildcard};
 use super::identifier::Name;
 use super::syntax_error::{carry, conclusive};
-use super::window_clause::{parse_window, parse_within};
+use super::window_clause::{parse_window, parse_within, refuse_late_window};
 use crate::error::SqlError;
 
 /// What a query is for, which decides how ksqlDB's grammar binds it.
@@ -52,7 +52,7 @@ pub(crate) fn parse_select(
     });
     match ksql {
         Ok(query) => Ok(query),
-        Err(error @ ParserError::RecursionLimitExceeded) => Err(error),
+        Err(error @ (ParserError::RecursionLimitExceeded | ParserError::TokenizerError(_))) => Err(error),
         Err(ksql_error) => {
             let general = parse_general(parser).and_then(|query| at_end(parser, query));
             match general {
@@ -92,6 +92,7 @@ fn parse_ksql(parser: &mut Parser<'_>) -> Result<SelectStatement, ParserError> {
     let group_by = parse_value_list(parser, &["GROUP", "BY"])?;
     let partition_by = parse_value_list(parser, &["PARTITION", "BY"])?;
     let having = parse_condition(parser, "HAVING")?;
+    refuse_late_window(parser)?;
     let emit = parse_emit(parser)?;
     let limit = parse_limit(parser)?;
     let select = KsqlSelect { projection, from, window, where_, group_by, partition_by, having };

@@ -6,8 +6,8 @@ use sqlparser::tokenizer::Token;
 use super::ast::{DurationUnit, WindowClause, WindowDuration, WindowKind, Within};
 use super::cursor::{TokenCursor, unquoted};
 use super::identifier::Name;
-use super::syntax_error::carry;
-use crate::error::{SqlError, SqlErrorKind};
+use super::syntax_error::{carry, conclusive};
+use crate::error::{SYNTAX_ERROR_NEAR, SqlError, SqlErrorKind};
 
 /// Reads `WINDOW [name] TUMBLING | HOPPING | SESSION (…)`.
 pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, ParserError> {
@@ -30,6 +30,13 @@ pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, Pars
         "HOPPING" => {
             parser.expect_words(&["SIZE"])?;
             let size = parse_duration(parser)?;
+            if parser.peek_symbol_at(0, &Token::RParen) {
+                let error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}')'"))
+                    .at_location(parser.here())
+                    .with_detail("expected , ADVANCE BY and how far each window lies behind the one before")
+                    .with_hint("windows that do not overlap are TUMBLING (SIZE n unit)");
+                return Err(conclusive(carry(error)));
+            }
             parser.expect_token(&Token::Comma)?;
             parser.expect_words(&["ADVANCE", "BY"])?;
             let advance = parse_duration(parser)?;
@@ -54,6 +61,21 @@ pub(crate) fn parse_window(parser: &mut Parser<'_>) -> Result<WindowClause, Pars
     }
     parser.expect_token(&Token::RParen)?;
     Ok(WindowClause { name, kind, retention, grace, span: parser.span_from(start) })
+}
+
+/// Refuses a WINDOW clause of ksqlDB's behind the clauses that it stands before. Postgres' own, which names
+/// what OVER refers to, does stand there.
+pub(crate) fn refuse_late_window(parser: &Parser<'_>) -> Result<(), ParserError> {
+    let is_kind =
+        |n: usize| ["TUMBLING", "HOPPING", "SESSION"].iter().any(|kind| parser.peek_word_at(n, kind));
+    let opens_at = |n: usize| is_kind(n) && parser.peek_symbol_at(n + 1, &Token::LParen);
+    if !parser.peek_word("WINDOW") || !(opens_at(1) || opens_at(2)) {
+        return Ok(());
+    }
+    let error = SqlError::syntax(format!("{SYNTAX_ERROR_NEAR}'WINDOW'"))
+        .at_location(parser.here())
+        .with_hint("WINDOW stands right behind FROM …, before WHERE and GROUP BY");
+    Err(conclusive(carry(error)))
 }
 
 /// Reads `WITHIN n unit | (n unit, n unit) [GRACE PERIOD n unit]`.

@@ -55,7 +55,11 @@ impl Lowering<'_> {
             let types = function.variable_types(&described, &results).map_err(refused)?;
             lambdas.push(self.lambda(variables, types, body)?);
         }
-        let bound = function.bind(&described, lambdas).map_err(refused)?;
+        let beginning = widened_beginning(arguments, &described, &lambdas);
+        let bound = function.bind(&described, lambdas).map_err(|message| match beginning {
+            Some(widened) => refused(message).with_hint(format!("begin with {widened}")),
+            None => refused(message),
+        })?;
         let mut passed = values
             .into_iter()
             .zip(&bound.passed)
@@ -151,6 +155,21 @@ impl Lowering<'_> {
             .or_else(of_source)
             .ok_or_else(|| DataFusionError::Internal(format!("no type of {column} in a lambda")))
     }
+}
+
+/// The number that a call begins with, as a lambda of it would need it: one that gives another type of
+/// number than it began with does not fit.
+fn widened_beginning(
+    arguments: &[Expression],
+    described: &[CallArgument],
+    lambdas: &[Lambda],
+) -> Option<String> {
+    arguments.iter().zip(described).find_map(|(argument, described)| {
+        let CallArgument::Value(given) = described else { return None };
+        let is_number = matches!(argument.node, Node::Literal(_)) && given.is_numeric();
+        let wanted = lambdas.iter().map(|lambda| &lambda.result).find(|result| result.is_numeric())?;
+        (is_number && wanted != given).then(|| format!("CAST({argument} AS {wanted})"))
+    })
 }
 
 /// Whether a column stands for a variable.
