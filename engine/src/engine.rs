@@ -380,7 +380,14 @@ impl Engine {
         self.inner.changes.close().await;
         self.inner.queries.stop_all().await;
         let engine = self.clone();
-        let closed = tokio::task::spawn_blocking(move || engine.checkpoint()).await;
+        let closed = tokio::task::spawn_blocking(move || {
+            // Their offsets are safe in any case; only how long they stay is not.
+            if let Err(error) = engine.inner.topics.groups().store_in_use() {
+                tracing::error!(%error, "consumer groups that were in use may pass for unused");
+            }
+            engine.checkpoint()
+        })
+        .await;
         closed.map_err(|error| Error::internal(format!("the checkpoint panicked: {error}")))??;
         Ok(())
     }

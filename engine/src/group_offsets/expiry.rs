@@ -5,9 +5,12 @@
 //! commit, whichever is later; those of a consumer that assigns its partitions itself, and so never is a
 //! member, a while after their commit. When the last member left is kept on disk, as a restart must neither
 //! begin the time anew nor take a group for left whose members are about to come back: a group that is
-//! stored as having members and has none was left now.
+//! stored as having members and has none was left now. So was one that had members between two looks, however
+//! short they stayed; a server that ends in order stores it as having members.
 //!
-//! What is written here is not synced: a change that is lost is made again at the next look.
+//! What is written here is not synced: a change that is lost is made again at the next look. A server that is
+//! killed forgets who came since its last look; the next one looks for the first time after
+//! [`CHECK_INTERVAL`], when who is still there has come back.
 
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tidemill_storage::state::{Durability, StateSnapshot, WriteBatch};
 
+use super::occupancy::{Departed, Presence};
 use super::{GroupOffsets, Stored, damaged};
 use crate::error::{Error, Result};
 use crate::state_keys;
@@ -49,8 +53,36 @@ impl GroupOffsets {
     /// # Errors
     /// Those of the disk; what was not forgotten is at the next call.
     pub fn expire(&self, now_ms: i64) -> Result<usize> {
+        let departed = self.occupancy.take_departed();
+        let looked = self.look_at_all(&departed, now_ms);
+        if looked.is_err() {
+            self.occupancy.return_departed(departed);
+        }
+        looked
+    }
+
+    /// Stores the groups that had members since the last look as having some (blocking): for the next server
+    /// they are left when it looks for the first time.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn store_in_use(&self) -> Result<()> {
         let snapshot = self.store.snapshot();
-        let mut expiry = Expiry { offsets: self, now_ms, expired: Vec::new(), forgotten: 0 };
+        let mut changes = WriteBatch::default();
+        for group in self.groups()? {
+            let in_use = Activity { left_ms: None };
+            if self.occupancy.presence(&group) != Presence::Nobody
+                && stored_activity(snapshot.as_ref(), &group)? != Some(in_use)
+            {
+                in_use.stage(&group, &mut changes)?;
+            }
+        }
+        self.write_unless_empty(&changes)
+    }
+
+    fn look_at_all(&self, departed: &Departed, now_ms: i64) -> Result<usize> {
+        let snapshot = self.store.snapshot();
+        let mut expiry = Expiry { offsets: self, departed, now_ms, expired: Vec::new(), forgotten: 0 };
         let mut group: Option<(String, Vec<Found>)> = None;
         for entry in snapshot.scan(state_keys::group_offsets(None)) {
             let (key, value) = entry?;
@@ -93,9 +125,24 @@ impl GroupOffsets {
     }
 }
 
+impl Activity {
+    fn stage(self, group: &str, changes: &mut WriteBatch) -> Result<()> {
+        let bytes = serde_json::to_vec(&self).map_err(|error| Error::internal(error.to_string()))?;
+        changes.put(state_keys::group_activity(group), bytes);
+        Ok(())
+    }
+}
+
+fn stored_activity(snapshot: &dyn StateSnapshot, group: &str) -> Result<Option<Activity>> {
+    let stored = snapshot.get(&state_keys::group_activity(group))?;
+    stored.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| damaged(group))).transpose()
+}
+
 /// One look at all groups.
 struct Expiry<'o> {
     offsets: &'o GroupOffsets,
+    /// Those that were left since the look before.
+    departed: &'o Departed,
     now_ms: i64,
     /// What goes with the next write, each with its group.
     expired: Vec<(String, Found)>,
@@ -104,23 +151,23 @@ struct Expiry<'o> {
 
 impl Expiry<'_> {
     fn look_at(&mut self, snapshot: &dyn StateSnapshot, group: &str, entries: Vec<Found>) -> Result<()> {
-        let key = state_keys::group_activity(group);
-        let stored = snapshot.get(&key)?;
-        let known: Option<Activity> =
-            stored.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| damaged(group))).transpose()?;
-        let has_members = self.offsets.occupancy.has_members(group);
-        let now = match known {
-            _ if has_members => Some(Activity { left_ms: None }),
-            Some(Activity { left_ms: None }) => Some(Activity { left_ms: Some(self.now_ms) }),
-            left => left,
+        let known = stored_activity(snapshot, group)?;
+        let presence = self.offsets.occupancy.presence(group);
+        let was_left = presence == Presence::Departed || self.departed.contains(group);
+        let in_use = Activity { left_ms: None };
+        let now = if presence == Presence::Members {
+            Some(in_use)
+        } else if was_left || known == Some(in_use) {
+            Some(Activity { left_ms: Some(self.now_ms) })
+        } else {
+            known
         };
         if let Some(activity) = now.filter(|_| now != known) {
             let mut changes = WriteBatch::default();
-            let bytes = serde_json::to_vec(&activity).map_err(|error| Error::internal(error.to_string()))?;
-            changes.put(key, bytes);
+            activity.stage(group, &mut changes)?;
             self.offsets.write_unless_empty(&changes)?;
         }
-        if has_members {
+        if presence == Presence::Members {
             return Ok(());
         }
         let left_ms = now.and_then(|activity| activity.left_ms).unwrap_or(i64::MIN);
@@ -136,13 +183,14 @@ impl Expiry<'_> {
         Ok(())
     }
 
-    /// Forgets what was found, but for what was committed since, and for groups that somebody has joined.
+    /// Forgets what was found, but for what was committed since, and for groups that somebody has joined,
+    /// if only for a moment.
     fn forget(&mut self) -> Result<()> {
         let _no_commit = self.offsets.commits.write();
         let mut changes = WriteBatch::default();
         for (group, found) in self.expired.drain(..) {
             let is_unchanged = self.offsets.store.get(&found.key)?.is_some_and(|value| value == found.value);
-            if is_unchanged && !self.offsets.occupancy.has_members(&group) {
+            if is_unchanged && self.offsets.occupancy.presence(&group) == Presence::Nobody {
                 changes.delete(found.key);
                 self.forgotten += 1;
             }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemill_storage::io::{Clock, ManualClock};
+use tidemill_storage::log::MemoryLog;
 use tidemill_storage::state::StateStore;
 use tidemill_storage::state::memory::MemoryStateStore;
 use tidemill_storage::{Offset, PartitionId, TopicName, TopicPartition};
 
 use super::expiry::RETENTION;
+use super::occupancy::DEPARTED_MAX;
 use super::{GroupOffset, GroupOffsets};
+use crate::engine::{Engine, EngineOptions, Storage};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -77,6 +80,55 @@ fn a_group_with_members_keeps_its_offsets_and_its_time_begins_when_they_are_gone
 }
 
 #[test]
+fn a_group_that_had_members_only_between_two_looks_was_in_use() {
+    let world = World::new();
+    world.commit("first", 0);
+    world.commit("again", 0);
+    drop(world.offsets.occupy("again"));
+    assert_eq!(world.after(Duration::ZERO), 0, "when it was left is stored");
+    world.clock.advance(RETENTION);
+    drop(world.offsets.occupy("first"));
+    drop(world.offsets.occupy("again"));
+    assert_eq!(world.after(Duration::ZERO), 0);
+    assert_eq!(world.after(RETENTION - Duration::from_millis(1)), 0);
+    assert_eq!(world.after(Duration::from_millis(1)), 2);
+}
+
+#[test]
+fn a_group_is_not_forgotten_among_many_that_came_and_went() {
+    let world = World::new();
+    world.commit("used", 0);
+    world.clock.advance(RETENTION);
+    for group in 0..DEPARTED_MAX {
+        drop(world.offsets.occupy(&format!("console-{group}")));
+    }
+    drop(world.offsets.occupy("used"));
+    assert_eq!(world.after(Duration::ZERO), 0);
+    assert_eq!(world.after(RETENTION), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_tells_the_next_one_who_was_there_since_its_last_look() {
+    let storage = Storage { log: Arc::new(MemoryLog::default()), store: Arc::new(MemoryStateStore::new()) };
+    let options = EngineOptions { workers: 2, ..EngineOptions::default() };
+    let engine = Engine::open_over(storage.clone(), options.clone()).unwrap();
+    let clock = ManualClock::new(1_700_000_000_000);
+    let world = World { store: Arc::default(), clock, offsets: engine.topics().groups().clone() };
+    for group in ["visits", "stays", "goes"] {
+        world.commit(group, 0);
+    }
+    drop(world.offsets.occupy("visits"));
+    let _member = world.offsets.occupy("stays");
+    engine.shutdown().await.expect("shuts down");
+
+    let engine = Engine::open_over(storage, options).unwrap();
+    let next = World { offsets: engine.topics().groups().clone(), ..world };
+    assert_eq!(next.after(RETENTION), 1);
+    assert_eq!(next.offsets.groups().unwrap(), ["stays", "visits"]);
+    assert_eq!(next.after(RETENTION), 2);
+}
+
+#[test]
 fn a_restart_neither_begins_the_time_anew_nor_takes_members_for_long_gone() {
     let mut world = World::new();
     world.commit("left", 0);
@@ -87,7 +139,7 @@ fn a_restart_neither_begins_the_time_anew_nor_takes_members_for_long_gone() {
     drop(members);
     world.clock.advance(RETENTION * 2);
     world = world.restarted();
-    // The members of 'used' were there when the server ended; 'left' was empty all the time.
+    // The members of 'used' were there when the server was killed; those of 'left' were gone at the first look.
     assert_eq!(world.after(Duration::ZERO), 1);
     let groups: BTreeSet<String> = world.offsets.groups().unwrap().into_iter().collect();
     assert_eq!(groups, BTreeSet::from(["used".to_owned()]));
