@@ -218,6 +218,28 @@ fn a_schema_of_somebody_else_fills_in_its_defaults_and_refuses_null_where_it_req
 }
 
 #[test]
+fn null_is_written_where_a_schema_of_somebody_else_requires_a_member_that_may_be_null() {
+    let writer = WriterSchema {
+        id: SchemaId(7),
+        schema: Arc::new(resolved(
+            &json!({
+                "type": "object",
+                "properties": { "a": { "enum": [1, null] }, "b": {}, "c": { "type": ["string", "null"] } },
+                "required": ["a", "b", "c"],
+            }),
+            &[],
+        )),
+    };
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
+    let columns = schema(&[("a", "INTEGER")]);
+    let payloads = encode(&JsonSchemaFormat, &columns, &shape(Wrapping::Record), &writer, &[values]);
+    let texts: Vec<&[u8]> = payloads.iter().flatten().map(|payload| &payload[5..]).collect();
+    let expected =
+        [br#"{"a":1,"b":null,"c":null}"#.as_slice(), br#"{"a":null,"b":null,"c":null}"#.as_slice()];
+    assert_eq!(texts, expected);
+}
+
+#[test]
 fn what_a_schema_of_somebody_else_says_of_objects_holds_inside_structs() {
     let writer = WriterSchema {
         id: SchemaId(7),

@@ -2,15 +2,16 @@
 //!
 //! A declaration may name a schema that somebody else has registered. It may give defaults, it may require
 //! values, and it may have more members than the declaration has columns. As in ksqlDB a default stands where
-//! a column is null or where no column is, and a member that is required needs one of the two. Where a member
-//! is neither required nor may be null, it is left out instead: readers that hold what they read against the
-//! schema would refuse the null that ksqlDB writes.
+//! a column is null or where no column is, and a member that is required needs one of the two, or null where
+//! the schema allows that. Where a member is neither required nor may be null, it is left out instead: readers
+//! that hold what they read against the schema would refuse the null that ksqlDB writes.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use serde_json::{Map, Value};
 
 use super::documents::{Documents, Place};
+use super::nullability::allows_null;
 use crate::formats::json::{JsonDecoder, write_json_string};
 use crate::formats::{Decoder as _, Wrapping};
 use crate::registry::ResolvedSchema;
@@ -20,7 +21,7 @@ use crate::registry::ResolvedSchema;
 pub(super) struct Members {
     /// What becomes of NULL, where it is not written as such: by the column's position.
     pub(super) nulls: Vec<(usize, OnNull)>,
-    /// The defaults of members that no column gives, as JSON text, each with a comma in front.
+    /// The members that no column gives, with their defaults or null, as JSON text, each with a comma in front.
     pub(super) constants: Vec<u8>,
 }
 
@@ -48,22 +49,24 @@ impl Members {
         let Some(object) = Object::at(&documents, documents.root()) else { return Ok(Members::default()) };
         let mut constants = Vec::new();
         for (name, property) in object.properties() {
-            match object.default_of(property) {
-                _ if columns.column_with_name(name).is_some() => {}
-                Some(default) => {
-                    constants.push(b',');
-                    write_json_string(name, &mut constants);
-                    constants.push(b':');
-                    constants.extend_from_slice(default.to_string().as_bytes());
-                }
-                None if object.requires(name, property) => {
+            if columns.column_with_name(name).is_some() {
+                continue;
+            }
+            let constant = match object.default_of(property) {
+                Some(default) => default.to_string(),
+                None if !object.names_required(name) => continue,
+                None if allows_null(&documents, property) => "null".to_owned(),
+                None => {
                     return Err(format!(
                         "Missing default value for required field: [{name}]. This field appears in JSON_SR \
                          schema in Schema Registry"
                     ));
                 }
-                None => {}
-            }
+            };
+            constants.push(b',');
+            write_json_string(name, &mut constants);
+            constants.push(b':');
+            constants.extend_from_slice(constant.as_bytes());
         }
         Ok(Members { nulls: object.nulls(columns.fields())?, constants })
     }
@@ -114,7 +117,7 @@ impl<'s> Object<'s> {
             let Some((position, field)) = fields.find(name) else { continue };
             match self.default_of(property) {
                 Some(default) => nulls.push((position, OnNull::Default(value(field, default)?))),
-                None if self.allows_null(property) => {}
+                None if allows_null(self.documents, property) => {}
                 None if self.names_required(name) => nulls.push((position, OnNull::Refused)),
                 None => nulls.push((position, OnNull::Omitted)),
             }
@@ -130,22 +133,10 @@ impl<'s> Object<'s> {
         Ok(nulls)
     }
 
-    /// Whether a member must be there and not null.
-    fn requires(&self, name: &str, property: Place<'s>) -> bool {
-        self.names_required(name) && !self.allows_null(property)
-    }
-
+    /// Whether a member must be there, if only as null.
     fn names_required(&self, name: &str) -> bool {
         let required = self.schema.get("required").and_then(Value::as_array);
         required.is_some_and(|names| names.iter().any(|known| known == name))
-    }
-
-    fn allows_null(&self, property: Place<'s>) -> bool {
-        let Some(property) = self.documents.followed(property) else { return true };
-        is_null(property.schema)
-            || choices(property.schema).any(|choice| {
-                self.documents.followed(property.beside(choice)).is_some_and(|choice| is_null(choice.schema))
-            })
     }
 
     /// The default of a member: its own, or that of what it stands for, or of what that is besides null.
@@ -176,15 +167,6 @@ fn add_omitted(nulls: &[(usize, OnNull)], path: &mut Vec<usize>, paths: &mut Vec
 fn choices(schema: &Value) -> impl Iterator<Item = &Value> {
     let choices = schema.get("oneOf").or_else(|| schema.get("anyOf"));
     choices.and_then(Value::as_array).into_iter().flatten()
-}
-
-/// Whether null is a value of the schema's own type, or of one of its types.
-fn is_null(schema: &Value) -> bool {
-    match schema.get("type") {
-        Some(Value::Array(names)) => names.iter().any(|name| name == "null"),
-        Some(name) => name == "null",
-        None => false,
-    }
 }
 
 /// A default as the only value of a column.

@@ -9,6 +9,7 @@ mod documents;
 mod encoder;
 mod from_columns;
 mod members;
+mod nullability;
 mod to_columns;
 
 #[cfg(test)]
