@@ -1,9 +1,9 @@
-//! Which member of a record a column takes, where records name their members.
+//! Which member of a record a column takes, where the schema of records names their members.
 //!
-//! The rule is ksqlDB's, and that of every format: a column takes the member of exactly its name, else the
-//! last member whose name in upper case is its name. A name that a statement writes without quotes is in
-//! upper case and finds its member in any case; a quoted one with lower-case letters finds its own alone.
-//! JSON has the rule in its object reader, which looks a name up once.
+//! A column takes the member of exactly its name, else the last one whose name differs from its own in case
+//! alone. As in ksqlDB it makes no difference whether a statement wrote the column's name in quotes: members
+//! of AVRO and PROTOBUF are found in any case. The exact name goes first so that columns which differ in case
+//! alone each have their own. JSON has no schema and a stricter rule, in its object reader.
 
 use arrow::datatypes::Fields;
 
@@ -13,13 +13,15 @@ pub(super) fn member_of_column<'n>(
     column: &str,
 ) -> Option<usize> {
     let exact = members.clone().position(|member| member == column);
-    exact.or_else(|| members.clone().rposition(|member| member.to_uppercase() == column))
+    let upper = column.to_uppercase();
+    exact.or_else(|| members.clone().rposition(|member| member.to_uppercase() == upper))
 }
 
 /// Where the column stands that takes a member.
 pub(super) fn column_of_member(columns: &Fields, member: &str) -> Option<usize> {
-    let position = |name: &str| columns.iter().position(|column| column.name() == name);
-    position(member).or_else(|| position(&member.to_uppercase()))
+    let exact = columns.iter().position(|column| column.name() == member);
+    let upper = member.to_uppercase();
+    exact.or_else(|| columns.iter().position(|column| column.name().to_uppercase() == upper))
 }
 
 #[cfg(test)]
@@ -29,16 +31,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoted_lower_case_finds_its_own_member_and_upper_case_any() {
+    fn members_are_found_in_any_case_and_the_exact_name_goes_first() {
         let members = ["Total", "net", "NET", "total"];
-        for (column, member) in
-            [("TOTAL", Some(3)), ("Total", Some(0)), ("NET", Some(2)), ("net", Some(1)), ("tOTAL", None)]
-        {
+        for (column, member) in [
+            ("TOTAL", Some(3)),
+            ("tOTAL", Some(3)),
+            ("Total", Some(0)),
+            ("NET", Some(2)),
+            ("net", Some(1)),
+            ("Net", Some(2)),
+            ("gross", None),
+        ] {
             assert_eq!(member_of_column(members.iter().copied(), column), member, "{column}");
         }
         let field = |name: &str| Field::new(name, DataType::Int32, true);
-        let columns = Fields::from(vec![field("TOTAL"), field("net")]);
-        for (member, column) in [("Total", Some(0)), ("net", Some(1)), ("Net", None)] {
+        let columns = Fields::from(vec![field("TOTAL"), field("net"), field("NET")]);
+        for (member, column) in
+            [("Total", Some(0)), ("net", Some(1)), ("NET", Some(2)), ("Net", Some(1)), ("gross", None)]
+        {
             assert_eq!(column_of_member(&columns, member), column, "{member}");
         }
     }
