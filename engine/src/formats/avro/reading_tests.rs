@@ -1,6 +1,6 @@
 //! AVRO payloads of other writers: which column takes what, and what is rejected.
 
-use arrow::array::{Array, AsArray, Int32Array, StringArray};
+use arrow::array::{AsArray, Int32Array, StringArray};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use serde_json::json;
 
