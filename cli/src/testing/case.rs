@@ -38,6 +38,9 @@ pub(crate) struct Case {
     /// Whether every query is asked once more, for rows as messages of Protobuf.
     #[serde(rename = "testPullWithProtoFormat")]
     pub(crate) asks_for_messages: bool,
+    /// Whether nobody has written down yet what is expected.
+    #[serde(skip)]
+    pub(crate) lacks_outputs: bool,
     /// Whether everything counts: what has to exist, the kind and the words of an error, records of topics
     /// that no output names, and whole numbers as they are written.
     #[serde(skip)]

@@ -38,8 +38,7 @@ impl CaseSource {
 /// All selected cases, in the order of the paths, and within a directory in that of the files' names.
 ///
 /// # Errors
-/// A path that is not there, a file that is no file of cases, a directory that is half a case, an id that two
-/// cases have.
+/// A path that is not there, a file that is no file of cases, an id that two cases have.
 pub(crate) fn collect(
     paths: &[impl AsRef<Path>],
     selection: &Selection,
@@ -66,14 +65,6 @@ fn walk(path: &Path, depth: usize, named: bool, found: &mut Vec<CaseSource>) -> 
     if three_files::is_case(path) {
         found.push(three_files::read(path));
         return Ok(());
-    }
-    if path.join(three_files::STATEMENTS).is_file() {
-        return Err(CommandFailure(format!(
-            "{} holds {} and no {}; write {{\"outputs\": []}} into it, and --update fills it",
-            path.display(),
-            three_files::STATEMENTS,
-            three_files::OUTPUT
-        )));
     }
     if depth == DEPTH_MAX {
         return Err(CommandFailure(format!("{} lies too deep", path.display())));

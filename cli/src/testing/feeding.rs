@@ -16,6 +16,7 @@ use tidemill_engine::driver::{Record, TopicPayloads, Window};
 use tidemill_engine::formats::RecordPart;
 
 use super::case::{Case, CaseRecord};
+use super::record_topics;
 use super::world::World;
 
 /// Reasons for dropped rows that are kept to be told.
@@ -50,8 +51,9 @@ pub(super) struct Fed {
 /// Writes a case's records into their topics.
 ///
 /// # Errors
-/// A record that is none of its topic, for people.
+/// A record that is none of its topic, or whose topic nobody reads, for people.
 pub(super) fn write_inputs(world: &mut World, case: &Case) -> Result<(), String> {
+    record_topics::check_inputs(world, case)?;
     for (number, input) in case.inputs.iter().enumerate() {
         let record = to_record(world, input)
             .and_then(|record| world.write(&input.topic, record).map_err(|error| error.to_string()));

@@ -12,6 +12,7 @@
 //! - [`statements`]: running a case's statements; [`declared_topics`], [`registered_schemas`]: the topics they
 //!   need beforehand, and the schemas of these;
 //! - [`feeding`]: which record goes through which query when;
+//! - [`record_topics`]: whether records are of topics that statements read and write;
 //! - [`value_match`], [`record_match`]: whether what came out is what was expected;
 //! - [`rejection`]: cases that expect an error;
 //! - [`request_case`]: a case of requests and their answers; [`answers`], [`answer_match`]: what is
@@ -35,6 +36,7 @@ mod pool;
 mod post_conditions;
 mod query_case;
 mod record_match;
+mod record_topics;
 mod registered_schemas;
 mod rejection;
 mod report;

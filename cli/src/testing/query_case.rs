@@ -9,11 +9,10 @@ use super::feeding::{self, Fed};
 use super::post_conditions::{check_sources, check_topics};
 use super::record_match::{Comparison, ReadRecord, compare};
 use super::rejection::{self, Failure};
-use super::request_case;
-use super::statements;
 use super::value_match::{EXACT_NUMBERS, Numbers};
 use super::verdict::Verdict;
 use super::world::World;
+use super::{record_topics, request_case, statements, three_files};
 
 /// Runs a case.
 pub(super) fn run(case: &Case) -> Verdict {
@@ -53,9 +52,14 @@ fn verdict(world: &World, case: &Case, fed: &Fed) -> Verdict {
     let written =
         by_topic.iter().flat_map(|(topic, records)| records.iter().map(|record| record.to_case(topic)));
     let came_out: Option<Vec<Value>> = Some(written.collect());
+    if case.lacks_outputs {
+        let reason = format!("there is no {}; --update writes one with what came out", three_files::OUTPUT);
+        return Verdict { came_out, ..Verdict::failed(reason) };
+    }
     if let Err(difference) = check_outputs(case, &by_topic) {
+        let unwritten = record_topics::unwritten(world, case).into_iter().map(|told| format!("{told}\n"));
         let reasons = fed.reasons.iter().map(|reason| format!("\n  dropped: {reason}"));
-        let reason = format!("{difference}{}", reasons.collect::<String>());
+        let reason = format!("{}{difference}{}", unwritten.collect::<String>(), reasons.collect::<String>());
         return Verdict { came_out, ..Verdict::failed(reason) };
     }
     let mut verdict = Verdict { came_out, ..Verdict::passed() };

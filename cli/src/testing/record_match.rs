@@ -171,7 +171,8 @@ pub(super) fn compare(
     Err(text)
 }
 
-fn show_expected(record: &CaseRecord) -> String {
+/// An expected record, for people.
+pub(super) fn show_expected(record: &CaseRecord) -> String {
     let window = record.window.as_ref().map(|window| (window.start, window.end, window.is_session()));
     let headers = record.headers.iter().map(|header| (header.key.as_str(), header.value.as_deref()));
     show(&record.key, &record.value, window, record.timestamp, headers)

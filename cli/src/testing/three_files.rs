@@ -18,7 +18,7 @@ pub(super) const STATEMENTS: &str = "statements.sql";
 /// What goes in; may be missing where statements insert it.
 const INPUT: &str = "input.json";
 
-/// What has to come out.
+/// What has to come out; where it is missing, the case fails until what came out is written into it.
 pub(super) const OUTPUT: &str = "output.json";
 
 /// What a record, its window and its headers may say.
@@ -28,7 +28,7 @@ const HEADER: &[&str] = &["KEY", "VALUE"];
 
 /// Whether a directory is a case.
 pub(super) fn is_case(directory: &Path) -> bool {
-    directory.join(STATEMENTS).is_file() && directory.join(OUTPUT).is_file()
+    directory.join(STATEMENTS).is_file()
 }
 
 /// Reads such a directory; its path is the case's id.
@@ -48,13 +48,14 @@ fn read_case(directory: &Path, id: &str) -> Result<Case, String> {
         return Err(format!("{} holds no statement", path.display()));
     }
     let place = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    let input = directory.join(INPUT);
+    let (input, output) = (directory.join(INPUT), directory.join(OUTPUT));
     Ok(Case {
         id: id.to_owned(),
         statements: pieces.iter().map(|piece| format!("{};", piece.text)).collect(),
         places: pieces.iter().map(|piece| (place(piece.start.line), place(piece.start.column))).collect(),
         inputs: if input.is_file() { records(&input, "inputs")? } else { Vec::new() },
-        outputs: records(&directory.join(OUTPUT), "outputs")?,
+        outputs: if output.is_file() { records(&output, "outputs")? } else { Vec::new() },
+        lacks_outputs: !output.is_file(),
         is_strict: true,
         ..Case::default()
     })

@@ -4,7 +4,7 @@
 //! records came out. Everything else in the files stays as it is laid out, and so do the records that are the
 //! same as before: what a change of a query has changed is all that differs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -22,14 +22,17 @@ use crate::failure::CommandFailure;
 /// The member that is written.
 const OUTPUTS: &str = "outputs";
 
-/// A case's position in a file of cases, or none in a file of its own, and what came out.
-type Differing<'c> = (Option<usize>, &'c [Value]);
+/// What a directory without expected records begins with.
+const NOTHING_EXPECTED: &str = "{\"outputs\": []}\n";
 
-/// Writes the outputs of cases that failed; gives how many were written.
+/// A case's position in a file of cases, or none in a file of its own, its id, and what came out.
+type Differing<'c> = (Option<usize>, &'c str, &'c [Value]);
+
+/// Writes the outputs of cases that failed, where others came out; gives the ids of those cases.
 ///
 /// # Errors
 /// A file that cannot be read or written.
-pub(crate) fn update(finished: &[Finished]) -> Result<usize, CommandFailure> {
+pub(crate) fn update(finished: &[Finished]) -> Result<BTreeSet<String>, CommandFailure> {
     let mut files: BTreeMap<PathBuf, Vec<Differing<'_>>> = BTreeMap::new();
     for done in finished.iter().filter(|done| !done.verdict.passed) {
         let Some(came_out) = done.verdict.came_out.as_deref() else { continue };
@@ -37,25 +40,34 @@ pub(crate) fn update(finished: &[Finished]) -> Result<usize, CommandFailure> {
             Place::InFile(path, position) => (path.clone(), Some(*position)),
             Place::Directory(directory) => (directory.join(three_files::OUTPUT), None),
         };
-        files.entry(path).or_default().push((position, came_out));
+        files.entry(path).or_default().push((position, done.source.id.as_str(), came_out));
     }
-    let mut written = 0;
+    let mut updated = BTreeSet::new();
     for (path, mut cases) in files {
         let failed =
             |error: io::Error| CommandFailure(format!("could not update {}: {error}", path.display()));
-        let mut text = fs::read_to_string(&path).map_err(failed)?;
+        let existing = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => Some(read.map_err(failed)?),
+        };
+        let mut text = existing.clone().unwrap_or_else(|| NOTHING_EXPECTED.to_owned());
         // From the last case to the first: what stands before a case stays where it is.
-        cases.sort_by_key(|(position, _)| std::cmp::Reverse(*position));
-        for (position, came_out) in cases {
+        cases.sort_by_key(|(position, ..)| std::cmp::Reverse(*position));
+        for (position, id, came_out) in cases {
             let (place, outputs) = with_outputs(&text, position, came_out).ok_or_else(|| {
                 CommandFailure(format!("{} has changed while its cases ran", path.display()))
             })?;
-            text.replace_range(place, &outputs);
-            written += 1;
+            // A case may have failed for another reason.
+            if existing.is_none() || text[place.clone()] != outputs {
+                text.replace_range(place, &outputs);
+                updated.insert(id.to_owned());
+            }
         }
-        write(&path, &text).map_err(failed)?;
+        if existing.as_ref() != Some(&text) {
+            write(&path, &text).map_err(failed)?;
+        }
     }
-    Ok(written)
+    Ok(updated)
 }
 
 /// A place in the text, and what is to stand there for these records to be expected: of the case at this
