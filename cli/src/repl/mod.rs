@@ -2,9 +2,10 @@
 //!
 //! [`shell`] runs text: it keeps the statements that concern the REPL alone ([`commands`],
 //! [`variables`], [`output`]) to itself and sends the rest to a [`backend`], which is a server
-//! ([`remote`]) or an engine opened right here ([`embedded`]). Answers are drawn ([`drawing`]) side by side
-//! ([`table`]) or as records ([`records`]). [`editor`] is what a terminal adds: history, completion,
-//! colours. What statements mean is the engine's business alone.
+//! ([`remote`], with [`other_door`] for what else may listen there) or an engine opened right here
+//! ([`embedded`]). Answers are drawn ([`drawing`]) side by side ([`table`]) or as records ([`records`]).
+//! [`editor`] is what a terminal adds: history, completion, colours. What statements mean is the engine's
+//! business alone.
 
 pub(crate) mod backend;
 mod commands;
@@ -14,6 +15,7 @@ mod editor;
 mod embedded;
 mod highlighter;
 mod names;
+mod other_door;
 pub(crate) mod output;
 mod records;
 pub(crate) mod remote;

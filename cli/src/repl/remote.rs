@@ -9,15 +9,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{AsyncMessage, Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, Error, NoTls, SimpleQueryMessage, SimpleQueryRow, Socket,
+};
 
 use super::backend::{Answer, Backend, Failure, Row};
+use super::other_door;
 use crate::server::Addresses;
 
 /// How long to try to reach a server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server may keep silent before it is asked whether it speaks another protocol.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
 
 /// How long a cancelled statement may take to end.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,10 +53,7 @@ impl Remote {
             config.dbname("tidemill");
         }
         config.application_name("tidemill sql").connect_timeout(CONNECT_TIMEOUT);
-        let (client, mut connection) = config
-            .connect(NoTls)
-            .await
-            .map_err(|error| Failure::new(format!("could not connect to {address}: {}", describe(&error))))?;
+        let (client, mut connection) = connect(&config, address).await?;
         let (sender, notices) = mpsc::channel(NOTICES_MAX);
         tokio::spawn(async move {
             let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
@@ -61,6 +66,34 @@ impl Remote {
         });
         Ok(Remote { client, notices })
     }
+}
+
+/// Connects, or tells who else answers there.
+async fn connect(
+    config: &Config,
+    address: &str,
+) -> Result<(Client, Connection<Socket, NoTlsStream>), Failure> {
+    let mut connecting = Box::pin(config.connect(NoTls));
+    let mut connected = timeout(SILENCE_MAX, &mut connecting).await.ok();
+    let is_told =
+        |done: &Result<_, Error>| done.as_ref().map_or_else(|error| error.as_db_error().is_some(), |_| true);
+    if !connected.as_ref().is_some_and(is_told)
+        && let Some(protocol) = other_door::protocol(config).await
+    {
+        let message = format!("{address} answers in the protocol of {protocol}, not in that of Postgres");
+        let postgres = Addresses::default().postgres.port();
+        return Err(Failure::new(message).with_hint(format!(
+            "a server takes statements at its port for postgres, {postgres} unless it was told another"
+        )));
+    }
+    if connected.is_none() {
+        // A server with much to do is late.
+        connected = timeout(CONNECT_TIMEOUT, connecting).await.ok();
+    }
+    let silent = || Failure::new(format!("nobody answers in Postgres's protocol at {address}"));
+    connected
+        .ok_or_else(silent)?
+        .map_err(|error| Failure::new(format!("could not connect to {address}: {}", describe(&error))))
 }
 
 /// What an address says.
@@ -123,11 +156,7 @@ impl Backend for Remote {
         // The message of a command comes as a notice, ahead of its completion.
         let mut told = self.notices();
         if told.is_empty() {
-            told.push(match rows_done {
-                Some(1) => "1 row".to_owned(),
-                Some(rows @ 2..) => format!("{rows} rows"),
-                Some(0) | None => "done".to_owned(),
-            });
+            told.push(tag(statement, rows_done.unwrap_or(0)));
         }
         Ok(Answer::Done(told.join("\n")))
     }
@@ -142,7 +171,7 @@ impl Backend for Remote {
                 _ => Ok(()),
             }
         };
-        match tokio::time::timeout(CANCEL_TIMEOUT, settled).await {
+        match timeout(CANCEL_TIMEOUT, settled).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(failure(&error, "")),
             Err(_) => Err(Failure::new("the server did not end the statement in time")),
@@ -156,6 +185,17 @@ impl Backend for Remote {
     async fn close(&mut self) -> Result<(), Failure> {
         // The connection ends with its client.
         Ok(())
+    }
+}
+
+/// The tag of a command that is done. The client library keeps only its number of rows, so that the rest is
+/// taken from the statement.
+fn tag(statement: &str, rows: u64) -> String {
+    let word = statement.split(|character: char| !character.is_ascii_alphabetic()).next();
+    match word.unwrap_or_default().to_ascii_uppercase() {
+        word if word == "INSERT" => format!("INSERT 0 {rows}"),
+        word if word.is_empty() => "done".to_owned(),
+        word => word,
     }
 }
 
@@ -258,6 +298,12 @@ mod tests {
             assert!(failure.message.contains(reason), "{address}: {failure}");
             assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("HOST:PORT")), "{failure}");
         }
+    }
+
+    #[test]
+    fn a_command_is_told_with_the_tag_that_it_has_everywhere() {
+        assert_eq!(tag("insert into s values (1), (2)", 2), "INSERT 0 2");
+        assert_eq!(tag("SET 'auto.offset.reset' = 'earliest'", 0), "SET");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from harness import binary
 from orders import INSERT, ORDERS
 
@@ -95,3 +97,18 @@ def test_variables_stand_for_names_and_texts_and_in_properties(run, tmp_path):
     assert " PARTITIONS | 1\n" in shown and "COLUMN" not in shown
     assert "\n kept\n---------\n ${name}\n" in shown and "\n replaced\n----------\n s1\n" in shown
     assert "outer.sql, line 5, column" in complaints and "there is no variable 'column'" in complaints
+
+
+@pytest.mark.parametrize("door,protocol", [("kafka", "Kafka"), ("http", "HTTP")])
+def test_a_port_of_another_protocol_is_told_at_once(server, door, protocol):
+    address = f"127.0.0.1:{server.ports[door]}"
+    finished = subprocess.run(
+        [binary(), "sql", "--connect", address, "-c", "SELECT 1"], capture_output=True, text=True, timeout=8
+    )
+    assert finished.returncode == 1
+    assert f"{address} answers in the protocol of {protocol}" in finished.stderr
+    assert "its port for postgres" in finished.stderr
+
+
+def test_rows_that_are_inserted_are_counted_alike_whoever_answers(run):
+    assert run("-c", ORDERS, "-c", INSERT)[1].endswith("\nINSERT 0 2\n")

@@ -15,7 +15,7 @@ TABLE = """\
 def test_answers_are_aligned_tables(repl):
     terminal = repl()
     assert "created" in terminal.answer(ORDERS).lower()
-    assert terminal.answer(INSERT) == "INSERT 0 2\n" or "2 rows" in terminal.shown
+    assert terminal.answer(INSERT) == "INSERT 0 2\n"
     assert terminal.answer("SELECT customer, amount FROM orders;") == TABLE
     terminal.press(CTRL_D)
     assert terminal.ended() == 0
