@@ -4,8 +4,9 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::Query;
-use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
+use tidemill_sql::lookup::{ColumnRole, Source, SourceKind, UserFunction};
 use tidemill_sql::plan::source::window_bounds;
+use tidemill_sql::type_system::SqlType;
 
 use crate::aggregates::{self, Shape};
 use crate::error::Result;
@@ -70,6 +71,9 @@ fn snapshot(session: &Session) -> CatalogSnapshot {
             comment: Some(found.statement.clone()).filter(|statement| !statement.is_empty()),
         })
         .collect();
+    // Those of the dialect come first, so that their numbers stay.
+    let mut functions = aggregate_functions(&shown);
+    functions.extend(catalog.functions.values().filter_map(|function| user_function(function, &shown)));
     let declared = SETTINGS.iter().map(|setting| CatalogSetting {
         name: setting.name.to_owned(),
         value: session.setting(setting.name).unwrap_or_default(),
@@ -86,7 +90,7 @@ fn snapshot(session: &Session) -> CatalogSnapshot {
         user: options.user.clone(),
         backend_id: options.backend_id,
         relations,
-        functions: aggregate_functions(&shown),
+        functions,
         settings,
     }
 }
@@ -128,4 +132,20 @@ fn aggregate_functions(shown: &impl Fn(&str) -> String) -> Vec<CatalogFunction> 
         })
     });
     entries.collect()
+}
+
+/// A function made by CREATE FUNCTION; none where a type of it has no columns.
+fn user_function(function: &UserFunction, shown: &impl Fn(&str) -> String) -> Option<CatalogFunction> {
+    let function_type = |data_type: &SqlType| data_type.to_arrow().ok().map(FunctionType::Of);
+    let arguments = function
+        .parameters
+        .iter()
+        .map(|parameter| Some((shown(&parameter.name), function_type(&parameter.data_type)?)));
+    Some(CatalogFunction {
+        name: shown(&function.name),
+        arguments: arguments.collect::<Option<_>>()?,
+        result: function_type(&function.returns)?,
+        kind: FunctionKind::Scalar,
+        comment: Some(function.body.clone()),
+    })
 }

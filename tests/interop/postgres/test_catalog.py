@@ -47,6 +47,15 @@ def test_psql_lists_functions_with_what_they_take_and_give(psql):
     assert psql("\\da avg\n").stdout.splitlines()[0].startswith("public|avg|double precision|")
 
 
+def test_psql_lists_functions_of_ones_own(psql, connection):
+    connection.execute("CREATE FUNCTION twice_as_much(amount INT) RETURNS BIGINT AS 'amount * 2'")
+    try:
+        assert psql("\\df twice_as_much\n").stdout.splitlines() == ["public|twice_as_much|bigint|amount integer|func"]
+        assert "amount * 2" in psql("\\df+ twice_as_much\n").stdout
+    finally:
+        connection.execute("DROP FUNCTION twice_as_much")
+
+
 def test_a_name_is_completed_and_described_whatever_its_case(psql, connection):
     with created(connection, "STREAM", "id INT") as name:
         assert f'Table "public.{name}"' in psql(f"\\pset tuples_only off\n\\d {name.upper()}\n").stdout
