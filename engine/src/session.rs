@@ -272,7 +272,10 @@ impl Session {
                 Some(_) => Ok(done("UNDEFINE", format!("Undefined '{}'", name.value.as_str()))),
                 None => {
                     let message = format!("there is no variable '{}'", name.value.as_str());
-                    Err(Error::new(ErrorKind::NotFound, message).with_hint("SHOW VARIABLES lists them"))
+                    Err(Error::new(ErrorKind::NotFound, message)
+                        .at(tidemill_sql::Position::from_location(name.span.start))
+                        .with_hint("SHOW VARIABLES lists them")
+                        .with_suggestion(&name.value, self.variables.keys().map(String::as_str)))
                 }
             },
             // The shell runs scripts itself; to a server this is no statement.

@@ -263,4 +263,14 @@ mod tests {
         let declared: usize = DECLARATIONS.iter().map(|family| family.len()).sum();
         assert_eq!(names().len(), declared + table::FUNCTIONS.len());
     }
+
+    #[test]
+    fn what_hints_tell_to_write_for_other_dialects_exists() {
+        for written in tidemill_sql::analyzer::other_dialects::functions_written() {
+            let name = written.split(['(', ' ']).next().unwrap_or_default();
+            let known =
+                name == "CASE" || description(name).is_some() || crate::aggregates::lookup(name).is_some();
+            assert!(known, "{written}");
+        }
+    }
 }

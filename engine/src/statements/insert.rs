@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::DFSchema;
+use tidemill_sql::Position;
 use tidemill_sql::lookup::{ColumnRole, Source, SourceKind};
 use tidemill_sql::parser::ast::InsertValues;
 use tidemill_sql::planner::{self, PlannedRow};
@@ -78,7 +79,9 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
         }
         let columns = RecordBatch::try_new(schema.clone(), columns)?;
         let batch = ChangeBatch::inserts(columns, vec![time_ms].into());
-        encoder.encode(&batch, |_, key, value| records.add(number, time_ms, key, value))?;
+        encoder
+            .encode(&batch, |_, key, value| records.add(number, time_ms, key, value))
+            .map_err(|error| refused_record(error, statement, row, &schema))?;
     }
     let log = engine.log().clone();
     let appending = tokio::task::spawn_blocking(move || records.append(log.as_ref()));
@@ -91,6 +94,22 @@ pub async fn insert_values(session: &Session, statement: &InsertValues) -> Resul
     }
     let response = Response::Done { tag: format!("INSERT 0 {}", planned.len()), message: None };
     Ok((response, written))
+}
+
+/// The error for a row of which no record can be made, with what the row leaves NULL.
+fn refused_record(error: Error, statement: &InsertValues, row: &PlannedRow, schema: &Schema) -> Error {
+    if error.position.is_some() {
+        return error;
+    }
+    let columns = schema.fields().iter().zip(&row.positions);
+    let left_out: Vec<&str> =
+        columns.filter(|(_, position)| position.is_none()).map(|(field, _)| field.name().as_str()).collect();
+    let error = error.at(Position::from_location(statement.target.span.start));
+    // Other kinds are not about the values.
+    if error.kind != ErrorKind::Evaluation || left_out.is_empty() {
+        return error;
+    }
+    error.or_hint(format!("columns without a value are NULL: {}", left_out.join(", ")))
 }
 
 /// The column that the target names as its event time.

@@ -1,16 +1,18 @@
 //! SELECT: over what is there now, or as changes come.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
-use tidemill_sql::SqlErrorKind;
 use tidemill_sql::parser::ast::{Emit, SelectBody, SelectStatement};
 use tidemill_sql::parser::{parse_general, parse_ksql};
 use tidemill_sql::planner::{self, Purpose};
+use tidemill_sql::{Position, SqlErrorKind};
 
+use crate::datafusion_error;
 use crate::error::{Error, ErrorKind, Result};
 use crate::names;
 use crate::physical::{self, PhysicalPlan};
@@ -51,7 +53,7 @@ pub async fn select(
     }
     let (query, plan) = plan_now(session, select, text).await?;
     let plan = if parameters.is_empty() { plan } else { query.bind(plan, parameters)? };
-    let rows = query.run(plan).await.map_err(|error| explained(session, select, error))?;
+    let rows = query.run(plan).await.map_err(|error| explained(session, select, text, error))?;
     Ok(Response::Rows(rows))
 }
 
@@ -98,28 +100,58 @@ pub async fn plan_now(
     let environment = session.engine().pull_environment();
     let functions = system::session_functions(session, &general);
     let query = PullQuery::new(&environment, session.options(), general)?.with_functions(functions);
-    let planned = query.plan().await.map_err(|error| explained(session, select, error));
+    let planned = query.plan().await.map_err(|error| explained(session, select, text, error));
     Ok((query, planned?))
 }
 
 /// An error of DataFusion that does not say where it is: where ksqlDB's grammar fits the query too, its
 /// analyzer may know.
-fn explained(session: &Session, select: &SelectStatement, error: Error) -> Error {
+fn explained(session: &Session, select: &SelectStatement, text: &str, error: Error) -> Error {
+    let about_field = error.message.ends_with("not found in struct");
+    let about_operator = error.message.starts_with("Unsupported binary operator");
     let about_meaning =
         matches!(error.kind, ErrorKind::Type | ErrorKind::UnknownFunction | ErrorKind::Invalid)
-            || error.message.ends_with("not found in struct")
+            || about_field
+            || about_operator
+            || error.message.starts_with("Unsupported SQL type")
             || error.message.starts_with("Cannot access field");
-    if error.position.is_some() || !about_meaning {
+    if error.position.is_some() {
+        return error;
+    }
+    if let Some(literal) = datafusion_error::literal_that_is_no_value(&error) {
+        let query = parse_general(text, select.span).ok();
+        let place = query.and_then(|query| cast_of(&query, literal));
+        return error.at(place);
+    }
+    if !about_meaning {
         return error;
     }
     let known = planner::plan_query(select, &session.lookup(), &Purpose::Push).err();
     let known = known.filter(|known| match known.kind {
-        SqlErrorKind::Type | SqlErrorKind::UnknownColumn => true,
+        SqlErrorKind::Type | SqlErrorKind::UnknownColumn | SqlErrorKind::UnknownType => true,
+        // What stands before the point is no source but a STRUCT.
+        SqlErrorKind::UnknownSource => about_field,
+        SqlErrorKind::Unsupported => about_operator && known.message.starts_with("the expression "),
         // The function is there and has other arguments.
         SqlErrorKind::UnknownFunction => known.message.starts_with("Function '"),
         _ => false,
     });
     known.filter(|known| known.position.is_some()).map_or(error, Error::from)
+}
+
+/// Where the text stands that a query casts.
+fn cast_of(query: &ast::Query, text: &str) -> Option<Position> {
+    let found = ast::visit_expressions(query, |expression| {
+        if let ast::Expr::Cast { expr, .. } = expression
+            && let ast::Expr::Value(literal) = expr.as_ref()
+            && let ast::Value::SingleQuotedString(written) = &literal.value
+            && written == text
+        {
+            return ControlFlow::Break(literal.span.start);
+        }
+        ControlFlow::Continue(())
+    });
+    Position::from_location(found.break_value()?)
 }
 
 /// Plans a query over changes.

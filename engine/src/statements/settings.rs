@@ -272,13 +272,13 @@ pub fn canonical(name: &str) -> String {
 /// `NotFound`.
 pub fn show_one(session: &Session, name: &str) -> Result<Response> {
     let name = canonical(name);
-    let value = session.setting(&name).ok_or_else(|| {
-        let error = unknown(&name);
-        // Other words behind SHOW are lists.
-        match closest(&name, LISTED) {
-            Some(list) if near(&name).is_none() => error.with_hint(format!("did you mean '{list}'?")),
-            _ => error,
+    // Other words behind SHOW are lists.
+    let value = session.setting(&name).ok_or_else(|| match closest(&name, LISTED) {
+        Some(list) if near(&name).is_none() => {
+            let message = format!("SHOW knows neither a list nor a setting '{name}'");
+            Error::new(ErrorKind::UnknownSetting, message).with_hint(format!("did you mean '{list}'?"))
         }
+        _ => unknown(&name),
     })?;
     let schema = show_one_schema(&name);
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![value]))])?;

@@ -113,7 +113,8 @@ impl<'t> Builder<'t> {
         let Some(value) = variables.get(&name.to_uppercase()) else {
             let message = format!("there is no variable '{name}'");
             let mut error = SqlError::new(SqlErrorKind::UnknownObject, message)
-                .with_hint(format!("DEFINE {name} = '…' makes one; SHOW VARIABLES lists what there is"));
+                .with_hint(format!("DEFINE {name} = '…' makes one; SHOW VARIABLES lists what there is"))
+                .with_suggestion(name, variables.keys().map(String::as_str));
             error.position = Some(position_of(self.written, lexeme.range.start));
             return Err(error);
         };

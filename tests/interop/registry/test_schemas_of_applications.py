@@ -6,6 +6,7 @@ read what SQL writes.
 import json
 import uuid
 
+import psycopg
 import pytest
 from clients import take
 from confluent_kafka import Producer
@@ -153,6 +154,20 @@ def test_json_schemas_that_build_on_others_are_read(shared_server, client, name)
     rows = shared_server.sql(
         f"SELECT lead->name AS lead, lead->age, ARRAY_LENGTH(members), budget FROM {name} ORDER BY lead")
     assert rows == [("ann", 41, 1, 10.5), ("eve", None, 0, None)]
+
+
+def test_a_row_that_a_schema_refuses_is_told_with_its_place_and_what_it_leaves_out(shared_server, client, name):
+    number = client.register_schema(f"{name}-order", Schema(json.dumps({
+        "type": "record", "name": "Order", "fields": [
+            {"name": "AMOUNT", "type": "int"}, {"name": "NOTE", "type": ["null", "string"], "default": None}],
+    }), "AVRO"))
+    shared_server.sql(f"CREATE STREAM {name} (id INT KEY) WITH (KAFKA_TOPIC = '{name}', PARTITIONS = 1,"
+                      f" KEY_FORMAT = 'KAFKA', VALUE_FORMAT = 'AVRO', VALUE_SCHEMA_ID = {number})")
+    with pytest.raises(psycopg.Error) as error:
+        shared_server.sql(f"INSERT INTO {name} (id) VALUES (1)")
+    told = error.value.diag
+    assert "column `AMOUNT`: it is NULL" in told.message_primary
+    assert (told.statement_position, told.message_hint) == ("13", "columns without a value are NULL: AMOUNT, NOTE")
 
 
 def test_what_sql_writes_with_a_schema_of_an_application_is_valid_by_it(shared_server, client, name):
