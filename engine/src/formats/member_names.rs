@@ -1,9 +1,9 @@
-//! Which member of a record a column takes, where the schema of records names their members.
+//! Which member of a record a column takes in AVRO and PROTOBUF.
 //!
 //! A column takes the member of exactly its name, else the last one whose name differs from its own in case
 //! alone. As in ksqlDB it makes no difference whether a statement wrote the column's name in quotes: members
 //! of AVRO and PROTOBUF are found in any case. The exact name goes first so that columns which differ in case
-//! alone each have their own. JSON has no schema and a stricter rule, in its object reader.
+//! alone each have their own. JSON and JSON_SR have a stricter rule, in the object reader of JSON.
 
 use arrow::datatypes::Fields;
 
