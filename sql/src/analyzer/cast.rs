@@ -12,7 +12,7 @@ use crate::analyzer::expression::decimal_text;
 use crate::analyzer::reserved;
 use crate::error::SqlError;
 use crate::lookup::Lookup;
-use crate::type_system::SqlType;
+use crate::type_system::{SqlType, StructField};
 
 /// Whether CAST can convert values of `from` to `to`; some values may still fail.
 #[must_use]
@@ -28,11 +28,34 @@ pub fn unsupported<'a>(from: &'a SqlType, to: &'a SqlType) -> Option<(&'a SqlTyp
         (SqlType::Map { key, value }, SqlType::Map { key: to_key, value: to_value }) => {
             unsupported(key, to_key).or_else(|| unsupported(value, to_value))
         }
-        (SqlType::Struct(from), SqlType::Struct(to)) => to.iter().find_map(|field| {
-            let source = from.iter().find(|source| source.name == field.name)?;
-            unsupported(&source.data_type, &field.data_type)
-        }),
+        // Fields find each other by name; where none does, nothing of the value would be left.
+        (SqlType::Struct(sources), SqlType::Struct(fields)) => {
+            let counterpart = |field: &StructField| sources.iter().find(|source| source.name == field.name);
+            if !sources.is_empty() && fields.iter().all(|field| counterpart(field).is_none()) {
+                return Some((from, to));
+            }
+            fields.iter().find_map(|field| unsupported(&counterpart(field)?.data_type, &field.data_type))
+        }
         _ => (!is_plain_supported(from, to)).then_some((from, to)),
+    }
+}
+
+/// A field that values of `from` lose as `to`, since the STRUCT there has none of its name, and the fields
+/// that it has. A CAST that is written out may leave fields behind; a value that is only stored must not.
+#[must_use]
+pub fn lost_field<'a>(from: &'a SqlType, to: &'a SqlType) -> Option<(&'a str, &'a [StructField])> {
+    match (from, to) {
+        (SqlType::Array(from), SqlType::Array(to)) => lost_field(from, to),
+        (SqlType::Map { key, value }, SqlType::Map { key: to_key, value: to_value }) => {
+            lost_field(key, to_key).or_else(|| lost_field(value, to_value))
+        }
+        (SqlType::Struct(from), SqlType::Struct(to)) => {
+            from.iter().find_map(|field| match to.iter().find(|target| target.name == field.name) {
+                Some(target) => lost_field(&field.data_type, &target.data_type),
+                None => Some((field.name.as_str(), to.as_slice())),
+            })
+        }
+        _ => None,
     }
 }
 

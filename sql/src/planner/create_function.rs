@@ -11,8 +11,9 @@ use datafusion_expr::Expr;
 use sqlparser::ast::{Expr as Ast, visit_expressions};
 
 use crate::analyzer::aggregates::first_call;
-use crate::analyzer::cast::is_supported;
+use crate::analyzer::cast::{is_lossless, is_supported};
 use crate::analyzer::clause::Clause;
+use crate::analyzer::coercion::widest_number;
 use crate::analyzer::lower::{FUNCTION_DEPTH_MAX, Lowering, Typed, parameter_scope, parameters};
 use crate::analyzer::reserved;
 use crate::analyzer::resolve::{NOT_LOOKED_UP, Resolver, function_name, resolve_custom_types};
@@ -21,6 +22,7 @@ use crate::lookup::{Lookup, UserFunction, UserParameter};
 use crate::parser::ast::CreateFunction;
 use crate::parser::complexity::MAX_NODES;
 use crate::parser::keywords;
+use crate::type_system::SqlType;
 
 /// Plans CREATE [OR REPLACE] FUNCTION.
 ///
@@ -97,12 +99,28 @@ fn check_body(function: &UserFunction, lookup: &dyn Lookup) -> Result<(), SqlErr
         variables: &[],
     };
     match lowering.lower(&expression)?.data_type {
-        Some(found) if !is_supported(&found, &function.returns) => Err(SqlError::type_error(format!(
-            "the expression is {found}, which cannot become {}",
-            function.returns
-        ))),
+        Some(found) if !may_become(&found, &function.returns) => {
+            let returns = &function.returns;
+            Err(if is_supported(&found, returns) {
+                let message =
+                    format!("the expression is {found}, which does not become {returns} without a CAST");
+                SqlError::type_error(message)
+                    .with_hint(format!("write CAST({} AS {returns}), or RETURNS {found}", function.body))
+            } else {
+                SqlError::type_error(format!("the expression is {found}, which cannot become {returns}"))
+            })
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether the value of a body becomes what the function returns without a CAST that says so: a number that
+/// becomes wider, or gets the digits of a DECIMAL.
+fn may_become(found: &SqlType, returns: &SqlType) -> bool {
+    found == returns
+        || is_lossless(found, returns)
+        || widest_number(found, returns).as_ref() == Some(returns)
+        || (found.is_numeric() && matches!(returns, SqlType::Decimal { .. }))
 }
 
 /// Written out with everything it calls, the body must be an expression that can be planned.

@@ -7,7 +7,7 @@ use sqlparser::ast::Spanned;
 use sqlparser::tokenizer::Span;
 
 use super::insert_select::has_headers;
-use crate::analyzer::cast::{convert, is_supported, null};
+use crate::analyzer::cast::{convert, is_supported, lost_field, null};
 use crate::analyzer::clause::Clause;
 use crate::analyzer::coercion::widest_number;
 use crate::analyzer::expression::{Expression, Literal, Node};
@@ -16,10 +16,10 @@ use crate::analyzer::resolve::Resolver;
 use crate::analyzer::scope::{Scope, is_pseudo_column};
 use crate::analyzer::text_value::value_of_text;
 use crate::analyzer::time_text::parse_timestamp;
-use crate::error::{Position, SqlError, SqlErrorKind, Stage};
+use crate::error::{Position, SqlError, SqlErrorKind, Stage, closest};
 use crate::lookup::{ColumnRole, Lookup, Source, SourceColumn, SourceKind};
 use crate::parser::ast::InsertValues;
-use crate::parser::identifier::{Name, quoted_name};
+use crate::parser::identifier::{Name, quoted_name, written_name};
 use crate::plan::source::{ROWOFFSET, ROWPARTITION, ROWTIME, WINDOWEND, WINDOWSTART};
 use crate::type_system::{SqlType, StructField};
 
@@ -319,6 +319,11 @@ fn assign(
     let Some(found) = &typed.data_type else {
         return null(target);
     };
+    if !lowering.lookup.within_ksqldb_limits()
+        && let Some((field, fields)) = lost_field(found, target)
+    {
+        return Err(unknown_field(field, fields, target, (source, column)));
+    }
     let fits = (found == target || passes(found, target) || is_nested_fit(found, target))
         && !loses_digits(expression, target);
     if !fits {
@@ -331,6 +336,25 @@ fn assign(
         .with_hint(format!("CAST the value to {target}")));
     }
     convert(typed.expr, Some(found), target, lowering.lookup)
+}
+
+/// The error for a field that the column's type does not have.
+fn unknown_field(
+    field: &str,
+    fields: &[StructField],
+    target: &SqlType,
+    (source, column): (&str, &Name),
+) -> SqlError {
+    let message = format!(
+        "Failed to insert values into '{source}'. Field {} is not part of {target}, the type of field {}",
+        quoted_name(field),
+        quoted_name(&column.value)
+    );
+    let error = SqlError::type_error(message);
+    match closest(field, fields.iter().map(|field| field.name.as_str())) {
+        Some(near) => error.with_hint(format!("did you mean {}?", written_name(near))),
+        None => error.with_hint("leave the field out"),
+    }
 }
 
 /// Whether a number may be stored as another: it may become wider, or be a DECIMAL with fewer digits
@@ -380,7 +404,8 @@ fn is_nested_fit(found: &SqlType, target: &SqlType) -> bool {
         (SqlType::Map { key, value }, SqlType::Map { key: target_key, value: target_value }) => {
             fits(key, target_key) && fits(value, target_value)
         }
-        // As in ksqlDB a field that the target does not have is left out, as long as another one is known.
+        // Within ksqlDB's limits a field that the target does not have is left out, as long as another one is
+        // known; elsewhere it was refused before.
         (SqlType::Struct(found), SqlType::Struct(target)) => {
             let counterpart = |field: &StructField| target.iter().find(|other| other.name == field.name);
             found
