@@ -187,9 +187,22 @@ impl PartFormat {
         let registered = schemas.register(subject, definition, false).map_err(|error| {
             let error = Error::from(error);
             let message = format!("Could not register schema for topic '{}': {}", self.topic, error.message);
-            Error { message, ..error }
+            let error = Error { message, ..error };
+            match schemas.latest(subject) {
+                Some(newest) => error.or_hint(self.way_to_write_by(newest.id)),
+                None => error,
+            }
         })?;
         Ok(registered.id)
+    }
+
+    /// What to do where a client has registered a schema that the columns' own may not follow.
+    fn way_to_write_by(&self, id: SchemaId) -> String {
+        let property = match self.shape.part {
+            RecordPart::Key => "KEY_SCHEMA_ID",
+            RecordPart::Value => "VALUE_SCHEMA_ID",
+        };
+        format!("records are written by the schema that is there where the source says {property} = {}", id.0)
     }
 
     /// Registers the schema that the declaration names by its number for the topic as well.

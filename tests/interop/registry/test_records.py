@@ -151,9 +151,10 @@ def test_a_query_that_readers_could_not_follow_is_refused(shared_server, registr
          "fields": [{"name": "A", "type": "int"}]}))
     send(shared_server, f"{name}-out", serializer, [{"A": 1}])
     shared_server.sql(f"CREATE STREAM {name} (a STRING) WITH (KAFKA_TOPIC = '{name}', VALUE_FORMAT = 'JSON', PARTITIONS = 1)")
-    with pytest.raises(Exception, match="Could not register schema for topic"):
+    with pytest.raises(Exception, match="Could not register schema for topic") as refused:
         shared_server.sql(f"CREATE STREAM {name}_out WITH (KAFKA_TOPIC = '{name}-out', VALUE_FORMAT = 'AVRO') AS"
                           f" SELECT * FROM {name}")
+    assert re.search(r"the source says VALUE_SCHEMA_ID = \d+$", refused.value.diag.message_hint)
     assert urllib.request.urlopen(f"http://127.0.0.1:{shared_server.ports['http']}/subjects/{name}-out-value/versions",
                                   timeout=PATIENCE_S).read() == b"[1]"
 
