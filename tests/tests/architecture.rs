@@ -71,6 +71,8 @@ fn the_doors_read_text_with_the_language_and_leave_its_meaning_to_the_engine() {
         "type_system",
         "SqlError",
         "Position",
+        // What a word was meant to be.
+        "closest",
         // Points in time as parameters have them, and words for on and off in settings.
         "analyzer::time_text",
         "lookup::is_on",
