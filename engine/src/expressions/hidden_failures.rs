@@ -43,18 +43,23 @@ struct Parts {
 impl Parts {
     fn of(expression: &Expr) -> Parts {
         let mut inner = Parts::default();
+        let mut first_may_fail = None;
         // The closure never fails.
         let _ = expression.apply_children(|part| {
             let of_part = Parts::of(part);
             let is_caught = catches(expression, part);
+            first_may_fail.get_or_insert(of_part.may_fail);
             inner.may_fail |= of_part.may_fail && !is_caught;
             inner.may_hide |= of_part.may_hide;
             inner.may_catch |= of_part.may_catch || (of_part.may_fail && is_caught);
             Ok(TreeNodeRecursion::Continue)
         });
+        // The right side of AND and OR is computed where it counts alone: what fails there makes the whole NULL.
+        let only_right_may_fail = is_logic(expression) && first_may_fail == Some(false);
+        let is_null_of_failure = is_null_of_null(expression) || only_right_may_fail;
         Parts {
-            may_fail: inner.may_fail || can_fail(expression),
-            may_hide: inner.may_hide || (inner.may_fail && !is_null_of_null(expression)),
+            may_fail: inner.may_fail || called(expression).is_some_and(can_fail),
+            may_hide: inner.may_hide || (inner.may_fail && !is_null_of_failure),
             may_catch: inner.may_catch || called(expression) == Some(reserved::CAST),
         }
     }
@@ -79,11 +84,14 @@ fn called(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// Whether an expression may fail by itself.
-fn can_fail(expression: &Expr) -> bool {
-    called(expression).is_some_and(|name| {
-        !reserved::is_reserved(name) || name == reserved::LIKE || ARITHMETIC.contains(&name)
-    })
+/// Whether the call of a function may fail.
+pub(super) fn can_fail(name: &str) -> bool {
+    !reserved::is_reserved(name) || name == reserved::LIKE || ARITHMETIC.contains(&name)
+}
+
+/// Whether an expression is an AND or OR.
+fn is_logic(expression: &Expr) -> bool {
+    matches!(expression, Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }))
 }
 
 /// Whether what fails in a part of an expression is NULL there and nothing more.

@@ -4,11 +4,12 @@
 //! halved until the rows that fail stand alone; they become NULL and are reported, the others keep
 //! their values. Batches without failures, nearly all, pay nothing for it. Functions give NULL where they fail,
 //! and note it ([`failures`]); where the expression around them may hide that ([`hidden_failures`]), the rows of
-//! the batch are set apart in the same way.
+//! the batch are set apart in the same way. What AND and OR do not ask for does not fail ([`short_circuit`]).
 
 mod double_comparison;
 pub mod failures;
 mod hidden_failures;
+mod short_circuit;
 mod sql_text;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use self::double_comparison::with_own_comparisons;
 use self::failures::REASONS_MAX;
 use self::hidden_failures::Handling;
+use self::short_circuit::with_short_circuits;
 pub(crate) use self::sql_text::sql_text;
 use crate::error::{Error, Result};
 
@@ -62,6 +64,7 @@ impl CompiledExpression {
         let evaluated = with_own_comparisons(expression, schema)?;
         let physical =
             create_physical_expr(&evaluated, schema, &properties, &PhysicalPlanningContext::default())?;
+        let physical = with_short_circuits(physical, schema.as_arrow())?;
         let data_type = physical.data_type(schema.as_arrow())?;
         let on_failure = Handling::of(expression);
         Ok(CompiledExpression { physical, data_type, on_failure, text: sql_text(expression) })
