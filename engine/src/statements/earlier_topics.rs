@@ -1,9 +1,10 @@
 //! Topics that earlier versions made for tables: they forgot records by their age, as those of streams do,
 //! and with them rows that did not change for a week. Statements have made them otherwise since.
 
+use tidemill_sql::SqlError;
 use tidemill_sql::lookup::SourceKind;
 use tidemill_sql::parser::ast::Statement;
-use tidemill_sql::parser::parse_one;
+use tidemill_sql::parser::parse;
 use tidemill_sql::planner::TopicOptions;
 use tidemill_storage::TopicName;
 use tidemill_storage::log::TopicSettings;
@@ -43,21 +44,38 @@ fn settings_now(table: &CatalogSource, state: &CatalogState, topics: &Topics) ->
     if source.kind != SourceKind::Table || state.sources.values().any(|other| is_older(other)) {
         return None;
     }
-    let wanted = match parse_one(&table.statement).ok()?.statement {
-        Statement::CreateSource(statement) => {
-            let wanted = TopicOptions::written(&statement.properties, true).ok();
-            wanted.filter(|wanted| wanted.partitions.is_some())
-        }
-        Statement::CreateAsSelect(statement) => TopicOptions::written(&statement.properties, false).ok(),
-        _ => None,
-    };
-    let silent = wanted.filter(|said| said.retention_ms.is_none() && said.cleanup_policy.is_none())?;
+    let said = said_of_topic(&table.statement).unwrap_or_else(|error| {
+        tracing::warn!(
+            topic = %source.topic,
+            table = %source.name,
+            %error,
+            "the statement of a table cannot be read; its topic may forget rows by their age"
+        );
+        None
+    });
+    let silent = said.filter(|said| said.retention_ms.is_none() && said.cleanup_policy.is_none())?;
     let there = topics.get(&TopicName::new(&source.topic).ok()?)?.settings;
     let untouched = !there.compact
         && there.retention_ms == TopicSettings::default().retention_ms
         && there.retention_bytes.is_none();
     let now = source_topic::settings(source.kind, source.window, silent, there.partitions).ok()?;
     untouched.then_some(TopicSettings { compact: now.compact, retention_ms: now.retention_ms, ..there })
+}
+
+/// What a statement that can have made its topic says about it. Those that altered the source stand behind it
+/// and say nothing.
+fn said_of_topic(text: &str) -> std::result::Result<Option<TopicOptions>, SqlError> {
+    let said = match parse(text)?.into_iter().next().map(|first| first.statement) {
+        Some(Statement::CreateSource(statement)) => {
+            let said = TopicOptions::written(&statement.properties, true)?;
+            Some(said).filter(|said| said.partitions.is_some())
+        }
+        Some(Statement::CreateAsSelect(statement)) => {
+            Some(TopicOptions::written(&statement.properties, false)?)
+        }
+        _ => None,
+    };
+    Ok(said)
 }
 
 #[cfg(test)]
@@ -103,6 +121,9 @@ mod tests {
         for statement in [
             "CREATE STREAM s (k INT KEY, v INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
             "CREATE TABLE declared (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'declared', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
+            "CREATE TABLE altered (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'altered', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
+            "ALTER TABLE altered ADD COLUMN w INT",
+            "ALTER TABLE altered ADD COLUMN x INT",
             "CREATE TABLE found (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'clients', VALUE_FORMAT = 'JSON')",
             "CREATE TABLE shared (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
             "CREATE TABLE asked (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'asked', VALUE_FORMAT = 'JSON', PARTITIONS = 1, CLEANUP_POLICY = 'delete')",
@@ -111,7 +132,7 @@ mod tests {
         ] {
             run(&mut ada, statement, &[]).await.expect(statement);
         }
-        let made: Vec<_> = ["declared", "counted", "hours"].map(|topic| (topic, kept(&engine, topic))).into();
+        let made = ["declared", "altered", "counted", "hours"].map(|topic| (topic, kept(&engine, topic)));
         // As earlier versions left them.
         let week_ms = TopicSettings::default().retention_ms;
         for (topic, _) in &made {
