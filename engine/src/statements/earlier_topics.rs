@@ -1,5 +1,8 @@
 //! Topics that earlier versions made for tables: they forgot records by their age, as those of streams do,
 //! and with them rows that did not change for a week. Statements have made them otherwise since.
+//!
+//! Whether a statement made its topic or found it there cannot be told any more. Only how long records stay is
+//! changed, so that nobody loses any; a topic whose history nobody needs is compacted when somebody says so.
 
 use tidemill_sql::SqlError;
 use tidemill_sql::lookup::SourceKind;
@@ -17,8 +20,9 @@ use crate::topics::Topics;
 /// What the catalog calls this change of what earlier versions left.
 const UPGRADE: &str = "topics of tables keep their rows";
 
-/// Gives the topics that statements made for tables the settings that they would get now (blocking). It is
-/// done once for a data directory: what somebody sets later stays.
+/// Lets the topics that statements may have made for tables keep records as long as they would if they were
+/// made now (blocking); what becomes of them otherwise, `cleanup.policy`, stays. It is done once for a data
+/// directory: what somebody sets later stays.
 ///
 /// # Errors
 /// Those of the disk; then it is done again at the next start.
@@ -31,13 +35,17 @@ pub fn keep_rows(catalog: &Catalog, topics: &Topics) -> Result<()> {
         let Some(settings) = settings_now(table, &state, topics) else { continue };
         let name = TopicName::new(&table.source.topic)?;
         topics.alter(&name, settings)?;
-        tracing::info!(topic = %name, table = %table.source.name, "a topic keeps the rows of its table from now on");
+        tracing::info!(
+            topic = %name,
+            table = %table.source.name,
+            "a topic keeps the rows of its table from now on; compact it where only the newest are needed"
+        );
     }
     catalog.record_upgrade(UPGRADE)
 }
 
-/// The settings of a topic as the statement of its table would make it now; nothing where the statement did
-/// not make it, or somebody has said what becomes of its records.
+/// The settings of a topic with the time that records stay where the statement of its table makes it now;
+/// nothing where the statement cannot have made it, or somebody has said what becomes of its records.
 fn settings_now(table: &CatalogSource, state: &CatalogState, topics: &Topics) -> Option<TopicSettings> {
     let source = table.source.as_ref();
     let is_older = |other: &CatalogSource| other.source.topic == source.topic && other.oid < table.oid;
@@ -59,7 +67,7 @@ fn settings_now(table: &CatalogSource, state: &CatalogState, topics: &Topics) ->
         && there.retention_ms == TopicSettings::default().retention_ms
         && there.retention_bytes.is_none();
     let now = source_topic::settings(source.kind, source.window, silent, there.partitions).ok()?;
-    untouched.then_some(TopicSettings { compact: now.compact, retention_ms: now.retention_ms, ..there })
+    untouched.then_some(TopicSettings { retention_ms: now.retention_ms, ..there })
 }
 
 /// What a statement that can have made its topic says about it. Those that altered the source stand behind it
@@ -116,7 +124,9 @@ mod tests {
             Storage { log: Arc::new(MemoryLog::default()), store: Arc::new(MemoryStateStore::new()) };
         let engine = open(&storage);
         let topic = |name: &str| TopicName::new(name).unwrap();
-        engine.topics().create(&topic("clients"), TopicSettings::default()).expect("is created");
+        for clients in ["clients", "history"] {
+            engine.topics().create(&topic(clients), TopicSettings::default()).expect("is created");
+        }
         let mut ada = session(&engine, Dialect::Postgres);
         for statement in [
             "CREATE STREAM s (k INT KEY, v INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
@@ -125,6 +135,7 @@ mod tests {
             "ALTER TABLE altered ADD COLUMN w INT",
             "ALTER TABLE altered ADD COLUMN x INT",
             "CREATE TABLE found (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'clients', VALUE_FORMAT = 'JSON')",
+            "CREATE TABLE history (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'history', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
             "CREATE TABLE shared (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 's', VALUE_FORMAT = 'JSON', PARTITIONS = 1)",
             "CREATE TABLE asked (k INT PRIMARY KEY, v INT) WITH (KAFKA_TOPIC = 'asked', VALUE_FORMAT = 'JSON', PARTITIONS = 1, CLEANUP_POLICY = 'delete')",
             "CREATE TABLE counted WITH (KAFKA_TOPIC = 'counted') AS SELECT k, COUNT(*) AS n FROM s GROUP BY k",
@@ -135,7 +146,7 @@ mod tests {
         let made = ["declared", "altered", "counted", "hours"].map(|topic| (topic, kept(&engine, topic)));
         // As earlier versions left them.
         let week_ms = TopicSettings::default().retention_ms;
-        for (topic, _) in &made {
+        for (topic, _) in made {
             set(&engine, topic, false, week_ms);
         }
         let mut changes = WriteBatch::default();
@@ -144,9 +155,10 @@ mod tests {
         engine.shutdown().await.expect("shuts down");
 
         let engine = open(&storage);
-        for (topic, as_made_now) in &made {
-            assert_eq!(kept(&engine, topic), *as_made_now, "{topic}");
+        for (topic, (_, retention_ms)) in made {
+            assert_eq!(kept(&engine, topic), (false, retention_ms), "{topic}");
         }
+        assert_eq!(kept(&engine, "history"), (false, None), "it may be a client's: nothing of it may go");
         for topic in ["s", "clients", "asked"] {
             assert_eq!(kept(&engine, topic), (false, week_ms), "{topic}");
         }
