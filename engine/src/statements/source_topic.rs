@@ -34,14 +34,11 @@ pub fn with_topic<T>(
             .with_hint("add PARTITIONS to the WITH clause to create the topic"));
     };
     let settings = settings(source.kind, source.window, wanted, partitions)?;
-    unfinished_topics::making(engine, &name)?;
-    let result = engine.topics().create(&name, settings).and_then(|made| {
-        let result = then(made.settings.partitions);
-        if result.is_err() {
-            take_back(engine, &made);
-        }
-        result
-    });
+    let made = engine.topics().create(&name, settings)?;
+    let result = unfinished_topics::making(engine, &made).and_then(|()| then(made.settings.partitions));
+    if result.is_err() {
+        take_back(engine, &made);
+    }
     unfinished_topics::finished(engine, &name);
     result
 }

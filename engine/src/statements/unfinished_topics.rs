@@ -1,5 +1,6 @@
 //! Topics that a statement makes or deletes beside its change of the catalog. The two are in two places on
-//! disk, and a server may end between them: a note tells the next one what was not finished.
+//! disk, and a server may end between them: a note tells the next one what was not finished. It names the
+//! topic by its identity: a client may have made another one of that name since.
 
 use serde::{Deserialize, Serialize};
 use tidemill_storage::TopicName;
@@ -17,20 +18,35 @@ use crate::topics::Topics;
 #[derive(Serialize, Deserialize)]
 struct Note {
     topic: String,
-    /// Identity of a topic that is to be deleted, as one of the same name may be made after it; nothing
-    /// where the topic is made.
-    deleted: Option<String>,
+    id: String,
+    intent: Intent,
 }
 
-/// Notes that a topic is made, for a source that is not there yet. A note that is lost with the power leaves
-/// an empty topic at worst, so that nothing waits for the disk.
+/// What is to become of a topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Intent {
+    /// A source is declared over it.
+    Make,
+    /// It goes, with its records.
+    Delete,
+}
+
+impl Note {
+    fn stage(topic: &TopicDescription, intent: Intent, changes: &mut WriteBatch) -> Result<()> {
+        let note = Note { topic: topic.name.to_string(), id: topic.id.0.to_string(), intent };
+        changes.put(key(topic.name.as_str()), record::write(&note)?);
+        Ok(())
+    }
+}
+
+/// Notes that a topic was made for a source that is not there yet. A server that ends before, or a note that
+/// is lost with the power, leaves an empty topic at worst, so that nothing waits for the disk.
 ///
 /// # Errors
 /// Those of the disk.
-pub fn making(engine: &Engine, topic: &TopicName) -> Result<()> {
+pub fn making(engine: &Engine, made: &TopicDescription) -> Result<()> {
     let mut changes = WriteBatch::default();
-    let note = Note { topic: topic.to_string(), deleted: None };
-    changes.put(key(topic.as_str()), record::write(&note)?);
+    Note::stage(made, Intent::Make, &mut changes)?;
     Ok(engine.store().write(&changes, Durability::Buffered)?)
 }
 
@@ -39,9 +55,7 @@ pub fn making(engine: &Engine, topic: &TopicName) -> Result<()> {
 /// # Errors
 /// A bug only.
 pub fn deleting(topic: &TopicDescription, changes: &mut WriteBatch) -> Result<()> {
-    let note = Note { topic: topic.name.to_string(), deleted: Some(topic.id.0.to_string()) };
-    changes.put(key(topic.name.as_str()), record::write(&note)?);
-    Ok(())
+    Note::stage(topic, Intent::Delete, changes)
 }
 
 /// Forgets the note on a topic: the statement has come to its end, or has told why not.
@@ -80,11 +94,8 @@ pub fn finish(catalog: &Catalog, topics: &Topics, store: &dyn StateStore) -> Res
 
 fn is_left_over(topic: &TopicDescription, note: &Note, state: &CatalogState, topics: &Topics) -> bool {
     let is_used = state.sources.values().any(|source| source.source.topic == topic.name.as_str());
-    let is_meant = match &note.deleted {
-        Some(id) => topic.id.0.to_string() == *id,
-        None => is_empty(topics, topic),
-    };
-    is_meant && !is_used
+    let may_go = note.intent == Intent::Delete || is_empty(topics, topic);
+    topic.id.0.to_string() == note.id && may_go && !is_used
 }
 
 fn key(topic: &str) -> bytes::Bytes {
@@ -138,16 +149,21 @@ mod tests {
         let engine = open(&storage);
         let mut ada = session(&engine, Dialect::Postgres);
         // Ended before the change of the catalog: nothing says that the topic was wanted.
-        making(&engine, &name("half_made")).unwrap();
-        engine.topics().create(&name("half_made"), TopicSettings::default()).unwrap();
+        let half_made = engine.topics().create(&name("half_made"), TopicSettings::default()).unwrap();
+        making(&engine, &half_made).unwrap();
         // Ended behind the change of the catalog.
         let create =
             "CREATE STREAM made (v INT) WITH (KAFKA_TOPIC = 'made', VALUE_FORMAT = 'JSON', PARTITIONS = 1)";
         run(&mut ada, create, &[]).await.unwrap();
-        making(&engine, &name("made")).unwrap();
+        making(&engine, &engine.topics().get(&name("made")).unwrap()).unwrap();
         // Somebody has written to it meanwhile.
         written(&mut ada, "found").await;
-        making(&engine, &name("found")).unwrap();
+        making(&engine, &engine.topics().get(&name("found")).unwrap()).unwrap();
+        // A note that stayed, and a client's topic that has its name since.
+        let gone = engine.topics().create(&name("clients"), TopicSettings::default()).unwrap();
+        making(&engine, &gone).unwrap();
+        engine.topics().delete(&name("clients")).unwrap();
+        engine.topics().create(&name("clients"), TopicSettings::default()).unwrap();
         // Ended before the topic was deleted.
         let mut changes = WriteBatch::default();
         written(&mut ada, "half_deleted").await;
@@ -161,7 +177,7 @@ mod tests {
         engine.shutdown().await.expect("shuts down");
 
         let engine = open(&storage);
-        assert_eq!(there(&engine), ["another", "found", "made"]);
+        assert_eq!(there(&engine), ["another", "clients", "found", "made"]);
         let notes = state_keys::catalog_class(Class::UnfinishedTopic as u8);
         assert_eq!(storage.store.snapshot().scan(notes).count(), 0);
     }
